@@ -1,0 +1,2 @@
+//! Seamwatch.
+fn main() {}
