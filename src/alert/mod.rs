@@ -1,0 +1,3 @@
+//! Windows and rules in, transitions with reasons out. Pure: the tick is an argument, nothing is sent from here.
+
+pub mod incident;

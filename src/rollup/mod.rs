@@ -1,0 +1,9 @@
+//! Observations become windows. Pure; every merge is associative, commutative and has an identity.
+//!
+//! A [`window::Part`] holds what a stretch of the corridor said, by minute and series. Parts are only ever
+//! merged: on read, when a window is judged, and by compaction.
+
+pub mod latency;
+pub mod series;
+pub mod state;
+pub mod window;

@@ -1,0 +1,326 @@
+//! Rows that stand for a thing rather than for a minute: credential slots, reconciliations, integrations.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::series::Merge;
+use crate::signals::observation::{IntegrationInfo, ReconciliationRun, SlotUpdate};
+use crate::signals::telemetry::Nanos;
+
+/// A value with the time it was observed; the later wins, ties go to the greater value.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Timed<T>(pub Option<(Nanos, T)>);
+
+impl<T: Clone + PartialOrd> Timed<T> {
+    fn take(&mut self, other: &Timed<T>) {
+        if let Some(theirs) = &other.0
+            && self.0.as_ref().is_none_or(|ours| theirs > ours)
+        {
+            self.0 = Some(theirs.clone());
+        }
+    }
+
+    /// The value.
+    pub fn get(&self) -> Option<&T> {
+        self.0.as_ref().map(|(_, value)| value)
+    }
+}
+
+/// One credential slot as last reported. A new generation supersedes the old one whole (semantics section 4).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Slot {
+    /// Latest observation.
+    pub seen_at: Nanos,
+    /// `.kind`.
+    pub kind: Timed<String>,
+    /// `.renewal`.
+    pub renewal: Timed<String>,
+    /// `.expiry`.
+    pub expiry: Timed<String>,
+    /// `.owner.type`.
+    pub owner_type: Timed<String>,
+    /// `.owner.name`.
+    pub owner_name: Timed<String>,
+    /// `.provider.name`.
+    pub provider: Timed<String>,
+    /// `.fingerprint`.
+    pub fingerprint: Timed<String>,
+    /// `integration.connection.id`.
+    pub connection: Timed<String>,
+    /// Unix seconds.
+    pub last_used_at: Timed<i64>,
+    /// Unix seconds.
+    pub rotation_due_at: Timed<i64>,
+    /// Seconds.
+    pub idle_limit: Timed<i64>,
+    /// Retired on purpose at this time; a later report revives the slot.
+    pub retired: Timed<bool>,
+    /// The instants of the generation that stands.
+    pub generation: Generation,
+}
+
+/// The instants that belong together: issued or refreshed then, valid until then. Unix seconds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Generation {
+    /// When it stops being valid.
+    pub expires_at: Timed<i64>,
+    /// When it was issued.
+    pub issued_at: Timed<i64>,
+    /// When it was last refreshed.
+    pub last_refreshed_at: Timed<i64>,
+}
+
+impl Generation {
+    /// What orders generations: the latest last_refreshed_at, else issued_at, else expires_at.
+    fn order(&self) -> Option<(u8, i64)> {
+        let started = |at: &Timed<i64>| at.get().map(|at| (1, *at));
+        started(&self.last_refreshed_at)
+            .or(started(&self.issued_at))
+            .or(self.expires_at.get().map(|at| (0, *at)))
+    }
+}
+
+impl Merge for Generation {
+    fn merge(&mut self, other: &Self) {
+        match self.order().cmp(&other.order()) {
+            std::cmp::Ordering::Less => *self = other.clone(),
+            std::cmp::Ordering::Equal => {
+                self.expires_at.take(&other.expires_at);
+                self.issued_at.take(&other.issued_at);
+                self.last_refreshed_at.take(&other.last_refreshed_at);
+            }
+            std::cmp::Ordering::Greater => {}
+        }
+    }
+}
+
+impl Merge for Slot {
+    fn merge(&mut self, other: &Self) {
+        self.seen_at = self.seen_at.max(other.seen_at);
+        self.kind.take(&other.kind);
+        self.renewal.take(&other.renewal);
+        self.expiry.take(&other.expiry);
+        self.owner_type.take(&other.owner_type);
+        self.owner_name.take(&other.owner_name);
+        self.provider.take(&other.provider);
+        self.fingerprint.take(&other.fingerprint);
+        self.connection.take(&other.connection);
+        self.last_used_at.take(&other.last_used_at);
+        self.rotation_due_at.take(&other.rotation_due_at);
+        self.idle_limit.take(&other.idle_limit);
+        self.retired.take(&other.retired);
+        self.generation.merge(&other.generation);
+    }
+}
+
+impl Slot {
+    /// A slot of one update.
+    pub fn of(update: &SlotUpdate) -> Slot {
+        fn at<T: Clone>(time: Nanos, value: &Option<T>) -> Timed<T> {
+            Timed(value.clone().map(|value| (time, value)))
+        }
+        let time = update.time;
+        Slot {
+            seen_at: time,
+            kind: at(time, &update.kind),
+            renewal: at(time, &update.renewal),
+            expiry: at(time, &update.expiry),
+            owner_type: at(time, &update.owner_type),
+            owner_name: at(time, &update.owner_name),
+            provider: at(time, &update.provider),
+            fingerprint: at(time, &update.fingerprint),
+            connection: at(time, &update.connection),
+            last_used_at: at(time, &update.last_used_at),
+            rotation_due_at: at(time, &update.rotation_due_at),
+            idle_limit: at(time, &update.idle_limit),
+            retired: Timed(Some((time, update.retired))),
+            generation: Generation {
+                expires_at: at(time, &update.expires_at),
+                issued_at: at(time, &update.issued_at),
+                last_refreshed_at: at(time, &update.last_refreshed_at),
+            },
+        }
+    }
+
+    /// Unix seconds of expiry; none when it never expires or does not say.
+    pub fn expires_at(&self) -> Option<i64> {
+        match self.expiry.get().map(String::as_str) {
+            Some("never") => None,
+            _ => self.generation.expires_at.get().copied(),
+        }
+    }
+
+    /// Whether it said that it never expires.
+    pub fn never_expires(&self) -> bool {
+        self.expiry.get().is_some_and(|expiry| expiry == "never")
+    }
+
+    /// Whether nothing renews it: what counts for "next token expiry" and the expiry ladder.
+    pub fn renewed_by_hand(&self) -> bool {
+        match self.renewal.get().map(String::as_str) {
+            Some("manual") => true,
+            Some("automatic") => false,
+            _ => self.kind.get().map(String::as_str) != Some("access_token"),
+        }
+    }
+
+    /// Whether it has left the horizon: retired, or silent for 14 d after its own expiry.
+    pub fn is_gone(&self, now: Nanos) -> bool {
+        const GRACE: i64 = 14 * 86_400;
+        let expired_long_ago = self.expires_at().is_some_and(|at| {
+            now / 1_000_000_000 - at > GRACE && now.saturating_sub(self.seen_at) / 1_000_000_000 > GRACE
+        });
+        self.retired.get() == Some(&true) || expired_long_ago
+    }
+
+    /// Length of life in seconds, where it is known.
+    pub fn lifetime(&self) -> Option<i64> {
+        let generation = &self.generation;
+        let from = generation.last_refreshed_at.get().or(generation.issued_at.get())?;
+        Some(generation.expires_at.get()? - from)
+    }
+}
+
+/// What an integration's telemetry says of itself, and when it was seen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Registration {
+    /// When telemetry was first received.
+    pub first_seen: Nanos,
+    /// When telemetry was last received.
+    pub last_seen: Nanos,
+    /// Latest non-empty value.
+    pub source: Timed<String>,
+    /// Latest non-empty value.
+    pub destination: Timed<String>,
+    /// Latest non-empty value.
+    pub owner: Timed<String>,
+    /// Latest non-empty value.
+    pub tier: Timed<String>,
+    /// Latest non-empty value.
+    pub version: Timed<String>,
+}
+
+impl Default for Registration {
+    fn default() -> Self {
+        Self {
+            first_seen: Nanos::MAX,
+            last_seen: Nanos::MIN,
+            source: Timed(None),
+            destination: Timed(None),
+            owner: Timed(None),
+            tier: Timed(None),
+            version: Timed(None),
+        }
+    }
+}
+
+impl Merge for Registration {
+    fn merge(&mut self, other: &Self) {
+        self.first_seen = self.first_seen.min(other.first_seen);
+        self.last_seen = self.last_seen.max(other.last_seen);
+        self.source.take(&other.source);
+        self.destination.take(&other.destination);
+        self.owner.take(&other.owner);
+        self.tier.take(&other.tier);
+        self.version.take(&other.version);
+    }
+}
+
+impl Registration {
+    /// A registration of one request.
+    pub fn of(info: &IntegrationInfo, received_at: Nanos) -> Registration {
+        let said = |text: &String| Timed((!text.is_empty()).then(|| (received_at, text.clone())));
+        Registration {
+            first_seen: received_at,
+            last_seen: received_at,
+            source: said(&info.source),
+            destination: said(&info.destination),
+            owner: said(&info.owner),
+            tier: said(&info.tier),
+            version: said(&info.version),
+        }
+    }
+}
+
+/// Settled records that do not agree, of one run: missing + mismatched + unexpected.
+///
+/// Amounts that differ while counts agree and nothing is pending count as one mismatched.
+pub fn gap(run: &ReconciliationRun) -> u64 {
+    let missing = run.missing.unwrap_or_else(|| {
+        run.expected.saturating_sub(run.matched.saturating_add(run.mismatched).saturating_add(run.pending))
+    });
+    let records = missing.saturating_add(run.mismatched).saturating_add(run.unexpected);
+    if records == 0 && run.pending == 0 && amounts_differ(run) { 1 } else { records }
+}
+
+/// Whether both amounts are known and differ by more than half a cent.
+pub fn amounts_differ(run: &ReconciliationRun) -> bool {
+    matches!((run.amount_expected, run.amount_matched), (Some(a), Some(b)) if (a - b).abs() > 0.005)
+}
+
+/// The windows of one (name, entity) that are still open.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OpenGap {
+    /// Records that do not agree, over all open windows.
+    pub records: u64,
+    /// Records expected in the open windows.
+    pub expected: u64,
+    /// Runs completed since the oldest open window's run, that one left out.
+    pub runs_since: u64,
+    /// Whether amounts differ in an open window.
+    pub amount_differs: bool,
+    /// When the oldest open window's run completed.
+    pub since: Option<Nanos>,
+}
+
+/// Reads the runs of one (name, entity) in any order and says what is still open (semantics section 8).
+///
+/// A window closes when later clean runs together cover it. A run without a window replaces the earlier one
+/// without a window. A later run of the same window replaces the earlier.
+pub fn open_gap(runs: &[ReconciliationRun]) -> OpenGap {
+    let mut by_id: BTreeMap<&str, &ReconciliationRun> = BTreeMap::new();
+    for run in runs {
+        let kept = by_id.entry(&run.run_id).or_insert(run);
+        if run.time > kept.time {
+            *kept = run;
+        }
+    }
+    let mut ordered: Vec<_> = by_id.into_values().collect();
+    ordered.sort_by_key(|run| run.time);
+    let mut open: Vec<(&ReconciliationRun, Vec<(i64, i64)>)> = Vec::new();
+    for run in &ordered {
+        match run.window {
+            None => open.retain(|(earlier, _)| earlier.window.is_some()),
+            Some(window) => {
+                open.retain(|(earlier, _)| earlier.window != Some(window));
+                if gap(run) == 0 && run.pending == 0 {
+                    for (_, left) in &mut open {
+                        *left = left.iter().flat_map(|piece| without(*piece, window)).collect();
+                    }
+                    open.retain(|(earlier, left)| earlier.window.is_none() || !left.is_empty());
+                }
+            }
+        }
+        if gap(run) > 0 {
+            open.push((run, run.window.into_iter().collect()));
+        }
+    }
+    let since = open.first().map(|(run, _)| run.time);
+    OpenGap {
+        records: open.iter().map(|(run, _)| gap(run)).fold(0, u64::saturating_add),
+        expected: open.iter().map(|(run, _)| run.expected).fold(0, u64::saturating_add),
+        runs_since: since.map_or(0, |since| ordered.iter().filter(|run| run.time > since).count() as u64),
+        amount_differs: open.iter().any(|(run, _)| amounts_differ(run)),
+        since,
+    }
+}
+
+/// The piece of a window that another does not cover: none, one or two pieces.
+fn without((start, end): (i64, i64), (from, to): (i64, i64)) -> impl Iterator<Item = (i64, i64)> {
+    let (before, after) = ((start, end.min(from)), (start.max(to), end));
+    [before, after].into_iter().filter(|(a, b)| a < b)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,218 @@
+//! Minutes and parts: what a stretch of the corridor said, by minute and series.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hash};
+use std::sync::Arc;
+
+use rapidhash::fast::RapidHasher;
+use serde::{Deserialize, Serialize};
+
+use super::latency::Latency;
+use super::series::{CallsRow, GaugeRow, Merge, Outcomes, Tally};
+use super::state::{Registration, Slot};
+use crate::signals::call::Class;
+use crate::signals::observation::{
+    Call, CallKey, Facet, FacetKey, GaugeKey, IntegrationKey, JobRun, Observations, ReconciliationRun,
+};
+use crate::signals::telemetry::Nanos;
+
+/// Nanoseconds in a minute.
+pub const MINUTE: Nanos = 60_000_000_000;
+
+/// A minute since the epoch, UTC. `Minute(n)` covers [n, n + 1) minutes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Minute(pub i64);
+
+impl Minute {
+    /// The minute an instant falls in.
+    pub fn of(time: Nanos) -> Minute {
+        Minute(time.div_euclid(MINUTE))
+    }
+
+    /// Its first instant.
+    pub fn start(self) -> Nanos {
+        self.0.saturating_mul(MINUTE)
+    }
+}
+
+/// A map with a fast hasher; keys are ours, so floods of chosen keys are bounded by the series limits.
+pub type Map<K, V> = HashMap<K, V, BuildHasherDefault<RapidHasher<'static>>>;
+
+/// A credential slot's key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SlotKey {
+    /// Whose.
+    pub integration: IntegrationKey,
+    /// `integration.credential.id`.
+    pub credential: Arc<str>,
+}
+
+/// A reconciliation run's key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RunKey {
+    /// Whose.
+    pub integration: IntegrationKey,
+    /// `integration.reconciliation.name`.
+    pub name: Arc<str>,
+    /// `integration.entity`.
+    pub entity: Arc<str>,
+    /// `integration.reconciliation.run_id`.
+    pub run_id: Arc<str>,
+}
+
+/// What a stretch of the corridor said.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Part {
+    /// Calls by endpoint.
+    pub calls: Map<(Minute, Arc<CallKey>), CallsRow>,
+    /// Calls by connection and by credential.
+    pub facets: Map<(Minute, Arc<FacetKey>), Tally>,
+    /// Latest outcomes by endpoint.
+    pub outcomes: Map<Arc<CallKey>, Outcomes>,
+    /// Gauges.
+    pub gauges: Map<(Minute, Arc<GaugeKey>), GaugeRow>,
+    /// Credential slots.
+    pub slots: Map<SlotKey, Slot>,
+    /// Reconciliation runs; the later report of a run wins.
+    pub reconciliations: Map<RunKey, ReconciliationRun>,
+    /// Job runs, in order of arrival.
+    pub runs: Vec<JobRun>,
+    /// Integrations.
+    pub integrations: Map<IntegrationKey, Registration>,
+}
+
+impl Part {
+    /// Takes one request's observations in. `received_at` is when the request arrived.
+    pub fn absorb(&mut self, seen: &Observations, received_at: Nanos) {
+        for info in &seen.integrations {
+            self.integrations
+                .entry(info.key.clone())
+                .or_default()
+                .merge(&Registration::of(info, received_at));
+        }
+        let series: Vec<Arc<CallKey>> = seen.series.iter().cloned().map(Arc::new).collect();
+        for call in &seen.calls {
+            let Some(key) = series.get(call.series as usize) else { continue };
+            self.absorb_call(key, call, &seen.names);
+        }
+        for gauge in &seen.gauges {
+            let key = (Minute::of(gauge.time), Arc::new(gauge.key.clone()));
+            self.gauges.entry(key).or_default().merge(&GaugeRow::of(gauge.time, gauge.value));
+        }
+        for update in &seen.slots {
+            let key =
+                SlotKey { integration: update.integration.clone(), credential: update.credential.clone() };
+            self.slots.entry(key).or_default().merge(&Slot::of(update));
+        }
+        for run in &seen.reconciliations {
+            self.absorb_reconciliation(run);
+        }
+        self.runs.extend(seen.runs.iter().cloned());
+    }
+
+    fn absorb_call(&mut self, key: &Arc<CallKey>, call: &Call, names: &[Arc<str>]) {
+        let minute = Minute::of(call.end);
+        let row = self.calls.entry((minute, key.clone())).or_default();
+        count(&mut row.tally, call);
+        let histogram: &mut Latency = if call.class.is_good() { &mut row.good } else { &mut row.bad };
+        histogram.record(call.duration_us, call.weight.round().max(1.0) as u64);
+        if call.class.is_good() || call.class.is_bad() || (call.class == Class::Throttled && call.exhausted) {
+            self.outcomes.entry(key.clone()).or_default().record(
+                call.end,
+                call.operation,
+                call.class.is_good(),
+            );
+        }
+        let facets = [(Facet::Connection, call.connection), (Facet::Credential, call.credential)];
+        for (facet, at) in facets {
+            let Some(id) = at.and_then(|at| names.get(at as usize)) else { continue };
+            let key = FacetKey {
+                integration: key.integration.clone(),
+                direction: key.direction,
+                peer: key.peer.clone(),
+                facet,
+                id: id.clone(),
+            };
+            count(self.facets.entry((minute, Arc::new(key))).or_default(), call);
+        }
+    }
+
+    fn absorb_reconciliation(&mut self, run: &ReconciliationRun) {
+        let key = RunKey {
+            integration: run.integration.clone(),
+            name: run.name.clone(),
+            entity: run.entity.clone(),
+            run_id: run.run_id.clone(),
+        };
+        let kept = self.reconciliations.entry(key).or_insert_with(|| run.clone());
+        if run.time > kept.time {
+            kept.clone_from(run);
+        }
+    }
+
+    /// Whether it holds nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == Part::default()
+    }
+
+    /// How many rows a flush would write.
+    pub fn rows(&self) -> usize {
+        self.calls.len() + self.facets.len() + self.gauges.len() + self.slots.len()
+    }
+
+    /// Drops the minutes before `oldest`; states stay.
+    pub fn forget_before(&mut self, oldest: Minute) {
+        self.calls.retain(|(minute, _), _| *minute >= oldest);
+        self.facets.retain(|(minute, _), _| *minute >= oldest);
+        self.gauges.retain(|(minute, _), _| *minute >= oldest);
+        self.runs.retain(|run| Minute::of(run.time) >= oldest);
+    }
+}
+
+impl Merge for Part {
+    fn merge(&mut self, other: &Self) {
+        join(&mut self.calls, &other.calls);
+        join(&mut self.facets, &other.facets);
+        join(&mut self.outcomes, &other.outcomes);
+        join(&mut self.gauges, &other.gauges);
+        join(&mut self.slots, &other.slots);
+        join(&mut self.integrations, &other.integrations);
+        other.reconciliations.values().for_each(|run| self.absorb_reconciliation(run));
+        self.runs.extend(other.runs.iter().cloned());
+    }
+}
+
+fn join<K: Clone + Eq + Hash, V: Merge>(ours: &mut Map<K, V>, theirs: &Map<K, V>) {
+    for (key, value) in theirs {
+        ours.entry(key.clone()).or_default().merge(value);
+    }
+}
+
+/// Counts one attempt.
+fn count(tally: &mut Tally, call: &Call) {
+    let at = call.class as usize;
+    tally.attempts[at] += call.weight;
+    tally.unweighted[at] += 1;
+    if let Some(class) = call.supersedes {
+        tally.superseded[class as usize] += call.weight;
+    } else if call.unlinked_retry {
+        tally.retries_unlinked += call.weight;
+    }
+    if call.exhausted && call.class == Class::Throttled {
+        tally.exhausted += call.weight;
+    }
+    tally.writes += u64::from(call.write);
+    tally.writes_keyed += u64::from(call.keyed);
+    tally.replayed += u64::from(call.replayed);
+    tally.records = tally.records.saturating_add(call.records);
+    tally.records_failed = tally.records_failed.saturating_add(call.records_failed);
+    if let Some(size) = call.page_size {
+        tally.merge(&Tally {
+            pages: 1,
+            page_max: if size > 0 { (size, 1) } else { (0, 0) },
+            ..Tally::default()
+        });
+    }
+    tally.duration_sum_us = tally.duration_sum_us.saturating_add(call.duration_us);
+    tally.duration_max_us = tally.duration_max_us.max(call.duration_us);
+}

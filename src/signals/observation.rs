@@ -1,0 +1,312 @@
+//! What one request says, after the signals have read it: plain values, ready for the windows.
+//!
+//! Names that repeat (series, connections) are interned per request: the tables are short, the lists long.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::call::Class;
+use super::telemetry::Nanos;
+use super::vocabulary::Metric;
+
+/// (environment, integration): the identity that everything else hangs on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct IntegrationKey {
+    /// `deployment.environment.name`, `default` when not given.
+    pub environment: Arc<str>,
+    /// `integration.name`, else an operator's rule, else the service.
+    pub name: Arc<str>,
+}
+
+/// What an integration's telemetry says of itself. Fields are empty when not given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntegrationInfo {
+    /// Whose.
+    pub key: IntegrationKey,
+    /// `integration.source.name`.
+    pub source: String,
+    /// `integration.destination.name`.
+    pub destination: String,
+    /// `integration.owner.name`: a label, never a recipient.
+    pub owner: String,
+    /// `integration.tier` as sent; the configuration wins over it.
+    pub tier: String,
+    /// `service.version`.
+    pub version: String,
+}
+
+/// Which way a call goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// To a peer: the headline.
+    Outbound,
+    /// From a peer: rows and a rate of their own.
+    Inbound,
+    /// Databases, caches, producers: a table of their own, never in a rate.
+    Dependency,
+}
+
+/// Where a count comes from; part of a series' key because parts are insert-only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// Spans.
+    Span,
+    /// Duration histograms.
+    Metric,
+    /// `POST /report`.
+    Report,
+}
+
+/// A series of calls.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct CallKey {
+    /// Whose.
+    pub integration: IntegrationKey,
+    /// Which way.
+    pub direction: Direction,
+    /// Host name of the other side, empty when unknown.
+    pub peer: Arc<str>,
+    /// `GET /v1/charges/{id}`.
+    pub endpoint: Arc<str>,
+    /// Where the count comes from.
+    pub source: Source,
+}
+
+/// What else a call is counted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Facet {
+    /// `integration.connection.id`: a customer's account.
+    Connection,
+    /// `integration.credential.id`.
+    Credential,
+}
+
+/// A series of calls by connection or by credential.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct FacetKey {
+    /// Whose.
+    pub integration: IntegrationKey,
+    /// Which way.
+    pub direction: Direction,
+    /// Host name of the other side.
+    pub peer: Arc<str>,
+    /// By what.
+    pub facet: Facet,
+    /// The connection's or credential's id.
+    pub id: Arc<str>,
+}
+
+/// One attempt.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    /// Index into [`Observations::series`].
+    pub series: u32,
+    /// End of the span.
+    pub end: Nanos,
+    /// Duration in microseconds.
+    pub duration_us: u64,
+    /// How it ended.
+    pub class: Class,
+    /// Adjusted count: 1 unless the trace was sampled.
+    pub weight: f64,
+    /// This attempt is a retry that replaces an attempt of this class.
+    pub supersedes: Option<Class>,
+    /// A retry whose replaced attempt is not known.
+    pub unlinked_retry: bool,
+    /// Gave up: no retry follows.
+    pub exhausted: bool,
+    /// POST, PUT, PATCH or DELETE.
+    pub write: bool,
+    /// A write that carried an idempotency key.
+    pub keyed: bool,
+    /// The peer answered from its own record.
+    pub replayed: bool,
+    /// Records carried.
+    pub records: u64,
+    /// Of these, failed inside a 2xx.
+    pub records_failed: u64,
+    /// Records in this page of a listing.
+    pub page_size: Option<u64>,
+    /// Index into [`Observations::names`].
+    pub connection: Option<u32>,
+    /// Index into [`Observations::names`].
+    pub credential: Option<u32>,
+    /// Same for all attempts of one operation, so that an outcome counts once (semantics 16).
+    pub operation: u64,
+}
+
+/// A series of gauge points: a metric, its attributes that have a meaning, and who reports it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct GaugeKey {
+    /// Whose.
+    pub integration: IntegrationKey,
+    /// The metric's name on the wire.
+    pub metric: Arc<str>,
+    /// (name on the wire, value), ascending by name.
+    pub attributes: Vec<(Arc<str>, Arc<str>)>,
+    /// An updowncounter: reporters are summed. Otherwise the latest of any reporter stands.
+    pub additive: bool,
+    /// Hash of the reporting resource.
+    pub reporter: u64,
+}
+
+impl GaugeKey {
+    /// The value of an attribute by its name on the wire.
+    pub fn attribute(&self, name: &str) -> Option<&str> {
+        self.attributes.iter().find(|(key, _)| &**key == name).map(|(_, value)| &**value)
+    }
+}
+
+/// One gauge point.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gauge {
+    /// Which series.
+    pub key: GaugeKey,
+    /// When.
+    pub time: Nanos,
+    /// Value in the metric's unit, finite.
+    pub value: f64,
+}
+
+/// What one request says of one credential slot.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SlotUpdate {
+    /// Whose.
+    pub integration: IntegrationKey,
+    /// `integration.credential.id`.
+    pub credential: Arc<str>,
+    /// When it was observed.
+    pub time: Nanos,
+    /// `.kind` (access_token, refresh_token, api_key, …).
+    pub kind: Option<String>,
+    /// `.renewal` (automatic, manual).
+    pub renewal: Option<String>,
+    /// `.expiry` (at, never).
+    pub expiry: Option<String>,
+    /// `.owner.type` (service_account, person).
+    pub owner_type: Option<String>,
+    /// `.owner.name`.
+    pub owner_name: Option<String>,
+    /// `.provider.name`.
+    pub provider: Option<String>,
+    /// `.fingerprint`.
+    pub fingerprint: Option<String>,
+    /// `integration.connection.id`.
+    pub connection: Option<String>,
+    /// Unix seconds.
+    pub expires_at: Option<i64>,
+    /// Unix seconds.
+    pub issued_at: Option<i64>,
+    /// Unix seconds.
+    pub last_refreshed_at: Option<i64>,
+    /// Unix seconds.
+    pub last_used_at: Option<i64>,
+    /// Unix seconds.
+    pub rotation_due_at: Option<i64>,
+    /// Seconds.
+    pub idle_limit: Option<i64>,
+    /// Gone on purpose (`integration.credential.retired`).
+    pub retired: bool,
+}
+
+/// One reconciliation run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReconciliationRun {
+    /// Whose.
+    pub integration: IntegrationKey,
+    /// `integration.reconciliation.name`.
+    pub name: Arc<str>,
+    /// `integration.entity`, empty when not given.
+    pub entity: Arc<str>,
+    /// `integration.reconciliation.run_id`.
+    pub run_id: Arc<str>,
+    /// When it completed.
+    pub time: Nanos,
+    /// [start, end) in unix seconds; none for the gauge form, where a later run replaces the earlier.
+    pub window: Option<(i64, i64)>,
+    /// Records expected.
+    pub expected: u64,
+    /// Records matched.
+    pub matched: u64,
+    /// Records missing; none = expected − matched − mismatched − pending.
+    pub missing: Option<u64>,
+    /// Records that should not be there.
+    pub unexpected: u64,
+    /// Records that differ.
+    pub mismatched: u64,
+    /// Records younger than the settle time.
+    pub pending: u64,
+    /// Sum expected, in `currency`.
+    pub amount_expected: Option<f64>,
+    /// Sum matched, in `currency`.
+    pub amount_matched: Option<f64>,
+    /// ISO 4217.
+    pub currency: String,
+    /// Only net figures were reported: duplicates can hide in them.
+    pub net_only: bool,
+}
+
+/// One run of a job (`integration.run.completed`), a heartbeat, or a report's outcome.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JobRun {
+    /// Whose.
+    pub integration: IntegrationKey,
+    /// `integration.run.name`, or the heartbeat's name.
+    pub name: Arc<str>,
+    /// When it completed.
+    pub time: Nanos,
+    /// `integration.outcome`; `beat` for a heartbeat.
+    pub outcome: String,
+    /// Records read.
+    pub read: Option<u64>,
+    /// Records written.
+    pub written: Option<u64>,
+    /// Records failed.
+    pub failed: Option<u64>,
+    /// Unix seconds: data is complete up to here.
+    pub watermark: Option<i64>,
+    /// Unix seconds of the next run.
+    pub next_at: Option<i64>,
+    /// What the sender said, redacted.
+    pub message: String,
+}
+
+/// All that one request says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Observations {
+    /// Integrations seen, each once.
+    pub integrations: Vec<IntegrationInfo>,
+    /// Series that `calls` point into, each once.
+    pub series: Vec<CallKey>,
+    /// Connection and credential ids that `calls` point into, each once.
+    pub names: Vec<Arc<str>>,
+    /// Attempts.
+    pub calls: Vec<Call>,
+    /// Gauge points.
+    pub gauges: Vec<Gauge>,
+    /// Credential slots.
+    pub slots: Vec<SlotUpdate>,
+    /// Reconciliation runs.
+    pub reconciliations: Vec<ReconciliationRun>,
+    /// Job runs and heartbeats.
+    pub runs: Vec<JobRun>,
+    /// Notices on what was corrected or not understood, each a counter's name and its count.
+    pub notices: Vec<(&'static str, u64)>,
+}
+
+/// The metrics whose gauge points are kept as gauge series.
+pub fn is_gauge_series(metric: Metric) -> bool {
+    matches!(
+        metric,
+        Metric::QueueDepth
+            | Metric::QueueOldestAge
+            | Metric::RateLimitLimit
+            | Metric::RateLimitRemaining
+            | Metric::RateLimitResetsAt
+            | Metric::ReconciliationNextRunAt
+    )
+}
