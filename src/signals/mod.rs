@@ -1,10 +1,18 @@
 //! What a span, a point or a log record means for an integration. Pure: values in, values out.
 //!
-//! `vocabulary` has the names, `telemetry` the records as they arrive, `observation` what they come to; between
-//! them stands one file for each thing judged. `observe` reads one request's records in order.
+//! `vocabulary` has the names, `telemetry` the records as they arrive, `observation` what they come to; `observe`
+//! reads one request's records in order with one file for each thing judged.
 
-pub mod call;
-pub mod observe;
-pub mod observation;
-pub mod telemetry;
 pub mod vocabulary;
+pub mod telemetry;
+pub mod observation;
+pub mod observe;
+pub mod integration;
+pub mod endpoint;
+pub mod classify;
+pub mod call;
+pub mod retry;
+pub mod queue;
+pub mod credential;
+pub mod reconciliation;
+pub mod heartbeat;

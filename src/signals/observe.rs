@@ -1,14 +1,62 @@
 //! Reads one request's records in order and says what they mean.
 
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::sync::Arc;
 
-use super::call::Class;
-use super::observation::{CallKey, IntegrationKey, Observations};
-use super::telemetry::{Log, Nanos, Origin, Point, Refusal, Span};
+use rapidhash::fast::RapidHasher;
 
-/// What the operator says of identity and limits.
+use super::call::Class;
+use super::heartbeat::Report;
+use super::integration::{Identity, Naming, identify, renamed};
+use super::observation::{Call, CallKey, Direction, IntegrationKey, Observations, Source};
+use super::telemetry::{Attributes, Log, Nanos, Origin, Point, Refusal, Span, SpanKind, Value};
+use super::vocabulary::{Attr, Event, Metric};
+use super::{classify, credential, endpoint, heartbeat, queue, reconciliation, retry};
+
+/// An event may be this far ahead of its receipt before the receipt's time is used.
+const AHEAD: Nanos = 300_000_000_000;
+
+/// What the operator says of identity, and which addresses are our own.
 #[derive(Clone, Debug, Default)]
-pub struct Rules {}
+pub struct Rules {
+    /// `[[integration]]` rules that name telemetry, first match wins.
+    pub naming: Vec<Naming>,
+    /// Our own ingest addresses (host, port): calls to them are no integration's calls.
+    pub own_addresses: Vec<(String, u16)>,
+}
+
+/// Looks a name up on the record, then its scope, then its resource.
+#[derive(Clone, Copy, Debug)]
+pub struct Lookup<'l, 'a> {
+    /// The record's attributes.
+    pub own: &'l Attributes<'a>,
+    /// Its scope's.
+    pub scope: &'l Attributes<'a>,
+    /// Its resource's.
+    pub resource: &'l Attributes<'a>,
+}
+
+impl<'l, 'a> Lookup<'l, 'a> {
+    /// The value that stands.
+    pub fn get(&self, attr: Attr) -> Option<&'l Value<'a>> {
+        self.own.get(attr).or_else(|| self.scope.get(attr)).or_else(|| self.resource.get(attr))
+    }
+
+    /// Its text, when it is a string that is not empty.
+    pub fn str(&self, attr: Attr) -> Option<&'l str> {
+        self.get(attr).and_then(Value::as_str).filter(|text| !text.is_empty())
+    }
+
+    /// Its integer.
+    pub fn i64(&self, attr: Attr) -> Option<i64> {
+        self.get(attr).and_then(Value::as_i64)
+    }
+
+    fn bool(&self, attr: Attr) -> bool {
+        self.get(attr).and_then(Value::as_bool).unwrap_or(false)
+    }
+}
 
 /// What one span came to, for the row that is kept of it.
 #[derive(Clone, Copy, Debug)]
@@ -19,35 +67,369 @@ pub struct Meaning<'m> {
     pub call: Option<(&'m CallKey, Class)>,
 }
 
+type Map<K, V> = HashMap<K, V, BuildHasherDefault<RapidHasher<'static>>>;
+
 /// Collects the observations of one request.
 #[derive(Debug)]
 pub struct Observer {
+    rules: Arc<Rules>,
+    received_at: Nanos,
+    identities: Vec<(usize, Identity, u64)>,
+    keys: Map<IntegrationKey, usize>,
+    series: Map<u64, Vec<u32>>,
+    names: Map<Arc<str>, u32>,
+    attempts: Vec<retry::Attempt>,
     seen: Observations,
 }
 
 impl Observer {
     /// An observer of one request that arrived at `received_at`.
-    pub fn new(_rules: Arc<Rules>, _received_at: Nanos) -> Observer {
-        Observer { seen: Observations::default() }
+    pub fn new(rules: Arc<Rules>, received_at: Nanos) -> Observer {
+        Observer {
+            rules,
+            received_at,
+            identities: Vec::new(),
+            keys: Map::default(),
+            series: Map::default(),
+            names: Map::default(),
+            attempts: Vec::new(),
+            seen: Observations::default(),
+        }
     }
 
     /// Takes a span in.
-    pub fn span(&mut self, _origin: &Origin<'_, '_>, _span: &Span<'_>) -> Result<Meaning<'_>, Refusal> {
-        Err(Refusal::Borrowed("not read"))
+    pub fn span(&mut self, origin: &Origin<'_, '_>, span: &Span<'_>) -> Result<Meaning<'_>, Refusal> {
+        let look = Lookup { own: &span.attributes, scope: origin.scope, resource: origin.resource };
+        let (peer, port) = endpoint::peer(&look);
+        let at = self.integration(origin, &look, &peer);
+        let own = port.is_some_and(|port| self.is_own(&peer, port));
+        let Some(direction) = endpoint::direction(span, &look).filter(|_| !own) else {
+            return Ok(Meaning { integration: &self.seen.integrations[at].key, call: None });
+        };
+        // The other side of a call to us is not a peer that we depend on: rows would grow with every client.
+        let peer = if direction == Direction::Inbound { "" } else { &*peer };
+        let endpoint = endpoint::endpoint(span, &look);
+        let key = self.seen.integrations[at].key.clone();
+        let series = self.intern(&key, direction, peer, &endpoint, Source::Span);
+        let class = classify::classify(span, &look, direction);
+        let call = self.call(series, class, span, &look);
+        self.attempts.push(retry::Attempt::of(span, &look, &call));
+        self.seen.calls.push(call);
+        let meaning = self.seen.series.get(series as usize).map(|key| (key, class));
+        Ok(Meaning { integration: &self.seen.integrations[at].key, call: meaning })
+    }
+
+    fn call(&mut self, series: u32, class: Class, span: &Span<'_>, look: &Lookup<'_, '_>) -> Call {
+        let end = self.time(span.end);
+        if span.end < span.start {
+            self.notice("spans that end before they start");
+        }
+        let method = look.str(Attr::HttpMethod).unwrap_or("");
+        let write = matches!(method, "POST" | "PUT" | "PATCH" | "DELETE");
+        let count = |attr| look.i64(attr).and_then(|n| u64::try_from(n).ok());
+        Call {
+            series,
+            end,
+            duration_us: (span.end.saturating_sub(span.start).max(0) as u64).div_ceil(1000),
+            class,
+            weight: weight(&span.trace_state),
+            supersedes: None,
+            unlinked_retry: false,
+            exhausted: look.bool(Attr::RetryExhausted),
+            write,
+            keyed: write && look.get(Attr::IdempotencyKeyHash).is_some(),
+            replayed: write && look.bool(Attr::IdempotencyReplayed),
+            records: count(Attr::RecordsCount).unwrap_or(0),
+            records_failed: count(Attr::RecordsFailed).unwrap_or(0),
+            page_size: count(Attr::PageSize),
+            connection: look.str(Attr::ConnectionId).map(|id| self.name(id)),
+            credential: look.str(Attr::CredentialId).map(|id| self.name(id)),
+            operation: 0,
+        }
     }
 
     /// Takes a data point in.
-    pub fn point(&mut self, _origin: &Origin<'_, '_>, _point: &Point<'_, '_>) -> Result<(), Refusal> {
+    pub fn point(&mut self, origin: &Origin<'_, '_>, point: &Point<'_, '_>) -> Result<(), Refusal> {
+        let look = Lookup { own: point.attributes, scope: origin.scope, resource: origin.resource };
+        let (peer, _) = endpoint::peer(&look);
+        let at = self.integration(origin, &look, &peer);
+        let Some(metric) = Metric::from_wire(point.metric) else { return Ok(()) };
+        let key = self.seen.integrations[at].key.clone();
+        let time = self.time(point.time);
+        match metric {
+            Metric::QueueDepth
+            | Metric::QueueOldestAge
+            | Metric::RateLimitLimit
+            | Metric::RateLimitRemaining
+            | Metric::RateLimitResetsAt
+            | Metric::ReconciliationNextRunAt => {
+                let reporter = self.reporter(origin.resource_index);
+                let gauge = queue::gauge(metric, key, &look, point, reporter, time)?;
+                self.seen.gauges.extend(gauge);
+            }
+            Metric::CredentialInfo
+            | Metric::CredentialExpiresAt
+            | Metric::CredentialIssuedAt
+            | Metric::CredentialLastRefreshedAt
+            | Metric::CredentialLastUsedAt
+            | Metric::CredentialRotationDueAt
+            | Metric::CredentialIdleLimit => {
+                if let Some(update) = credential::update(metric, key, &look, point, time)? {
+                    credential::join(&mut self.seen.slots, update);
+                }
+            }
+            Metric::ReconciliationExpected
+            | Metric::ReconciliationMatched
+            | Metric::ReconciliationMissing
+            | Metric::ReconciliationUnexpected
+            | Metric::ReconciliationMismatched
+            | Metric::ReconciliationPending => {
+                reconciliation::gauge(metric, &mut self.seen.reconciliations, key, &look, point, time)?;
+            }
+            Metric::QueueEnqueued | Metric::QueueDequeued | Metric::QueueDeadLettered => {
+                look.str(Attr::QueueName).ok_or(Refusal::Borrowed("no integration.queue.name"))?;
+            }
+            Metric::CredentialRefreshes => {
+                look.str(Attr::CredentialId).ok_or(Refusal::Borrowed("no integration.credential.id"))?;
+            }
+            _ => {}
+        }
         Ok(())
     }
 
     /// Takes a log record in and says whose it is.
-    pub fn log(&mut self, _origin: &Origin<'_, '_>, _log: &Log<'_>) -> Result<&IntegrationKey, Refusal> {
-        Err(Refusal::Borrowed("not read"))
+    pub fn log(&mut self, origin: &Origin<'_, '_>, log: &Log<'_>) -> Result<&IntegrationKey, Refusal> {
+        let look = Lookup { own: &log.attributes, scope: origin.scope, resource: origin.resource };
+        let (peer, _) = endpoint::peer(&look);
+        let at = self.integration(origin, &look, &peer);
+        let key = self.seen.integrations[at].key.clone();
+        let time = self.time(log.time);
+        match Event::from_wire(&log.event_name) {
+            Some(Event::RunCompleted) => self.seen.runs.push(heartbeat::run(key, &look, log, time)?),
+            Some(Event::ReconciliationCompleted) => {
+                self.seen.reconciliations.push(reconciliation::event(key, &look, time)?);
+            }
+            Some(Event::CredentialRetired) => {
+                let id =
+                    look.str(Attr::CredentialId).ok_or(Refusal::Borrowed("no integration.credential.id"))?;
+                let mut update = credential::empty(key, id, time);
+                update.retired = true;
+                credential::join(&mut self.seen.slots, update);
+            }
+            _ => {}
+        }
+        Ok(&self.seen.integrations[at].key)
+    }
+
+    /// Takes a minimal report in.
+    pub fn report(&mut self, integration: &str, report: &Report) {
+        let mut resource = Attributes::default();
+        resource.push(Attr::IntegrationName.name().into(), Value::Str(integration.into()));
+        if let Some(environment) = &report.environment {
+            resource.push(Attr::Environment.name().into(), Value::Str(environment.as_str().into()));
+        }
+        let none = Attributes::default();
+        let origin = Origin { resource_index: 0, resource: &resource, scope_name: "", scope: &none };
+        let look = Lookup { own: &none, scope: &none, resource: &resource };
+        let at = self.integration(&origin, &look, "");
+        let (key, time) = (self.seen.integrations[at].key.clone(), self.received_at);
+        self.seen.runs.push(heartbeat::reported(key.clone(), report, time));
+        if report.status.is_some() || report.endpoint.is_some() || report.duration_ms.is_some() {
+            self.reported_call(&key, report);
+        }
+        if let Some(depth) = report.queue_depth.filter(|depth| depth.is_finite() && *depth >= 0.0) {
+            let mut own = Attributes::default();
+            own.push(Attr::QueueName.name().into(), Value::Str("default".into()));
+            let look = Lookup { own: &own, scope: &none, resource: &resource };
+            let value = super::telemetry::PointValue::Gauge(depth);
+            let point = Point { metric: "", unit: "", start: 0, time, attributes: &own, value };
+            let gauge = queue::gauge(Metric::QueueDepth, key.clone(), &look, &point, 0, time);
+            self.seen.gauges.extend(gauge.ok().flatten());
+        }
+        if let Some(expires_at) = report.token_expires_at {
+            let update = credential::empty(key.clone(), "default", time);
+            self.seen.slots.push(super::observation::SlotUpdate { expires_at: Some(expires_at), ..update });
+        }
+        if let (Some(expected), Some(matched)) = (report.expected, report.reconciled) {
+            let run = reconciliation::of(key, "report", "", &time.to_string(), time);
+            let run = super::observation::ReconciliationRun { expected, matched, net_only: true, ..run };
+            self.seen.reconciliations.push(run);
+        }
+    }
+
+    fn reported_call(&mut self, key: &IntegrationKey, report: &Report) {
+        let name = report.endpoint.as_deref().unwrap_or("run");
+        let series = self.intern(key, Direction::Outbound, "", endpoint::cut(name), Source::Report);
+        let failed = report.records_failed.unwrap_or(0);
+        let class = match report.status.as_deref() {
+            Some("failure") => Class::Failed,
+            _ if failed > 0 => Class::Partial,
+            _ => Class::Ok,
+        };
+        let connection = report.connection.as_deref().map(|id| self.name(id));
+        self.seen.calls.push(Call {
+            series,
+            end: self.received_at,
+            duration_us: (report.duration_ms.unwrap_or(0.0).max(0.0) * 1000.0) as u64,
+            class,
+            weight: 1.0,
+            supersedes: None,
+            unlinked_retry: false,
+            exhausted: false,
+            write: false,
+            keyed: false,
+            replayed: false,
+            records: report.records.unwrap_or(0),
+            records_failed: failed,
+            page_size: None,
+            connection,
+            credential: None,
+            operation: hash(&(&*key.name, self.received_at, name)),
+        });
+        self.attempts.push(retry::Attempt::default());
     }
 
     /// Links retries to what they replace and gives all that was seen.
-    pub fn finish(self) -> Observations {
+    pub fn finish(mut self) -> Observations {
+        retry::link(&self.attempts, &mut self.seen.calls);
         self.seen
     }
+
+    /// Index of the integration a record belongs to, registered once a request.
+    fn integration(&mut self, origin: &Origin<'_, '_>, look: &Lookup<'_, '_>, peer: &str) -> usize {
+        let cached = self.identities.iter().rposition(|(index, ..)| *index == origin.resource_index);
+        let at = cached.unwrap_or_else(|| {
+            let mut hasher = RapidHasher::default();
+            for (name, value) in origin.resource.iter() {
+                (name, value.text()).hash(&mut hasher);
+            }
+            self.identities.push((origin.resource_index, identify(origin.resource), hasher.finish()));
+            self.identities.len() - 1
+        });
+        let identity = &self.identities[at].1;
+        let other = renamed(identity, &self.rules.naming, look, peer);
+        let key = match other {
+            None => identity.info.key.clone(),
+            Some(name) => {
+                IntegrationKey { name: name.into(), environment: identity.info.key.environment.clone() }
+            }
+        };
+        if let Some(at) = self.keys.get(&key) {
+            return *at;
+        }
+        let mut info = identity.info.clone();
+        if &*info.key.name == "unnamed" && other.is_none() {
+            self.seen.notices.push(("requests whose telemetry names no integration and no service", 1));
+        }
+        info.key = key.clone();
+        self.seen.integrations.push(info);
+        self.keys.insert(key, self.seen.integrations.len() - 1);
+        self.seen.integrations.len() - 1
+    }
+
+    fn reporter(&self, resource_index: usize) -> u64 {
+        self.identities.iter().rfind(|(index, ..)| *index == resource_index).map_or(0, |(.., hash)| *hash)
+    }
+
+    fn is_own(&self, host: &str, port: u16) -> bool {
+        let host = if host == "localhost" { "127.0.0.1" } else { host };
+        self.rules.own_addresses.iter().any(|(ours, at)| *at == port && ours == host)
+    }
+
+    /// Index of a series, without an allocation for one that is known.
+    fn intern(
+        &mut self,
+        integration: &IntegrationKey,
+        direction: Direction,
+        peer: &str,
+        endpoint: &str,
+        source: Source,
+    ) -> u32 {
+        let slot = hash(&(&integration.name, &integration.environment, direction, peer, endpoint, source));
+        let series = &self.seen.series;
+        let same = |at: &&u32| {
+            series.get(**at as usize).is_some_and(|key| {
+                key.direction == direction
+                    && &*key.peer == peer
+                    && &*key.endpoint == endpoint
+                    && key.source == source
+                    && key.integration == *integration
+            })
+        };
+        let known = self.series.entry(slot).or_default();
+        if let Some(at) = known.iter().find(same) {
+            return *at;
+        }
+        let at = self.seen.series.len() as u32;
+        known.push(at);
+        self.seen.series.push(CallKey {
+            integration: integration.clone(),
+            direction,
+            peer: peer.into(),
+            endpoint: endpoint.into(),
+            source,
+        });
+        at
+    }
+
+    fn name(&mut self, id: &str) -> u32 {
+        let id = endpoint::cut(id);
+        if let Some(at) = self.names.get(id) {
+            return *at;
+        }
+        let at = self.seen.names.len() as u32;
+        let name: Arc<str> = id.into();
+        self.seen.names.push(name.clone());
+        self.names.insert(name, at);
+        at
+    }
+
+    /// The time that counts: the event's own, or that of receipt where it has none or lies in the future.
+    fn time(&mut self, time: Nanos) -> Nanos {
+        if time <= 0 {
+            return self.received_at;
+        }
+        if time.saturating_sub(self.received_at) > AHEAD {
+            self.notice("records more than five minutes in the future");
+            return self.received_at;
+        }
+        time
+    }
+
+    fn notice(&mut self, what: &'static str) {
+        match self.seen.notices.iter_mut().find(|(name, _)| *name == what) {
+            Some((_, count)) => *count += 1,
+            None => self.seen.notices.push((what, 1)),
+        }
+    }
 }
+
+/// Adjusted count of a sampled span: `ot=th:` of the tracestate is the rejection threshold in up to 14 hex digits.
+fn weight(trace_state: &str) -> f64 {
+    let threshold = || {
+        let entry = trace_state.split(',').find_map(|entry| entry.trim().strip_prefix("ot="))?;
+        let digits = entry.split(';').find_map(|part| part.strip_prefix("th:"))?;
+        let value = u64::from_str_radix(digits.get(..digits.len().min(14))?, 16).ok()?;
+        Some(value << (4 * (14usize.checked_sub(digits.len().min(14))?)))
+    };
+    if trace_state.is_empty() {
+        return 1.0;
+    }
+    let whole = (1u64 << 56) as f64;
+    threshold().map_or(1.0, |threshold| whole / (whole - threshold as f64).max(1.0))
+}
+
+/// A hash that is the same within a build: for tables and outcome hashes, never persisted as identity.
+pub fn hash(value: &impl Hash) -> u64 {
+    let mut hasher = RapidHasher::default();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Whether a span may be an attempt of an operation with retries.
+pub fn is_client(span: &Span<'_>) -> bool {
+    matches!(span.kind, SpanKind::Client | SpanKind::Internal)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,130 @@
+//! Reconciliation runs from the event, or from gauges of the same run (vocabulary sections 4 and 5).
+
+use std::sync::Arc;
+
+use super::observation::{IntegrationKey, ReconciliationRun};
+use super::observe::Lookup;
+use super::telemetry::{Nanos, Point, PointValue, Refusal};
+use super::vocabulary::{Attr, Metric};
+
+/// Reads `integration.reconciliation.completed`.
+pub fn event(
+    integration: IntegrationKey,
+    look: &Lookup<'_, '_>,
+    time: Nanos,
+) -> Result<ReconciliationRun, Refusal> {
+    let start = look
+        .i64(Attr::ReconciliationWindowStart)
+        .ok_or(Refusal::Borrowed("no integration.reconciliation.window.start"))?;
+    let end = look
+        .i64(Attr::ReconciliationWindowEnd)
+        .ok_or(Refusal::Borrowed("no integration.reconciliation.window.end"))?;
+    if start >= end {
+        return Err(format!("integration.reconciliation.window is empty: {start} to {end}").into());
+    }
+    let count = |attr: Attr| match look.get(attr) {
+        None => Ok(None),
+        Some(value) => match value.as_i64().and_then(|n| u64::try_from(n).ok()) {
+            Some(n) => Ok(Some(n)),
+            None => Err(Refusal::Owned(format!("{} is \"{}\", not a count", attr.name(), value.text()))),
+        },
+    };
+    let needed = |attr: Attr| count(attr)?.ok_or_else(|| Refusal::Owned(format!("no {}", attr.name())));
+    let mut run = empty(integration, look, time)?;
+    run.window = Some((start, end));
+    run.expected = needed(Attr::ReconciliationExpected)?;
+    run.matched = needed(Attr::ReconciliationMatched)?;
+    run.missing = count(Attr::ReconciliationMissing)?;
+    run.unexpected = count(Attr::ReconciliationUnexpected)?.unwrap_or(0);
+    run.mismatched = count(Attr::ReconciliationMismatched)?.unwrap_or(0);
+    run.pending = count(Attr::ReconciliationPending)?.unwrap_or(0);
+    run.amount_expected = look.get(Attr::ReconciliationAmountExpected).and_then(|value| value.as_f64());
+    run.amount_matched = look.get(Attr::ReconciliationAmountMatched).and_then(|value| value.as_f64());
+    run.currency = look.str(Attr::ReconciliationCurrency).unwrap_or("").chars().take(8).collect();
+    Ok(run)
+}
+
+/// Takes one gauge point into the run of the same id.
+pub fn gauge(
+    metric: Metric,
+    runs: &mut Vec<ReconciliationRun>,
+    integration: IntegrationKey,
+    look: &Lookup<'_, '_>,
+    point: &Point<'_, '_>,
+    time: Nanos,
+) -> Result<(), Refusal> {
+    let value = match point.value {
+        PointValue::Gauge(value) | PointValue::Sum { value, .. } => value,
+        PointValue::NoValue => return Ok(()),
+        _ => return Err(format!("{} is not a gauge", metric.name()).into()),
+    };
+    if !(0.0..9.0e15).contains(&value) {
+        return Err(format!("{} is {value}, not a count", metric.name()).into());
+    }
+    let fresh = empty(integration, look, time)?;
+    let same = |run: &ReconciliationRun| {
+        run.window.is_none()
+            && (&run.integration, &run.name, &run.entity, &run.run_id)
+                == (&fresh.integration, &fresh.name, &fresh.entity, &fresh.run_id)
+    };
+    let at = runs.iter().position(same);
+    let at = at.unwrap_or_else(|| {
+        runs.push(fresh);
+        runs.len() - 1
+    });
+    let Some(run) = runs.get_mut(at) else { return Ok(()) };
+    let count = value as u64;
+    match metric {
+        Metric::ReconciliationExpected => run.expected = count,
+        Metric::ReconciliationMatched => run.matched = count,
+        Metric::ReconciliationMissing => run.missing = Some(count),
+        Metric::ReconciliationUnexpected => run.unexpected = count,
+        Metric::ReconciliationMismatched => run.mismatched = count,
+        Metric::ReconciliationPending => run.pending = count,
+        _ => {}
+    }
+    run.time = run.time.max(time);
+    Ok(())
+}
+
+/// A run that says nothing yet.
+pub fn empty(
+    integration: IntegrationKey,
+    look: &Lookup<'_, '_>,
+    time: Nanos,
+) -> Result<ReconciliationRun, Refusal> {
+    let text = |attr: Attr| look.get(attr).map(|value| super::endpoint::cut(&value.text()).to_owned());
+    let name =
+        text(Attr::ReconciliationName).ok_or(Refusal::Borrowed("no integration.reconciliation.name"))?;
+    let run_id =
+        text(Attr::ReconciliationRunId).ok_or(Refusal::Borrowed("no integration.reconciliation.run_id"))?;
+    Ok(of(integration, &name, &text(Attr::Entity).unwrap_or_default(), &run_id, time))
+}
+
+/// A run of these names that says nothing yet.
+pub fn of(
+    integration: IntegrationKey,
+    name: &str,
+    entity: &str,
+    run_id: &str,
+    time: Nanos,
+) -> ReconciliationRun {
+    ReconciliationRun {
+        integration,
+        name: Arc::from(name),
+        entity: Arc::from(entity),
+        run_id: Arc::from(run_id),
+        time,
+        window: None,
+        expected: 0,
+        matched: 0,
+        missing: None,
+        unexpected: 0,
+        mismatched: 0,
+        pending: 0,
+        amount_expected: None,
+        amount_matched: None,
+        currency: String::new(),
+        net_only: false,
+    }
+}
