@@ -1,0 +1,260 @@
+//! ExportMetricsServiceRequest from protobuf, and what makes a data point valid in either encoding.
+
+use super::batch::Collector;
+use super::traces::{find, resource, scope};
+use super::value::key_value;
+use super::wire::{Cursor, Field, nanos, zigzag};
+use super::{Limits, Malformed};
+use crate::signals::telemetry::{Attributes, Origin, Point, PointValue, Refusal, Temporality};
+
+/// Which kind of data a metric holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Kind {
+    #[default]
+    Gauge,
+    Sum,
+    Histogram,
+    ExponentialHistogram,
+    Summary,
+}
+
+/// A data point as it stands on the wire, before it is judged.
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs)]
+pub struct RawPoint<'a> {
+    pub kind: Kind,
+    pub attributes: Attributes<'a>,
+    pub start: i64,
+    pub time: i64,
+    pub flags: u64,
+    pub number: Option<f64>,
+    pub count: u64,
+    pub sum: Option<f64>,
+    pub min: Option<f64>,
+    pub max: Option<f64>,
+    pub counts: Vec<u64>,
+    pub bounds: Vec<f64>,
+    pub scale: i32,
+    pub zero_count: u64,
+    pub offset: i32,
+    pub temporality: u64,
+    pub monotonic: bool,
+}
+
+impl RawPoint<'_> {
+    /// The point's value, or why it is refused (metrics data model; metrics.proto).
+    pub fn value(&self) -> Result<PointValue<'_>, Refusal> {
+        if self.time == 0 {
+            return Err(Refusal::Borrowed("no time_unix_nano"));
+        }
+        if self.flags & 1 != 0 {
+            return Ok(PointValue::NoValue);
+        }
+        let temporality = || match self.temporality {
+            1 => Ok(Temporality::Delta),
+            2 => Ok(Temporality::Cumulative),
+            _ => Err(Refusal::Borrowed("no aggregation temporality")),
+        };
+        let number = || self.number.ok_or(Refusal::Borrowed("no value"));
+        let (count, sum, min, max) = (self.count, self.sum, self.min, self.max);
+        Ok(match self.kind {
+            Kind::Gauge => PointValue::Gauge(number()?),
+            Kind::Sum => {
+                PointValue::Sum { value: number()?, monotonic: self.monotonic, temporality: temporality()? }
+            }
+            Kind::Histogram => {
+                self.check_buckets()?;
+                let (counts, bounds) = (&*self.counts, &*self.bounds);
+                PointValue::Histogram { count, sum, min, max, counts, bounds, temporality: temporality()? }
+            }
+            Kind::ExponentialHistogram => PointValue::ExponentialHistogram {
+                count,
+                sum,
+                min,
+                max,
+                scale: self.scale,
+                zero_count: self.zero_count,
+                offset: self.offset,
+                counts: &self.counts,
+                temporality: temporality()?,
+            },
+            Kind::Summary => PointValue::Summary,
+        })
+    }
+
+    fn check_buckets(&self) -> Result<(), Refusal> {
+        let (counts, bounds) = (self.counts.len(), self.bounds.len());
+        if counts + bounds > 0 && counts != bounds + 1 {
+            return Err(format!("{counts} bucket counts for {bounds} bounds").into());
+        }
+        if !self.bounds.is_sorted_by(|a, b| a < b) {
+            return Err(Refusal::Borrowed("bucket bounds that do not ascend"));
+        }
+        let in_buckets = self.counts.iter().fold(0u64, |sum, n| sum.saturating_add(*n));
+        if counts > 0 && in_buckets != self.count {
+            return Err(format!("buckets that hold {in_buckets} of a count of {}", self.count).into());
+        }
+        Ok(())
+    }
+}
+
+/// Gives one point to the collector, judged.
+pub fn offer(into: &mut Collector, origin: &Origin<'_, '_>, name: &str, unit: &str, raw: &RawPoint<'_>) {
+    let value = raw.value();
+    let point = value.map(|value| Point {
+        metric: name,
+        unit,
+        start: raw.start,
+        time: raw.time,
+        attributes: &raw.attributes,
+        value,
+    });
+    into.offer_point(origin, name, point);
+}
+
+/// Gives every data point of a request to the collector.
+pub fn decode(body: &[u8], limits: &Limits, into: &mut Collector) -> Result<(), Malformed> {
+    let mut cursor = Cursor::new(body);
+    let mut index = 0;
+    while let Some((number, field)) = cursor.next()? {
+        if number == 1 {
+            resource_metrics(field.bytes()?, index, limits, into)?;
+            index += 1;
+        }
+    }
+    Ok(())
+}
+
+fn resource_metrics(
+    message: &[u8],
+    index: usize,
+    limits: &Limits,
+    into: &mut Collector,
+) -> Result<(), Malformed> {
+    let resource = resource(find(message, 1)?, limits)?;
+    let mut cursor = Cursor::new(message);
+    while let Some((number, field)) = cursor.next()? {
+        if number != 2 {
+            continue;
+        }
+        let scope_metrics = field.bytes()?;
+        let (scope_name, scope) = scope(find(scope_metrics, 1)?, limits)?;
+        let origin = Origin { resource_index: index, resource: &resource, scope_name, scope: &scope };
+        let mut metrics = Cursor::new(scope_metrics);
+        while let Some((number, field)) = metrics.next()? {
+            if number == 2 {
+                metric(field.bytes()?, &origin, limits, into)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn metric(
+    message: &[u8],
+    origin: &Origin<'_, '_>,
+    limits: &Limits,
+    into: &mut Collector,
+) -> Result<(), Malformed> {
+    let (mut name, mut unit, mut data) = ("", "", None);
+    let mut cursor = Cursor::new(message);
+    while let Some((number, field)) = cursor.next()? {
+        match number {
+            1 => name = field.text()?,
+            3 => unit = field.text()?,
+            5 => data = Some((Kind::Gauge, field.bytes()?)),
+            7 => data = Some((Kind::Sum, field.bytes()?)),
+            9 => data = Some((Kind::Histogram, field.bytes()?)),
+            10 => data = Some((Kind::ExponentialHistogram, field.bytes()?)),
+            11 => data = Some((Kind::Summary, field.bytes()?)),
+            _ => {}
+        }
+    }
+    let Some((kind, data)) = data else { return Ok(()) };
+    let (mut temporality, mut monotonic) = (0, false);
+    let mut cursor = Cursor::new(data);
+    while let Some((number, field)) = cursor.next()? {
+        match number {
+            2 => temporality = field.integer()?,
+            3 => monotonic = field.integer()? != 0,
+            _ => {}
+        }
+    }
+    let mut points = Cursor::new(data);
+    while let Some((number, field)) = points.next()? {
+        if number == 1 {
+            let mut raw = RawPoint { kind, temporality, monotonic, ..RawPoint::default() };
+            read_point(field.bytes()?, limits, &mut raw)?;
+            offer(into, origin, name, unit, &raw);
+        }
+    }
+    Ok(())
+}
+
+fn read_point<'a>(message: &'a [u8], limits: &Limits, raw: &mut RawPoint<'a>) -> Result<(), Malformed> {
+    let mut cursor = Cursor::new(message);
+    while let Some((number, field)) = cursor.next()? {
+        match (raw.kind, number) {
+            (_, 2) => raw.start = nanos(field.fixed()?),
+            (_, 3) => raw.time = nanos(field.fixed()?),
+            (Kind::Gauge | Kind::Sum, 4) => raw.number = Some(field.double()?),
+            (Kind::Gauge | Kind::Sum, 6) => raw.number = Some(field.fixed()? as i64 as f64),
+            (Kind::Gauge | Kind::Sum, 7) => key_value(field.bytes()?, &mut raw.attributes, limits)?,
+            (Kind::Gauge | Kind::Sum | Kind::Summary, 8) => raw.flags = field.integer()?,
+            (Kind::Histogram, 9) => key_value(field.bytes()?, &mut raw.attributes, limits)?,
+            (Kind::ExponentialHistogram, 1) => key_value(field.bytes()?, &mut raw.attributes, limits)?,
+            (Kind::Summary, 7) => key_value(field.bytes()?, &mut raw.attributes, limits)?,
+            (Kind::Histogram | Kind::ExponentialHistogram | Kind::Summary, 4) => raw.count = field.fixed()?,
+            (Kind::Histogram | Kind::ExponentialHistogram | Kind::Summary, 5) => {
+                raw.sum = Some(field.double()?)
+            }
+            (Kind::Histogram, 6) => packed_fixed(field, &mut raw.counts)?,
+            (Kind::Histogram, 7) => {
+                let mut bits = Vec::new();
+                packed_fixed(field, &mut bits)?;
+                raw.bounds.extend(bits.into_iter().map(f64::from_bits));
+            }
+            (Kind::Histogram, 10) | (Kind::ExponentialHistogram, 10) => raw.flags = field.integer()?,
+            (Kind::Histogram, 11) | (Kind::ExponentialHistogram, 12) => raw.min = Some(field.double()?),
+            (Kind::Histogram, 12) | (Kind::ExponentialHistogram, 13) => raw.max = Some(field.double()?),
+            (Kind::ExponentialHistogram, 6) => raw.scale = zigzag(field.integer()?) as i32,
+            (Kind::ExponentialHistogram, 7) => raw.zero_count = field.fixed()?,
+            (Kind::ExponentialHistogram, 8) => buckets(field.bytes()?, raw)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn buckets(message: &[u8], raw: &mut RawPoint<'_>) -> Result<(), Malformed> {
+    let mut cursor = Cursor::new(message);
+    while let Some((number, field)) = cursor.next()? {
+        match (number, field) {
+            (1, field) => raw.offset = zigzag(field.integer()?) as i32,
+            (2, Field::Bytes(packed)) => {
+                let mut counts = Cursor::new(packed);
+                while !counts.is_done() {
+                    raw.counts.push(counts.varint()?);
+                }
+            }
+            (2, field) => raw.counts.push(field.integer()?),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// A repeated fixed64 or double: packed, or one by one.
+fn packed_fixed(field: Field<'_>, into: &mut Vec<u64>) -> Result<(), Malformed> {
+    match field {
+        Field::Bytes(packed) => {
+            let mut values = Cursor::new(packed);
+            while !values.is_done() {
+                into.push(values.fixed64()?);
+            }
+        }
+        single => into.push(single.fixed()?),
+    }
+    Ok(())
+}

@@ -1,0 +1,263 @@
+//! The obvious secrets, taken out before anything is observed or kept. The text around them stays readable.
+
+use std::borrow::Cow;
+
+use crate::signals::telemetry::Value;
+use crate::signals::vocabulary::Attr;
+
+/// What stands where a secret stood.
+pub const MARK: &str = "[redacted]";
+
+/// Words in a key that make its whole value a secret.
+const SECRET_KEYS: [&str; 14] = [
+    "authorization",
+    "cookie",
+    "password",
+    "passwd",
+    "secret",
+    "api_key",
+    "api-key",
+    "apikey",
+    "token",
+    "private_key",
+    "private-key",
+    "session_id",
+    "credentials",
+    "hapikey",
+];
+
+/// Query parameters and JSON members whose value is a secret though their name is short.
+const SECRET_PARAMETERS: [&str; 6] = ["key", "sig", "signature", "code", "auth", "pwd"];
+
+/// How secrets of well-known makers begin.
+const PREFIXES: [&str; 17] = [
+    "sk_live_",
+    "sk_test_",
+    "rk_live_",
+    "rk_test_",
+    "whsec_",
+    "ghp_",
+    "gho_",
+    "ghs_",
+    "ghu_",
+    "github_pat_",
+    "xoxb-",
+    "xoxa-",
+    "xoxp-",
+    "shpat_",
+    "pat-na1-",
+    "pat-eu1-",
+    "AKIA",
+];
+
+/// An attribute's value with its secrets taken out. Names of the vocabulary are never secret as a whole.
+pub fn attribute<'a>(key: &str, value: Value<'a>) -> Value<'a> {
+    let holds_text = matches!(value, Value::Str(_) | Value::Json(_) | Value::Bytes(_));
+    if holds_text && is_secret_key(key) {
+        return Value::Str(Cow::Borrowed(MARK));
+    }
+    match value {
+        Value::Str(raw) => Value::Str(text(raw)),
+        // Trees were cleaned member by member when they were read.
+        other => other,
+    }
+}
+
+/// A free text with its secrets taken out.
+pub fn text(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text_of(&text) {
+        Some(clean) => Cow::Owned(clean),
+        None => text,
+    }
+}
+
+/// Takes the secrets out of a tree of values, by key and by text.
+pub fn tree(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::String(text) => {
+            if let Some(clean) = text_of(text) {
+                *text = clean;
+            }
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(tree),
+        serde_json::Value::Object(members) => {
+            for (key, member) in members {
+                if is_secret_key(key) && !member.is_null() {
+                    *member = MARK.into();
+                } else {
+                    tree(member);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn is_secret_key(key: &str) -> bool {
+    if Attr::from_wire(key).is_some() || key.ends_with("expires_at") || key.ends_with("_tokens") {
+        return false;
+    }
+    let key = key.to_ascii_lowercase();
+    SECRET_KEYS.iter().any(|word| key.contains(word))
+}
+
+/// The text without its secrets; none when it holds none, which is nearly always and costs one pass.
+fn text_of(text: &str) -> Option<String> {
+    if !may_hold_secret(text.as_bytes()) {
+        return None;
+    }
+    let mut clean = String::with_capacity(text.len());
+    let mut at = 0;
+    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+        let before = text.get(..at).unwrap_or("");
+        if let Some((kept, taken)) = secret_at(before, rest) {
+            clean.push_str(rest.get(..kept).unwrap_or(""));
+            clean.push_str(MARK);
+            at += kept + taken;
+        } else {
+            let next = rest.chars().next().map_or(1, char::len_utf8);
+            clean.push_str(rest.get(..next).unwrap_or(""));
+            at += next;
+        }
+    }
+    (clean != text).then_some(clean)
+}
+
+/// Whether a text is worth a closer look.
+fn may_hold_secret(bytes: &[u8]) -> bool {
+    let mut digits = 0;
+    bytes.iter().enumerate().any(|(at, byte)| {
+        match byte {
+            b'0'..=b'9' => digits += 1,
+            b' ' | b'-' => {}
+            _ => digits = 0,
+        }
+        let follows = |word: &[u8]| {
+            bytes.get(at..at + word.len()).is_some_and(|found| found.eq_ignore_ascii_case(word))
+        };
+        digits >= 13
+            || match byte {
+                b'B' | b'b' => follows(b"bearer ") || follows(b"basic "),
+                b'-' => follows(b"-----begin"),
+                b'=' | b'@' => true,
+                b'"' => follows(b"\":") || follows(b"\" :"),
+                b'e' => follows(b"eyJ"),
+                b'_' | b'A' => follows(b"_") || follows(b"AKIA"),
+                b'x' => follows(b"xox"),
+                b'p' => follows(b"pat-"),
+                _ => false,
+            }
+    })
+}
+
+/// (bytes kept, bytes of the secret after them) of the secret that starts here.
+fn secret_at(before: &str, rest: &str) -> Option<(usize, usize)> {
+    let starts_word = !before.ends_with(|c: char| c.is_ascii_alphanumeric());
+    if starts_word {
+        if let Some(found) = scheme(rest).or_else(|| prefixed(rest)).or_else(|| json_web_token(rest)) {
+            return Some(found);
+        }
+        if let Some(digits) = card(rest) {
+            return Some((0, digits));
+        }
+        if let Some(found) = member(before, rest) {
+            return Some(found);
+        }
+    }
+    if rest.starts_with("-----BEGIN") {
+        let end = rest.find("-----END").and_then(|at| Some(at + 8 + rest.get(at + 8..)?.find("-----")? + 5));
+        return Some((0, end.unwrap_or(rest.len())));
+    }
+    user_info(rest)
+}
+
+fn token_length(text: &str) -> usize {
+    text.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || b"._~+/=-".contains(byte)).count()
+}
+
+/// `Bearer …` and `Basic …`.
+fn scheme(rest: &str) -> Option<(usize, usize)> {
+    let kept = [7, 6].into_iter().find(|kept| {
+        rest.get(..*kept)
+            .is_some_and(|word| word.eq_ignore_ascii_case("bearer ") || word.eq_ignore_ascii_case("basic "))
+    })?;
+    let taken = token_length(rest.get(kept..)?);
+    (taken >= 8).then_some((kept, taken))
+}
+
+/// Keys whose maker is known by their beginning.
+fn prefixed(rest: &str) -> Option<(usize, usize)> {
+    let prefix = PREFIXES.iter().find(|prefix| rest.starts_with(**prefix))?;
+    let tail = rest.get(prefix.len()..)?;
+    let length = tail.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(byte)).count();
+    (length >= 8).then_some((0, prefix.len() + length))
+}
+
+fn json_web_token(rest: &str) -> Option<(usize, usize)> {
+    if !rest.starts_with("eyJ") {
+        return None;
+    }
+    let length = token_length(rest);
+    let dots = rest.get(..length)?.bytes().filter(|byte| *byte == b'.').count();
+    (dots >= 2 && length >= 20).then_some((0, length))
+}
+
+/// `://user:password@`.
+fn user_info(rest: &str) -> Option<(usize, usize)> {
+    let authority = rest.strip_prefix("://")?.split(['/', '?', '#', ' ', '"']).next()?;
+    let taken = authority.rfind('@')?;
+    (taken > 0).then_some((3, taken))
+}
+
+/// `token=…` in a query or a form, `"token": "…"` in JSON.
+fn member(before: &str, rest: &str) -> Option<(usize, usize)> {
+    let name = rest.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(byte)).count();
+    let key = rest.get(..name).filter(|key| !key.is_empty())?;
+    let after = rest.get(name..)?;
+    let secret =
+        || is_secret_key(key) || SECRET_PARAMETERS.iter().any(|short| key.eq_ignore_ascii_case(short));
+    if let Some(value) = after.strip_prefix('=') {
+        // A word before `=` is a parameter at the start, or behind what separates parameters.
+        if !(before.is_empty() || before.ends_with(['?', '&', ';', ' ', '\n', ','])) || !secret() {
+            return None;
+        }
+        let taken = value.find(['&', ';', ' ', '"', '#', '\n']).unwrap_or(value.len());
+        return (taken > 0 && !value.starts_with(MARK)).then_some((name + 1, taken));
+    }
+    if !before.ends_with('"') || !is_secret_key(key) {
+        return None;
+    }
+    let value = after.strip_prefix('"')?.trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?;
+    let taken = value.find('"').unwrap_or(value.len());
+    (taken > 0 && !value.starts_with(MARK)).then_some((rest.len() - value.len(), taken))
+}
+
+/// The length of a payment card's number: 13 to 19 digits that pass Luhn, in groups or not.
+fn card(rest: &str) -> Option<usize> {
+    if !rest.starts_with(['2', '3', '4', '5', '6']) {
+        return None;
+    }
+    let mut digits = Vec::new();
+    let mut end = 0;
+    for (at, byte) in rest.bytes().enumerate() {
+        match byte {
+            b'0'..=b'9' => {
+                digits.push(u32::from(byte - b'0'));
+                end = at + 1;
+            }
+            b' ' | b'-' if end == at => {}
+            _ => break,
+        }
+    }
+    let ends_word = !rest.get(end..)?.starts_with(|c: char| c.is_ascii_alphanumeric());
+    let sum: u32 = digits
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(at, digit)| if at % 2 == 0 { *digit } else { digit * 2 / 10 + digit * 2 % 10 })
+        .sum();
+    (ends_word && (13..=19).contains(&digits.len()) && sum % 10 == 0).then_some(end)
+}
+
+#[cfg(test)]
+mod tests;
