@@ -1,0 +1,1 @@
+//! Sockets become accepted requests.
