@@ -5,5 +5,7 @@
 pub mod clock;
 pub mod signals;
 pub mod decode;
+pub mod inbox;
+pub mod receive;
 pub mod rollup;
 pub mod alert;

@@ -1,0 +1,214 @@
+//! The way back: what an earlier run left, and its records in order.
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::files::Files;
+use super::record::{self, FILE_HEAD, FIRST_BYTES, FileHead, Found, Record};
+
+/// A file that is not written any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Kept {
+    /// Lowest sequence number it can hold; also its name.
+    pub(super) first: u64,
+    /// No record in it has a higher sequence number.
+    pub(super) last: u64,
+    /// Bytes that were synced. What lies beyond is never read.
+    pub(super) length: u64,
+    /// Receipt time of its first record.
+    pub(super) oldest_at: Option<i64>,
+}
+
+/// What was found on disk.
+#[derive(Debug)]
+pub(super) struct Survey {
+    /// Files with records above the watermark, oldest first.
+    pub(super) kept: VecDeque<Kept>,
+    /// The first sequence number that is free.
+    pub(super) next: u64,
+    /// First sequence number and synced length of the latest file that had records; zeros for none.
+    pub(super) predecessor: (u64, u64),
+}
+
+/// The name of the file whose first sequence number this is.
+pub(super) fn path(folder: &Path, first: u64) -> PathBuf {
+    folder.join(format!("{first:020}.inbox"))
+}
+
+fn first_of(name: &str) -> Option<u64> {
+    let digits = name.strip_suffix(".inbox")?;
+    (digits.len() == 20).then(|| digits.parse().ok())?
+}
+
+/// Adds the path to an error.
+pub(super) fn at(path: &Path) -> impl Fn(io::Error) -> io::Error {
+    move |error| io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+fn damaged(path: &Path, offset: u64) -> io::Error {
+    let text = format!(
+        "{}: the bytes at offset {offset} had been synced and are damaged now. Restore the file, or move it away \
+         to start without the records in it.",
+        path.display()
+    );
+    io::Error::new(io::ErrorKind::InvalidData, text)
+}
+
+/// Reads the files' headers and the last file, cuts its torn tail, and deletes what is not needed any more.
+pub(super) fn survey(folder: &Path, files: &dyn Files, watermark: u64) -> io::Result<Survey> {
+    files.make_folder(folder).map_err(at(folder))?;
+    if let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        files.sync_folder(parent).map_err(at(parent))?;
+    }
+    let listed = files.list(folder).map_err(at(folder))?;
+    let mut names: Vec<(u64, u64)> =
+        listed.iter().filter_map(|(name, length)| Some((first_of(name)?, *length))).collect();
+    names.sort_unstable();
+    let mut remove = Vec::new();
+    let mut heads: Vec<(FileHead, Kept)> = Vec::new();
+    for (first, length) in names {
+        let path = path(folder, first);
+        let bytes = files.read(&path, 0, FIRST_BYTES as u64).map_err(at(&path))?;
+        match FileHead::decode(&bytes).filter(|head| head.first == first) {
+            Some(head) => {
+                let oldest_at = record::first_received_at(&bytes);
+                heads.push((head, Kept { first, last: first, length, oldest_at }));
+            }
+            // A header is synced before the first record is written, so this file never held one.
+            None if length <= FILE_HEAD as u64 => remove.push(first),
+            None => return Err(damaged(&path, 0)),
+        }
+    }
+    trust(folder, files, &mut heads)?;
+    let mut survey = Survey { kept: VecDeque::new(), next: watermark, predecessor: (0, 0) };
+    for (_, kept) in heads {
+        if kept.length > FILE_HEAD as u64 {
+            survey.next = survey.next.max(kept.last);
+            survey.predecessor = (kept.first, kept.length);
+        }
+        if kept.length > FILE_HEAD as u64 && kept.last > watermark {
+            survey.kept.push_back(kept);
+        } else {
+            remove.push(kept.first);
+        }
+    }
+    survey.next += 1;
+    for first in &remove {
+        let path = path(folder, *first);
+        files.remove(&path).map_err(at(&path))?;
+    }
+    files.sync_folder(folder).map_err(at(folder))?;
+    Ok(survey)
+}
+
+/// Sets each file's `length` to what was synced of it and its `last` to what that can hold.
+fn trust(folder: &Path, files: &dyn Files, heads: &mut [(FileHead, Kept)]) -> io::Result<()> {
+    let all: Vec<FileHead> = heads.iter().map(|(head, _)| *head).collect();
+    let Some(((head, latest), earlier)) = heads.split_last_mut() else {
+        return Ok(());
+    };
+    for (nth, (_, kept)) in earlier.iter_mut().enumerate() {
+        // A file that no later one names as predecessor was given up before anything in it was acknowledged.
+        let later = all.get(nth + 1..).unwrap_or_default();
+        let named = later.iter().find(|later| later.predecessor == kept.first);
+        let synced = named.map_or(FILE_HEAD as u64, |later| later.predecessor_length);
+        if synced > kept.length {
+            return Err(damaged(&path(folder, kept.first), kept.length));
+        }
+        kept.length = synced;
+        kept.last = later.first().map_or(kept.first, |next| next.first.saturating_sub(1));
+    }
+    let path = path(folder, latest.first);
+    let bytes = Bytes::from(files.read(&path, 0, u64::MAX).map_err(at(&path))?);
+    let mut offset = FILE_HEAD;
+    loop {
+        match record::decode(&bytes, offset, head.salt) {
+            Found::Record(sequence, _, end) => (latest.last, offset) = (sequence, end),
+            Found::End => break,
+            Found::Broken if record::was_synced(&bytes, offset, head.salt) => {
+                return Err(damaged(&path, offset as u64));
+            }
+            Found::Broken => {
+                tracing::warn!(
+                    file = %path.display(), offset, cut_bytes = bytes.len() - offset,
+                    "cut the end of an inbox file that a crash left unfinished; nothing in it was acknowledged"
+                );
+                files.truncate(&path, offset as u64).map_err(at(&path))?;
+                break;
+            }
+        }
+    }
+    latest.length = offset as u64;
+    Ok(())
+}
+
+/// The records of earlier runs above the watermark, in order of sequence.
+///
+/// It ends after an error. Records that were refused because a sync failed may be among them: their senders were
+/// told to try again, and the claim on a body's hash lets both copies count once.
+pub struct Replay {
+    folder: PathBuf,
+    files: Arc<dyn Files>,
+    todo: VecDeque<Kept>,
+    open: Option<(PathBuf, Bytes, usize, u32)>,
+    watermark: u64,
+}
+
+impl Replay {
+    pub(super) fn new(folder: PathBuf, files: Arc<dyn Files>, found: &Survey, watermark: u64) -> Replay {
+        Replay { folder, files, todo: found.kept.clone(), open: None, watermark }
+    }
+
+    fn open_next(&mut self) -> Option<io::Result<()>> {
+        let kept = self.todo.pop_front()?;
+        let path = path(&self.folder, kept.first);
+        let read = self.files.read(&path, 0, kept.length).map_err(at(&path));
+        Some(read.and_then(|bytes| {
+            let bytes = Bytes::from(bytes);
+            let head = FileHead::decode(&bytes).ok_or_else(|| damaged(&path, 0))?;
+            if (bytes.len() as u64) < kept.length {
+                return Err(damaged(&path, bytes.len() as u64));
+            }
+            self.open = Some((path, bytes, FILE_HEAD, head.salt));
+            Ok(())
+        }))
+    }
+
+    fn stop(&mut self, error: io::Error) -> Option<io::Result<(u64, Record)>> {
+        self.open = None;
+        self.todo.clear();
+        Some(Err(error))
+    }
+}
+
+impl Iterator for Replay {
+    type Item = io::Result<(u64, Record)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let Some((path, bytes, offset, salt)) = &mut self.open else {
+                match self.open_next()? {
+                    Ok(()) => continue,
+                    Err(error) => return self.stop(error),
+                }
+            };
+            match record::decode(bytes, *offset, *salt) {
+                Found::Record(sequence, record, end) => {
+                    *offset = end;
+                    if sequence > self.watermark {
+                        return Some(Ok((sequence, record)));
+                    }
+                }
+                Found::End => self.open = None,
+                Found::Broken => {
+                    let error = damaged(path, *offset as u64);
+                    return self.stop(error);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The way of a request, whatever its transport: decompress, decode, make durable, acknowledge.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::clock::Clock;
+use crate::decode::{self, Batch, Decoded, Malformed, Rejected};
+use crate::inbox::Inbox;
+use crate::inbox::record::Record;
+use crate::signals::observe::Rules;
+use crate::signals::telemetry::Nanos;
+
+use super::Settings;
+use super::body::{self, Encoding};
+use super::counters::{Accepted, Counters};
+use super::limits::{Budget, Held};
+use super::refusal::Refusal;
+
+/// What a request brings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// Spans.
+    Traces,
+    /// Data points.
+    Metrics,
+    /// Log records.
+    Logs,
+    /// A report of an integration of this name.
+    Report(String),
+}
+
+impl Door {
+    /// The path that the inbox keeps: the same for both transports, so that a body's hash and its replay are too.
+    /// An integration's name is not percent-encoded in it.
+    pub fn path(&self) -> String {
+        match self {
+            Door::Traces => "/v1/traces".to_owned(),
+            Door::Metrics => "/v1/metrics".to_owned(),
+            Door::Logs => "/v1/logs".to_owned(),
+            Door::Report(integration) => format!("/report/{integration}"),
+        }
+    }
+
+    /// What the JSON answer calls the count of rejected records.
+    pub fn rejected_field(&self) -> &'static str {
+        match self {
+            Door::Traces => "rejectedSpans",
+            Door::Metrics => "rejectedDataPoints",
+            Door::Logs => "rejectedLogRecords",
+            Door::Report(_) => "rejectedReports",
+        }
+    }
+
+    /// Place among the counters: spans, points, logs, reports.
+    pub(super) fn index(&self) -> usize {
+        match self {
+            Door::Traces => 0,
+            Door::Metrics => 1,
+            Door::Logs => 2,
+            Door::Report(_) => 3,
+        }
+    }
+}
+
+/// A request whose body has arrived.
+#[derive(Debug)]
+pub struct Incoming {
+    /// What it brings.
+    pub door: Door,
+    /// Media type without parameters; empty for none.
+    pub content_type: &'static str,
+    /// How the body is compressed.
+    pub encoding: Encoding,
+    /// As received.
+    pub body: Bytes,
+    /// The memory it was given.
+    pub held: Held,
+}
+
+/// Reads a body: [`decode::record`], or what a test puts in its place.
+pub type Decoder = fn(&str, &str, &[u8], Nanos, &Arc<Rules>, &decode::Limits) -> Result<Decoded, Malformed>;
+
+/// Takes requests in.
+pub struct Intake {
+    inbox: Inbox<Batch>,
+    rules: Arc<Rules>,
+    limits: decode::Limits,
+    settings: Settings,
+    clock: Clock,
+    counters: Arc<Counters>,
+    budget: Budget,
+    decoder: Decoder,
+}
+
+impl Intake {
+    /// An intake that puts into `inbox` what it takes.
+    pub fn new(
+        inbox: Inbox<Batch>,
+        rules: Arc<Rules>,
+        limits: decode::Limits,
+        settings: Settings,
+        clock: Clock,
+    ) -> Intake {
+        let budget = Budget::new(settings.in_flight_bytes);
+        let counters = Arc::new(Counters::default());
+        Intake { inbox, rules, limits, settings, clock, counters, budget, decoder: decode::record }
+    }
+
+    /// The same with another decoder.
+    pub fn with_decoder(self, decoder: Decoder) -> Intake {
+        Intake { decoder, ..self }
+    }
+
+    /// What came in, what was taken, what was not and why.
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.counters)
+    }
+
+    /// The bounds of the doors.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The memory of all requests.
+    pub(super) fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    /// Returns when the request is durable, with what was rejected of it.
+    ///
+    /// Decoding runs on the caller's thread: it is far faster than the network that brought the bytes.
+    pub async fn accept(&self, incoming: Incoming) -> Result<Rejected, Refusal> {
+        let Incoming { door, content_type, encoding, body, mut held } = incoming;
+        let received_at = (self.clock)();
+        let path = door.path();
+        let decoded = guarded(|| {
+            let plain = body::decompress(encoding, &body, self.settings.max_body)?;
+            if encoding != Encoding::Identity {
+                // Asked for after the fact, because the size is not known before: the bound can be passed by one
+                // body for each worker thread.
+                self.budget.hold(&mut held, plain.len())?;
+            }
+            (self.decoder)(&path, content_type, &plain, received_at, &self.rules, &self.limits)
+                .map_err(|Malformed(sentence)| Refusal::Malformed(sentence))
+        })
+        .unwrap_or(Err(Refusal::Panicked))?;
+        let accepted = Accepted::of(&door, &decoded);
+        let record = Record {
+            received_at,
+            key_id: 0,
+            path,
+            content_type: content_type.to_owned(),
+            content_encoding: encoding.name().to_owned(),
+            body,
+        };
+        self.inbox.append(record, decoded.batch).await?;
+        drop(held);
+        self.counters.accepted(&door, &accepted);
+        Ok(decoded.rejected)
+    }
+}
+
+/// Decodes a record of the inbox again. No limit on its size holds here: it was acknowledged under the limit of its
+/// day. An error is a sentence; such a record can only be left out.
+pub fn replay(record: &Record, rules: &Arc<Rules>, limits: &decode::Limits) -> Result<Decoded, String> {
+    let encoding = Encoding::parse(&record.content_encoding)
+        .ok_or_else(|| format!("The encoding \"{}\" is not known.", record.content_encoding))?;
+    guarded(|| {
+        let plain =
+            body::decompress(encoding, &record.body, usize::MAX).map_err(|error| error.to_string())?;
+        decode::record(&record.path, &record.content_type, &plain, record.received_at, rules, limits)
+            .map_err(|Malformed(sentence)| sentence)
+    })
+    .unwrap_or_else(|| Err("Decoding it panicked.".to_owned()))
+}
+
+/// None when it panicked: one body must not take a worker, or a start, down with it.
+fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
+    // Sound, because all that the work can leave half done is dropped with it.
+    catch_unwind(AssertUnwindSafe(work)).ok()
+}

@@ -1,0 +1,38 @@
+//! The memory of all requests together.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::refusal::Refusal;
+
+/// Bytes that requests may hold at one time.
+#[derive(Clone, Debug)]
+pub struct Budget {
+    left: Arc<Semaphore>,
+}
+
+/// Bytes that one request holds; dropping it gives them back.
+#[derive(Debug, Default)]
+pub struct Held {
+    permits: Option<OwnedSemaphorePermit>,
+}
+
+impl Budget {
+    /// A budget of so many bytes.
+    pub fn new(bytes: usize) -> Budget {
+        Budget { left: Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS))) }
+    }
+
+    /// Adds `bytes` to what a request holds, or says [`Refusal::Busy`]. It does not wait: a request that waited
+    /// would hold what it has, and two of them could wait for each other.
+    pub fn hold(&self, held: &mut Held, bytes: usize) -> Result<(), Refusal> {
+        let bytes = u32::try_from(bytes).map_err(|_| Refusal::Busy)?;
+        let more = Arc::clone(&self.left).try_acquire_many_owned(bytes).map_err(|_| Refusal::Busy)?;
+        match &mut held.permits {
+            Some(permits) => permits.merge(more),
+            none => *none = Some(more),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,122 @@
+//! Why a request is not taken. The sentences are what the sender reads.
+
+use std::time::Duration;
+
+use crate::inbox;
+
+/// What a sender is told to wait before it tries again.
+pub const RETRY_AFTER: Duration = Duration::from_secs(2);
+
+/// Why a request is not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// There is no such path.
+    #[error(
+        "There is nothing at {0}. OTLP over HTTP goes to /v1/traces, /v1/metrics or /v1/logs, a report to \
+         /report/{{integration}}."
+    )]
+    NoSuchPath(String),
+    /// There is no such gRPC method.
+    #[error(
+        "There is no method {0}. This port has Export of the OpenTelemetry TraceService, MetricsService and \
+         LogsService."
+    )]
+    NoSuchMethod(String),
+    /// The path takes POST only.
+    #[error("This path takes POST, not {0}.")]
+    NotPost(String),
+    /// The body is of a type that is not read here.
+    #[error("The content type \"{0}\" is not read here; send {1}.")]
+    ContentType(String, &'static str),
+    /// The body is compressed in a way that is not read here.
+    #[error("The encoding \"{0}\" is not read here; send gzip, deflate, zstd or identity.")]
+    ContentEncoding(String),
+    /// A page of a web origin that is not allowed.
+    #[error("Pages of {0} may not send here; the origins that may are configured on the server.")]
+    Origin(String),
+    /// The body cannot be read; a sentence.
+    #[error("{0}")]
+    Malformed(String),
+    /// The body is larger than the limit, in bytes.
+    #[error("The body is larger than {0} bytes, compressed or decompressed. Send smaller batches.")]
+    TooLarge(usize),
+    /// Too many bytes are in flight.
+    #[error("The server is busy with other requests. Send this one again.")]
+    Busy,
+    /// The body did not arrive in time.
+    #[error("The body did not arrive within {} s. Send the request again.", .0.as_secs())]
+    Slow(Duration),
+    /// The connection broke in the body.
+    #[error("The body ended early: {0}. Send the request again.")]
+    Broken(String),
+    /// The inbox is full.
+    #[error("The server's inbox is full. Send this request again later.")]
+    Full,
+    /// The disk did not take it.
+    #[error("The server could not write to its disk. Send this request again later.")]
+    Disk,
+    /// The server stops.
+    #[error("The server is stopping. Send this request again.")]
+    Stopping,
+    /// A defect of ours.
+    #[error("The server failed on this request, and its log says where. Send it again.")]
+    Panicked,
+}
+
+/// All that [`Refusal::reason`] can say, in the order of the counters.
+pub const REASONS: [&str; 15] = [
+    "no_such_path",
+    "no_such_method",
+    "not_post",
+    "content_type",
+    "content_encoding",
+    "origin",
+    "malformed",
+    "too_large",
+    "busy",
+    "slow",
+    "broken",
+    "inbox_full",
+    "disk",
+    "stopping",
+    "panicked",
+];
+
+impl Refusal {
+    /// Place in [`REASONS`].
+    pub(super) fn index(&self) -> usize {
+        match self {
+            Refusal::NoSuchPath(_) => 0,
+            Refusal::NoSuchMethod(_) => 1,
+            Refusal::NotPost(_) => 2,
+            Refusal::ContentType(..) => 3,
+            Refusal::ContentEncoding(_) => 4,
+            Refusal::Origin(_) => 5,
+            Refusal::Malformed(_) => 6,
+            Refusal::TooLarge(_) => 7,
+            Refusal::Busy => 8,
+            Refusal::Slow(_) => 9,
+            Refusal::Broken(_) => 10,
+            Refusal::Full => 11,
+            Refusal::Disk => 12,
+            Refusal::Stopping => 13,
+            Refusal::Panicked => 14,
+        }
+    }
+
+    /// The counter's name.
+    pub fn reason(&self) -> &'static str {
+        REASONS.get(self.index()).copied().unwrap_or_default()
+    }
+}
+
+impl From<inbox::Refused> for Refusal {
+    /// The disk's own words stay in the log: they name paths of this machine.
+    fn from(refused: inbox::Refused) -> Self {
+        match refused {
+            inbox::Refused::Full => Refusal::Full,
+            inbox::Refused::Disk(_) => Refusal::Disk,
+            inbox::Refused::Stopping => Refusal::Stopping,
+        }
+    }
+}

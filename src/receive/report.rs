@@ -1,0 +1,73 @@
+//! `POST /report/{integration}`: a form, JSON or nothing, for what cannot speak OTLP.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Request, State};
+use axum::response::Response;
+use http::Method;
+use http::header::ORIGIN;
+use http_body::Body as _;
+
+use crate::decode::Rejected;
+
+use super::http::{Wire, media_type, respond, take};
+use super::intake::{Door, Intake};
+use super::refusal::Refusal;
+
+/// Longest name of an integration, in bytes.
+const NAME_BYTES: usize = 256;
+
+/// The handler. It answers in JSON.
+pub(super) async fn report(
+    State(intake): State<Arc<Intake>>,
+    integration: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Response {
+    let (door, result) = match integration {
+        Ok(Path(name)) => {
+            let door = Door::Report(name);
+            let result = read(door.clone(), &intake, request).await;
+            (door, result)
+        }
+        Err(_) => {
+            let sentence = "The integration's name in the path is not UTF-8 once percent-decoded.";
+            (Door::Report(String::new()), Err(Refusal::Malformed(sentence.to_owned())))
+        }
+    };
+    respond(&intake, Wire::Json, &door, result)
+}
+
+async fn read(door: Door, intake: &Intake, request: Request) -> Result<Rejected, Refusal> {
+    if request.method() != Method::POST {
+        return Err(Refusal::NotPost(request.method().to_string()));
+    }
+    // A form needs no preflight, so a page of any site could post one from a browser that reaches this port.
+    if let Some(origin) = request.headers().get(ORIGIN) {
+        let origin = origin.to_str().unwrap_or("(not text)");
+        let allowed = &intake.settings().cors_origins;
+        if !allowed.iter().any(|allowed| allowed == origin || allowed == "*") {
+            return Err(Refusal::Origin(origin.to_owned()));
+        }
+    }
+    if let Door::Report(name) = &door
+        && (name.trim().is_empty() || name.len() > NAME_BYTES)
+    {
+        let sentence = format!("The integration's name in the path must have 1 to {NAME_BYTES} bytes.");
+        return Err(Refusal::Malformed(sentence));
+    }
+    let content_type = content_type(&request)?;
+    take(door, content_type, intake, request).await
+}
+
+fn content_type(request: &Request) -> Result<&'static str, Refusal> {
+    match media_type(request.headers()).as_str() {
+        "application/json" => Ok("application/json"),
+        "application/x-www-form-urlencoded" => Ok("application/x-www-form-urlencoded"),
+        _ if request.body().is_end_stream() => Ok(""),
+        other => {
+            let wanted = "application/json, application/x-www-form-urlencoded, or no body at all";
+            Err(Refusal::ContentType(other.to_owned(), wanted))
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! The accept loop: its bounds and its end.
+
+use std::time::Instant;
+
+use axum::Router;
+use axum::routing::get;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+use super::super::listen::listen;
+use super::*;
+
+const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+
+/// A server that answers after `delay`.
+struct Slow {
+    address: SocketAddr,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+    /// Told when a request has begun.
+    begun: Arc<Notify>,
+}
+
+async fn slow(settings: Settings, delay: Duration) -> Slow {
+    let begun = Arc::new(Notify::new());
+    let begins = Arc::clone(&begun);
+    let router = Router::new().route(
+        "/",
+        get(move || async move {
+            begins.notify_one();
+            tokio::time::sleep(delay).await;
+            "done"
+        }),
+    );
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
+    let task = tokio::spawn(listen(listener, router, settings, stop.clone()));
+    Slow { address, stop, task, begun }
+}
+
+async fn ended(stream: &mut TcpStream) -> Vec<u8> {
+    let mut rest = Vec::new();
+    let read = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut rest)).await;
+    // A reset is an end too.
+    let _ = read.expect("the server kept the connection open");
+    rest
+}
+
+#[tokio::test]
+async fn clients_that_do_not_finish_a_head_are_let_go() {
+    let settings = Settings { header_timeout: Duration::from_millis(100), ..Settings::default() };
+    let Slow { address, .. } = slow(settings, Duration::ZERO).await;
+    for start in [&b""[..], b"P", b"PRI * HTTP/2.0\r\n", b"GET / HTTP/1.1\r\nhost:"] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(start).await.unwrap();
+        let _ = ended(&mut stream).await;
+    }
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(GET).await.unwrap();
+    assert!(ended(&mut stream).await.ends_with(b"done"));
+}
+
+#[tokio::test]
+async fn beyond_the_limit_connections_wait() {
+    let settings = Settings { max_connections: 1, ..Settings::default() };
+    let Slow { address, begun, .. } = slow(settings, Duration::ZERO).await;
+    let mut first = TcpStream::connect(address).await.unwrap();
+    first.write_all(GET).await.unwrap();
+    begun.notified().await;
+    let mut second = TcpStream::connect(address).await.unwrap();
+    second.write_all(GET).await.unwrap();
+    let mut byte = [0];
+    assert!(tokio::time::timeout(Duration::from_millis(100), second.read(&mut byte)).await.is_err());
+    drop(first);
+    assert_eq!(
+        tokio::time::timeout(Duration::from_secs(10), second.read(&mut byte)).await.unwrap().unwrap(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn the_stop_lets_open_requests_end_and_takes_no_more() {
+    let Slow { address, stop, task, begun } = slow(Settings::default(), Duration::from_millis(200)).await;
+    let mut silent = TcpStream::connect(address).await.unwrap();
+    let mut busy = TcpStream::connect(address).await.unwrap();
+    busy.write_all(GET).await.unwrap();
+    begun.notified().await;
+    let started = Instant::now();
+    stop.cancel();
+    assert!(ended(&mut busy).await.ends_with(b"done"));
+    assert_eq!(ended(&mut silent).await, b"");
+    task.await.unwrap();
+    assert!(started.elapsed() < Duration::from_secs(4), "nothing had to be dropped");
+    assert!(TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn what_does_not_end_in_time_is_dropped() {
+    let settings = Settings { drain: Duration::from_millis(100), ..Settings::default() };
+    let Slow { address, stop, task, begun } = slow(settings, Duration::from_secs(600)).await;
+    let mut stuck = TcpStream::connect(address).await.unwrap();
+    stuck.write_all(GET).await.unwrap();
+    begun.notified().await;
+    stop.cancel();
+    tokio::time::timeout(Duration::from_secs(10), task).await.unwrap().unwrap();
+    assert_eq!(ended(&mut stuck).await, b"");
+}
