@@ -119,6 +119,16 @@ impl<'t> Document<'t> {
         }
     }
 
+    /// True or false.
+    pub fn boolean<'s>(&mut self, section: &Section<'s>, key: &str) -> Option<bool> {
+        let value = section.get(key)?;
+        let found = value.get_ref().as_bool();
+        if found.is_none() {
+            self.wrong_type(key, value, "true or false");
+        }
+        found
+    }
+
     /// A string read by `read`, whose error is noted behind the key.
     pub fn read<'s, T>(
         &mut self,

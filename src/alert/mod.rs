@@ -24,3 +24,6 @@ pub mod subjects;
 pub mod verdict;
 pub mod judge;
 pub mod machine;
+pub mod wording;
+pub mod evaluate;
+pub mod case;
