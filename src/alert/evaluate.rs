@@ -1,0 +1,196 @@
+//! One tick over all rules: subjects are judged, the machine decides, what changed is told as transitions.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::rollup::window::{Minute, Part};
+use crate::signals::observation::IntegrationKey;
+
+use super::incident::{Change, Heard, Incident, Instance, InstanceKey, Phase, Transition};
+use super::judge::{Reading, absent, judge};
+use super::machine::{Policy, Step, is_idle, newborn, step};
+use super::rule::{Condition, Rule, RuleSet};
+use super::signal::{Family, Label};
+use super::subjects::Index;
+use super::tier::Tier;
+use super::verdict::Verdict;
+use super::wording;
+
+/// What a tick is judged from.
+pub struct Facts<'a> {
+    /// Calls and gauges of the last 2 hours, and all states.
+    pub recent: &'a Part,
+    /// The tier of an integration: the configuration's word, else its own.
+    pub tiers: &'a dyn Fn(&IntegrationKey) -> Tier,
+    /// Whether an environment notifies by default.
+    pub notifies: &'a dyn Fn(&str) -> bool,
+}
+
+/// Judges one tick: what happened before minute `tick` began. Gives the transitions, in the rules' order, and
+/// leaves in `instances` what the next tick needs. A tick that was judged already changes nothing.
+pub fn evaluate(
+    rules: &RuleSet,
+    facts: &Facts<'_>,
+    instances: &mut BTreeMap<InstanceKey, Instance>,
+    tick: Minute,
+) -> Vec<Transition> {
+    let mut transitions = remove_orphans(rules, instances, tick);
+    let index = Index::new(facts.recent, tick);
+    for rule in &rules.rules {
+        for (key, reading) in readings(rule, facts, &index, instances, tick) {
+            let policy = Policy {
+                times: rule.times,
+                no_data: rule.no_data,
+                audible: is_audible(rule, facts, &key),
+            };
+            let mut instance = instances.remove(&key).unwrap_or_else(|| newborn(key.clone(), tick));
+            if instance.last_tick < tick {
+                advance(rule, &mut instance, &reading, &policy, tick, &mut transitions);
+            }
+            if !is_idle(&instance, &rule.times) {
+                instances.insert(key, instance);
+            }
+        }
+    }
+    transitions
+}
+
+/// Closes what belongs to a rule that is gone or now tells its instances apart by other labels.
+fn remove_orphans(
+    rules: &RuleSet,
+    instances: &mut BTreeMap<InstanceKey, Instance>,
+    tick: Minute,
+) -> Vec<Transition> {
+    let labels_of: BTreeMap<&str, BTreeSet<&str>> = rules
+        .rules
+        .iter()
+        .map(|rule| (&*rule.id, rule.by.iter().map(|label| label.name()).collect()))
+        .collect();
+    let mut transitions = Vec::new();
+    instances.retain(|key, instance| {
+        let labels: BTreeSet<&str> = key.labels.keys().map(String::as_str).collect();
+        if labels_of.get(&*key.rule) == Some(&labels) {
+            return true;
+        }
+        if let Some(incident) = instance.incident.as_mut().filter(|incident| incident.resolved_at.is_none()) {
+            incident.resolved_at = Some(tick.start());
+            transitions.push(Transition {
+                at: tick,
+                change: Change::RuleRemoved,
+                incident: incident.clone(),
+                notify: instance.heard != Heard::Nothing,
+            });
+        }
+        false
+    });
+    transitions
+}
+
+/// What the tick says of every subject of a rule, and of every instance that is none.
+fn readings(
+    rule: &Rule,
+    facts: &Facts<'_>,
+    index: &Index<'_>,
+    instances: &BTreeMap<InstanceKey, Instance>,
+    tick: Minute,
+) -> Vec<(InstanceKey, Reading)> {
+    let family = rule.condition.measures().first().map_or(Family::Other, |measure| measure.signal.family());
+    let subjects = index.subjects(rule, family, facts.tiers);
+    let mut out = Vec::new();
+    for (labels, subject) in &subjects {
+        let key = InstanceKey { rule: rule.id.clone(), labels: labels.clone() };
+        let instance = instances.get(&key);
+        let reading = judge(rule, labels, subject, instance, tick);
+        if instance.is_some() || reading.verdict == Verdict::Breach {
+            out.push((key, reading));
+        }
+    }
+    let first = InstanceKey { rule: rule.id.clone(), labels: BTreeMap::new() };
+    for (key, instance) in instances.range(first..).take_while(|(key, _)| key.rule == rule.id) {
+        if !subjects.contains_key(&key.labels) {
+            let tier = integration_of(key).map_or_else(Tier::default, |key| (facts.tiers)(&key));
+            out.push((key.clone(), absent(rule, family, tier, instance, tick)));
+        }
+    }
+    out.sort_by(|(a, _), (b, _)| a.cmp(b));
+    out
+}
+
+fn integration_of(key: &InstanceKey) -> Option<IntegrationKey> {
+    let label = |label: Label| key.labels.get(label.name()).map(|value| Arc::from(value.as_str()));
+    Some(IntegrationKey { environment: label(Label::Environment)?, name: label(Label::Integration)? })
+}
+
+/// Environments that do not notify by default are heard only where a rule names them.
+fn is_audible(rule: &Rule, facts: &Facts<'_>, key: &InstanceKey) -> bool {
+    let environment = key.labels.get(Label::Environment.name()).map_or("default", String::as_str);
+    (facts.notifies)(environment) || rule.filter.names_value(Label::Environment, environment)
+}
+
+/// Lets the machine judge, and keeps the incident in step with it.
+fn advance(
+    rule: &Rule,
+    instance: &mut Instance,
+    reading: &Reading,
+    policy: &Policy,
+    tick: Minute,
+    transitions: &mut Vec<Transition>,
+) {
+    let steps = step(instance, tick, reading.verdict, policy);
+    let stands = matches!(instance.phase, Phase::Firing | Phase::Recovering);
+    let opened = steps.iter().any(|step| matches!(step.change, Change::Fired | Change::Reopened));
+    if stands && !opened {
+        transitions.extend(stay(rule, instance, reading, policy, tick));
+    }
+    for Step { change, notify } in steps {
+        match (change, &mut instance.incident) {
+            (Change::Reopened, Some(incident)) => {
+                incident.resolved_at = None;
+                wording::update(incident, rule, reading);
+            }
+            (Change::Fired | Change::Reopened, incident) => {
+                let since = instance.since.unwrap_or(tick);
+                *incident = Some(wording::open(rule, &instance.key, reading, since, tick));
+            }
+            (Change::Resolved, Some(incident)) => wording::close(incident, rule, reading, tick),
+            _ => {}
+        }
+        if let Some(incident) = &instance.incident {
+            transitions.push(Transition { at: tick, change, incident: incident.clone(), notify });
+        }
+    }
+}
+
+/// Brings the open incident up to date, and says so when another level stands.
+fn stay(
+    rule: &Rule,
+    instance: &mut Instance,
+    reading: &Reading,
+    policy: &Policy,
+    tick: Minute,
+) -> Option<Transition> {
+    let incident = instance.incident.as_mut()?;
+    let before = level_of(rule, incident);
+    wording::update(incident, rule, reading);
+    let now = level_of(rule, incident);
+    if reading.verdict != Verdict::Breach || before == now {
+        return None;
+    }
+    let change = if now > before { Change::Escalated } else { Change::Eased };
+    let notify = change == Change::Escalated && policy.audible && instance.flapping_since.is_none();
+    if notify {
+        instance.heard = Heard::Firing;
+    }
+    Some(Transition { at: tick, change, incident: incident.clone(), notify })
+}
+
+/// The place of the level that an incident stands at; levels without a name are all the same.
+fn level_of(rule: &Rule, incident: &Incident) -> usize {
+    match &rule.condition {
+        Condition::Levels(_, levels) => levels.iter().position(|level| level.name == incident.level).unwrap_or(0),
+        Condition::Any(_) => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests;
