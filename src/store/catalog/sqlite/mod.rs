@@ -193,3 +193,6 @@ fn from_name<T: DeserializeOwned>(name: String) -> Result<T, Error> {
     serde_json::from_value(serde_json::Value::String(name))
         .map_err(|error| damaged(&format!("a name is not known ({error})")))
 }
+
+#[cfg(test)]
+mod tests;
