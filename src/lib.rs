@@ -9,3 +9,4 @@ pub mod inbox;
 pub mod receive;
 pub mod rollup;
 pub mod alert;
+pub mod store;
