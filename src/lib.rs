@@ -1,6 +1,13 @@
 //! Seamwatch: the monitoring server for the layer between business systems.
 //!
-//! Modules in reading order; data flows through them one way, and `tests/it/tidy.rs` holds who may import whom.
+//! Integrations send OpenTelemetry; Seamwatch computes the health of each, shows it and mails alerts. Modules in
+//! reading order; data flows through them one way, and `tests/it/tidy.rs` holds who may import whom.
+//!
+//! - [`signals`], [`decode`], [`rollup`], [`alert`]: pure. Values in, values out; no clock, no I/O.
+//! - [`receive`] and [`inbox`]: the edge where requests come in and are acknowledged once they are on disk.
+//! - [`pipeline`]: the corridor, one loop that absorbs, flushes, evaluates and records.
+//! - [`store`]: the one room that knows SQL and Parquet. [`notify`] and [`web`]: the edges where things go out.
+//! - [`config`], [`rules`], [`scheduler`], [`server`], [`cli`]: what is wired from what.
 
 pub mod clock;
 pub mod signals;
@@ -10,3 +17,7 @@ pub mod receive;
 pub mod rollup;
 pub mod alert;
 pub mod store;
+pub mod pipeline;
+pub mod notify;
+pub mod config;
+pub mod rules;

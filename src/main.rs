@@ -1,2 +1,2 @@
-//! Seamwatch.
+//! x
 fn main() {}

@@ -64,16 +64,20 @@ pub fn run_cases(rules: &RuleSet, file: &str, text: &str) -> Result<Vec<CaseResu
     let Some(table) = document.parse() else { return Err(document.finish()) };
     let read = read(&mut document, &Section::root(&table), rules);
     match read {
-        Some((rule, cases)) if document.is_clean() => {
-            Ok(cases.iter().map(|case| CaseResult { name: case.name.clone(), failures: run(&rule, case) }).collect())
-        }
+        Some((rule, cases)) if document.is_clean() => Ok(cases
+            .iter()
+            .map(|case| CaseResult { name: case.name.clone(), failures: run(&rule, case) })
+            .collect()),
         _ => Err(document.finish()),
     }
 }
 
 fn run(rules: &RuleSet, case: &Case) -> Vec<String> {
     let tiers = |key: &IntegrationKey| {
-        case.series.iter().find(|series| series.key.integration == *key).map_or_else(Tier::default, |series| series.tier)
+        case.series
+            .iter()
+            .find(|series| series.key.integration == *key)
+            .map_or_else(Tier::default, |series| series.tier)
     };
     let mut part = Part::default();
     let mut instances: BTreeMap<InstanceKey, Instance> = BTreeMap::new();
@@ -117,8 +121,10 @@ fn compare(
         failures.push(format!("at {at}m {} mails were written, not {wanted}", mails.len()));
     }
     // A subject is made of where it is and the title.
-    let subjects: Vec<String> =
-        mails.iter().map(|mail| format!("{} {}", place(&mail.incident.labels), mail.incident.title)).collect();
+    let subjects: Vec<String> = mails
+        .iter()
+        .map(|mail| format!("{} {}", place(&mail.incident.labels), mail.incident.title))
+        .collect();
     for wanted in &expect.subject_has {
         if subjects.is_empty() || subjects.iter().any(|subject| !subject.contains(wanted)) {
             failures.push(format!("at {at}m not every subject has \"{wanted}\": {}", subjects.join(" | ")));
@@ -222,20 +228,29 @@ fn case(document: &mut Document<'_>, section: &Section<'_>, start: Minute) -> Op
 fn series(document: &mut Document<'_>, section: &Section<'_>) -> Option<Series> {
     document.keys(section, &["labels", "ok", "bad", "cause"], &[]);
     let labels = document.section(section, "labels")?;
-    document.keys(&labels, &["integration", "environment", "tier", "direction", "peer", "endpoint"], &["connection", "credential"]);
+    document.keys(
+        &labels,
+        &["integration", "environment", "tier", "direction", "peer", "endpoint"],
+        &["connection", "credential"],
+    );
     document.required(&labels, "integration", "whose calls these are");
     let mut text = |key: &str, default: &str| -> Arc<str> {
         Arc::from(document.string(&labels, key).map_or(default, |(text, _)| text))
     };
-    let integration = IntegrationKey { environment: text("environment", "default"), name: text("integration", "") };
+    let integration =
+        IntegrationKey { environment: text("environment", "default"), name: text("integration", "") };
     let (peer, endpoint) = (text("peer", ""), text("endpoint", ""));
     let direction = document.read(&labels, "direction", |text| match text {
         "outbound" => Ok(Direction::Outbound),
         "inbound" => Ok(Direction::Inbound),
         _ => Err(format!("\"{text}\" is neither outbound nor inbound")),
     });
-    let tier = document.read(&labels, "tier", |text| Tier::from_name(text).ok_or_else(|| format!("there is no tier {text}")));
-    let cause = document.read(section, "cause", |text| Class::from_name(text).ok_or_else(|| format!("there is no class {text}")));
+    let tier = document.read(&labels, "tier", |text| {
+        Tier::from_name(text).ok_or_else(|| format!("there is no tier {text}"))
+    });
+    let cause = document.read(section, "cause", |text| {
+        Class::from_name(text).ok_or_else(|| format!("there is no class {text}"))
+    });
     let ok = document.read(section, "ok", counts).map_or_else(Vec::new, |(ok, _)| ok);
     let bad = document.read(section, "bad", counts).map_or_else(Vec::new, |(bad, _)| bad);
     let direction = direction.map_or(Direction::Outbound, |(direction, _)| direction);
@@ -273,7 +288,9 @@ fn expect(document: &mut Document<'_>, section: &Section<'_>) -> Option<Expect> 
     });
     let state = document.read(section, "state", |text| {
         let phase = PHASES.iter().find(|(name, _)| *name == text).map(|(_, phase)| *phase);
-        phase.ok_or_else(|| format!("there is no state {text}; there are inactive, pending, firing, recovering"))
+        phase.ok_or_else(|| {
+            format!("there is no state {text}; there are inactive, pending, firing, recovering")
+        })
     });
     let mails = document.integer(section, "mails", 0, 1_000_000);
     let subject_has = document.strings(section, "subject_has").unwrap_or_default();

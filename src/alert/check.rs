@@ -13,7 +13,10 @@ pub fn title(document: &mut Document<'_>, title: &str, place: &Place, by: &[Labe
     for piece in pieces(title) {
         match piece {
             Piece::Field("value") => {
-                document.problem(place, "title: {value} changes and would break the mail thread; use labels only");
+                document.problem(
+                    place,
+                    "title: {value} changes and would break the mail thread; use labels only",
+                );
             }
             Piece::Field(field) if !by.iter().any(|label| label.name() == field) => {
                 document.problem(place, format!("title: {{{field}}} is no label of this rule's by"));
@@ -52,8 +55,11 @@ pub fn by(document: &mut Document<'_>, place: &Place, by: &[Label], family: Fami
         Family::Reconciliation => &[Label::Reconciliation, Label::Entity],
         Family::Calls | Family::Other => &[],
     };
-    for label in [Label::Integration, Label::Environment].iter().chain(own).filter(|label| !by.contains(label)) {
-        let message = format!("by: {} is missing; without it figures of different things are mixed", label.name());
+    for label in
+        [Label::Integration, Label::Environment].iter().chain(own).filter(|label| !by.contains(label))
+    {
+        let message =
+            format!("by: {} is missing; without it figures of different things are mixed", label.name());
         document.problem(place, message);
     }
 }
@@ -75,7 +81,13 @@ pub fn label_value(document: &mut Document<'_>, place: &Place, label: Label, val
         Label::State => &["ready", "delayed", "in_flight", "dead_letter"],
         Label::Renewal => &["automatic", "manual", "unknown"],
         Label::Kind => &[
-            "access_token", "refresh_token", "api_key", "webhook_secret", "certificate", "password", "unknown",
+            "access_token",
+            "refresh_token",
+            "api_key",
+            "webhook_secret",
+            "certificate",
+            "password",
+            "unknown",
         ],
         _ => return,
     };
@@ -119,7 +131,8 @@ pub fn figure(document: &mut Document<'_>, measure: &Measure, place: &Place) {
     if measure.signal.is_ratio_of_calls() && measure.min_count == 0 {
         document.problem(place, format!("min_count is missing: one failure of two calls is no {name}"));
     }
-    if matches!(measure.signal, Signal::CallSuccessRate | Signal::AttemptSuccessRate) && measure.min_bad == 0 {
+    if matches!(measure.signal, Signal::CallSuccessRate | Signal::AttemptSuccessRate) && measure.min_bad == 0
+    {
         document.problem(place, format!("min_bad is missing: how many bad ones must {name} rest on?"));
     }
     if let Some(least) = measure.signal.least_samples()
@@ -147,13 +160,21 @@ pub fn one_family(document: &mut Document<'_>, root: &Section<'_>, branches: &[B
     for branch in branches {
         if branch.measure.signal.family() != first.measure.signal.family() {
             let (a, b) = (first.measure.signal.name(), branch.measure.signal.name());
-            document.problem(&root.place_of("any"), format!("any: {a} and {b} do not belong to the same instance"));
+            document.problem(
+                &root.place_of("any"),
+                format!("any: {a} and {b} do not belong to the same instance"),
+            );
         }
     }
 }
 
 /// Every level says how bad it is, or the rule does.
-pub fn levels_have_severity(document: &mut Document<'_>, root: &Section<'_>, condition: &Condition, given: bool) {
+pub fn levels_have_severity(
+    document: &mut Document<'_>,
+    root: &Section<'_>,
+    condition: &Condition,
+    given: bool,
+) {
     let all_say = match condition {
         Condition::Levels(_, levels) => levels.iter().all(|level| level.severity.is_some()),
         Condition::Any(_) => false,
@@ -164,7 +185,13 @@ pub fn levels_have_severity(document: &mut Document<'_>, root: &Section<'_>, con
 }
 
 /// Counts by connection or credential are kept without endpoints, histograms and latest outcomes.
-pub fn facets(document: &mut Document<'_>, root: &Section<'_>, by: &[Label], filter: &Filter, condition: &Condition) {
+pub fn facets(
+    document: &mut Document<'_>,
+    root: &Section<'_>,
+    by: &[Label],
+    filter: &Filter,
+    condition: &Condition,
+) {
     let Some(measure) = condition.measures().first().copied() else { return };
     if measure.signal.family() != Family::Calls {
         return;
@@ -182,7 +209,8 @@ pub fn facets(document: &mut Document<'_>, root: &Section<'_>, by: &[Label], fil
     if asked.first().is_some_and(|asked| *asked != "endpoint")
         && condition.measures().iter().any(|measure| measure.or_consecutive > 0)
     {
-        let message = "or_consecutive: the latest outcomes are kept by endpoint, not by connection or credential";
+        let message =
+            "or_consecutive: the latest outcomes are kept by endpoint, not by connection or credential";
         document.problem(&root.place_of("or_consecutive"), message);
     }
 }
@@ -211,7 +239,11 @@ pub fn ladder(document: &mut Document<'_>, sections: &[Section<'_>], levels: &[L
 /// Two filters of levels exclude each other only by tier.
 fn can_meet(a: &Filter, b: &Filter) -> bool {
     let admits = |filter: &Filter, tier: Tier| {
-        filter.clauses.iter().filter(|clause| clause.label == Label::Tier).all(|clause| clause.admits(tier.name()))
+        filter
+            .clauses
+            .iter()
+            .filter(|clause| clause.label == Label::Tier)
+            .all(|clause| clause.admits(tier.name()))
     };
     Tier::ALL.into_iter().any(|tier| admits(a, tier) && admits(b, tier))
 }

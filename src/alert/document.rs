@@ -104,12 +104,17 @@ impl<'t> Document<'t> {
     }
 
     /// A whole number from `least` to `most`.
-    pub fn integer<'s>(&mut self, section: &Section<'s>, key: &str, least: u64, most: u64) -> Option<(u64, Place)> {
+    pub fn integer<'s>(
+        &mut self,
+        section: &Section<'s>,
+        key: &str,
+        least: u64,
+        most: u64,
+    ) -> Option<(u64, Place)> {
         let value = section.get(key)?;
-        let number = value
-            .get_ref()
-            .as_integer()
-            .and_then(|number| u64::from_str_radix(number.as_str().trim_start_matches('+'), number.radix()).ok());
+        let number = value.get_ref().as_integer().and_then(|number| {
+            u64::from_str_radix(number.as_str().trim_start_matches('+'), number.radix()).ok()
+        });
         match number {
             Some(number) if (least..=most).contains(&number) => Some((number, value.span())),
             _ => {

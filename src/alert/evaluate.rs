@@ -38,11 +38,8 @@ pub fn evaluate(
     let index = Index::new(facts.recent, tick);
     for rule in &rules.rules {
         for (key, reading) in readings(rule, facts, &index, instances, tick) {
-            let policy = Policy {
-                times: rule.times,
-                no_data: rule.no_data,
-                audible: is_audible(rule, facts, &key),
-            };
+            let policy =
+                Policy { times: rule.times, no_data: rule.no_data, audible: is_audible(rule, facts, &key) };
             let mut instance = instances.remove(&key).unwrap_or_else(|| newborn(key.clone(), tick));
             if instance.last_tick < tick {
                 advance(rule, &mut instance, &reading, &policy, tick, &mut transitions);
@@ -187,7 +184,9 @@ fn stay(
 /// The place of the level that an incident stands at; levels without a name are all the same.
 fn level_of(rule: &Rule, incident: &Incident) -> usize {
     match &rule.condition {
-        Condition::Levels(_, levels) => levels.iter().position(|level| level.name == incident.level).unwrap_or(0),
+        Condition::Levels(_, levels) => {
+            levels.iter().position(|level| level.name == incident.level).unwrap_or(0)
+        }
         Condition::Any(_) => 0,
     }
 }

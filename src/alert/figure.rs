@@ -222,6 +222,9 @@ mod tests {
 
     #[test]
     fn typesetting_touches_units_only() {
-        assert_eq!(typeset("68.9 % of 40 calls in 5 min, 2 h 10 min."), "68.9\u{202f}% of 40 calls in 5\u{202f}min, 2\u{202f}h 10\u{202f}min.");
+        assert_eq!(
+            typeset("68.9 % of 40 calls in 5 min, 2 h 10 min."),
+            "68.9\u{202f}% of 40 calls in 5\u{202f}min, 2\u{202f}h 10\u{202f}min."
+        );
     }
 }

@@ -72,7 +72,13 @@ pub enum Figures {
 }
 
 /// Judges a subject. `instance` is what is known of it from the tick before.
-pub fn judge(rule: &Rule, labels: &Labels, subject: &Subject<'_>, instance: Option<&Instance>, tick: Minute) -> Reading {
+pub fn judge(
+    rule: &Rule,
+    labels: &Labels,
+    subject: &Subject<'_>,
+    instance: Option<&Instance>,
+    tick: Minute,
+) -> Reading {
     let incident = instance.and_then(|instance| instance.incident.as_ref());
     let scene = Scene { rule, labels, subject, incident };
     let mut reading = match &rule.condition {
@@ -158,7 +164,8 @@ impl Scene<'_> {
         let current = open.and_then(|open| {
             applicable.iter().find(|(_, level)| level.name == open.level).map(|(at, _)| *at)
         });
-        let breaching = verdicts.iter().rev().find(|(_, verdict)| *verdict == Verdict::Breach).map(|(at, _)| *at);
+        let breaching =
+            verdicts.iter().rev().find(|(_, verdict)| *verdict == Verdict::Breach).map(|(at, _)| *at);
         // A level that stands goes on standing until its own `resolve` holds.
         let held = current.filter(|current| {
             verdicts.iter().any(|(at, verdict)| at == current && *verdict == Verdict::Hold)
@@ -169,14 +176,15 @@ impl Scene<'_> {
             false => any(&verdicts.iter().map(|(_, verdict)| *verdict).collect::<Vec<_>>()),
         };
         let at = breaching.max(held).or(current).or(applicable.first().map(|(at, _)| *at));
-        let standing = at.and_then(|at| levels.get(at).map(|level| (at, level))).map(|(at, level)| Standing {
-            at,
-            name: level.name.clone(),
-            severity: level.severity.unwrap_or_else(|| self.rule.severity_for(self.subject.tier)),
-            signal: measure.signal,
-            fire: level.fire.clone(),
-            value: taken.value,
-        });
+        let standing =
+            at.and_then(|at| levels.get(at).map(|level| (at, level))).map(|(at, level)| Standing {
+                at,
+                name: level.name.clone(),
+                severity: level.severity.unwrap_or_else(|| self.rule.severity_for(self.subject.tier)),
+                signal: measure.signal,
+                fire: level.fire.clone(),
+                value: taken.value,
+            });
         Reading { verdict, standing, figures: taken.figures }
     }
 
@@ -236,7 +244,8 @@ impl Scene<'_> {
             (back, self.branch_at(branch, &self.take(&branch.measure, tick), tick))
         });
         for (back, verdict) in earlier {
-            let wanted = if back == branch.held_for { verdict == Verdict::Breach } else { verdict != Verdict::Clear };
+            let wanted =
+                if back == branch.held_for { verdict == Verdict::Breach } else { verdict != Verdict::Clear };
             if !wanted {
                 return Verdict::Hold;
             }
@@ -261,9 +270,9 @@ impl Scene<'_> {
         };
         // A level is skipped where the known lifetime is under three times it.
         let too_long = match &self.subject.data {
-            Data::Slot(slot) => {
-                slot.lifetime().is_some_and(|life| level.fire.limit > 0.0 && (life as f64) < 3.0 * level.fire.limit)
-            }
+            Data::Slot(slot) => slot
+                .lifetime()
+                .is_some_and(|life| level.fire.limit > 0.0 && (life as f64) < 3.0 * level.fire.limit),
             _ => false,
         };
         level.filter.admits(value) && !too_long

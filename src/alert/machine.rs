@@ -102,9 +102,8 @@ fn freeze(instance: &mut Instance, tick: Minute, unknown_since: Minute, gap: i64
 }
 
 fn judge(instance: &mut Instance, tick: Minute, verdict: Verdict, policy: &Policy, steps: &mut Vec<Step>) {
-    let lasted = |since: Option<Minute>, ticks: u32| {
-        since.is_some_and(|since| tick.0 - since.0 >= i64::from(ticks))
-    };
+    let lasted =
+        |since: Option<Minute>, ticks: u32| since.is_some_and(|since| tick.0 - since.0 >= i64::from(ticks));
     match (instance.phase, verdict) {
         (Phase::Inactive, Verdict::Breach) => {
             instance.phase = Phase::Pending;

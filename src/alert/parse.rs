@@ -13,19 +13,57 @@ use super::threshold::{Threshold, whole_minutes};
 use super::tier::Tier;
 
 const RULE_KEYS: &[&str] = &[
-    "schema", "id", "title", "runbook", "severity", "signal", "by", "where", "window", "widen_to", "fire",
-    "resolve", "for", "keep_firing_for", "reopen_within", "min_count", "min_bad", "or_consecutive", "no_data",
-    "level", "any",
+    "schema",
+    "id",
+    "title",
+    "runbook",
+    "severity",
+    "signal",
+    "by",
+    "where",
+    "window",
+    "widen_to",
+    "fire",
+    "resolve",
+    "for",
+    "keep_firing_for",
+    "reopen_within",
+    "min_count",
+    "min_bad",
+    "or_consecutive",
+    "no_data",
+    "level",
+    "any",
 ];
 const LEVEL_KEYS: &[&str] = &["name", "where", "severity", "fire", "resolve", "or", "and"];
 const BRANCH_KEYS: &[&str] = &[
-    "signal", "window", "widen_to", "fire", "resolve", "min_count", "min_bad", "or_consecutive", "only_if",
+    "signal",
+    "window",
+    "widen_to",
+    "fire",
+    "resolve",
+    "min_count",
+    "min_bad",
+    "or_consecutive",
+    "only_if",
     "for",
 ];
 /// Keys of the format that this version does not act on.
 const LATER: &[&str] = &[
-    "beyond_usual", "explained_by", "burn", "objective", "escalate", "group_by", "attach", "route", "repeat",
-    "at_least", "stale_after", "min_points", "only_if", "for",
+    "beyond_usual",
+    "explained_by",
+    "burn",
+    "objective",
+    "escalate",
+    "group_by",
+    "attach",
+    "route",
+    "repeat",
+    "at_least",
+    "stale_after",
+    "min_points",
+    "only_if",
+    "for",
 ];
 /// Keys that say how a figure of calls is taken.
 const MEASURE_KEYS: [&str; 5] = ["window", "widen_to", "min_count", "min_bad", "or_consecutive"];
@@ -57,7 +95,8 @@ fn rule(document: &mut Document<'_>, root: &Section<'_>, file: &str) -> Option<R
         document.problem(place, format!("id: \"{id}\" differs from the file's name \"{stem}\""));
     }
     let by = by(document, root);
-    let title = document.required(root, "title", "a line with labels in braces, like \"{peer} success rate\"");
+    let title =
+        document.required(root, "title", "a line with labels in braces, like \"{peer} success rate\"");
     let runbook = document.required(root, "runbook", "the file name of its runbook in alerts/runbooks");
     if let Some((title, place)) = &title {
         check::title(document, title, place, &by);
@@ -142,7 +181,12 @@ fn condition(document: &mut Document<'_>, root: &Section<'_>, times: &Times) -> 
     Some(Condition::Levels(measure, out))
 }
 
-fn level(document: &mut Document<'_>, section: &Section<'_>, root: &Section<'_>, signal: Signal) -> Option<Level> {
+fn level(
+    document: &mut Document<'_>,
+    section: &Section<'_>,
+    root: &Section<'_>,
+    signal: Signal,
+) -> Option<Level> {
     let name = document.string(section, "name").map_or("", |(name, _)| name);
     let severity = document.read(section, "severity", severity).map(|(severity, _)| severity);
     let filter = filter(document, section, &[signal]);
@@ -152,7 +196,12 @@ fn level(document: &mut Document<'_>, section: &Section<'_>, root: &Section<'_>,
     Some(Level { name: name.to_owned(), filter, severity, fire, and, or, resolve })
 }
 
-fn branch(document: &mut Document<'_>, section: &Section<'_>, root: &Section<'_>, times: &Times) -> Option<Branch> {
+fn branch(
+    document: &mut Document<'_>,
+    section: &Section<'_>,
+    root: &Section<'_>,
+    times: &Times,
+) -> Option<Branch> {
     let signal = signal(document, section)?;
     let measure = measure(document, section, root, signal)?;
     let (fire, place) = fire(document, section, signal)?;
@@ -169,7 +218,8 @@ fn branch(document: &mut Document<'_>, section: &Section<'_>, root: &Section<'_>
 }
 
 fn signal(document: &mut Document<'_>, section: &Section<'_>) -> Option<Signal> {
-    let (name, place) = document.required(section, "signal", "the figure that is judged, like call.success_rate")?;
+    let (name, place) =
+        document.required(section, "signal", "the figure that is judged, like call.success_rate")?;
     named_signal(name).map_err(|why| document.problem(&place, format!("signal: {why}"))).ok()
 }
 
@@ -190,18 +240,27 @@ fn named_signal(name: &str) -> Result<Signal, String> {
     })
 }
 
-fn measure(document: &mut Document<'_>, section: &Section<'_>, root: &Section<'_>, signal: Signal) -> Option<Measure> {
+fn measure(
+    document: &mut Document<'_>,
+    section: &Section<'_>,
+    root: &Section<'_>,
+    signal: Signal,
+) -> Option<Measure> {
     // A branch takes from the rule what it does not say itself.
     let owner = |key: &str| if section.has(key) { section.clone() } else { root.clone() };
     if signal.family() != Family::Calls {
         for key in MEASURE_KEYS.into_iter().filter(|key| owner(key).has(key)) {
-            let message = format!("{key}: {} is judged by its latest value and takes no {key}", signal.name());
+            let message =
+                format!("{key}: {} is judged by its latest value and takes no {key}", signal.name());
             document.problem(&owner(key).place_of(key), message);
         }
         return Some(Measure { signal, window: 0, widen_to: 0, min_count: 0, min_bad: 0, or_consecutive: 0 });
     }
     if !owner("window").has("window") {
-        document.problem(&section.place_of("signal"), format!("window is missing: {} needs one, like \"5m\"", signal.name()));
+        document.problem(
+            &section.place_of("signal"),
+            format!("window is missing: {} needs one, like \"5m\"", signal.name()),
+        );
     }
     let window = minutes(document, &owner("window"), "window")?;
     let widen_to = minutes(document, &owner("widen_to"), "widen_to").unwrap_or(window);
@@ -225,7 +284,13 @@ fn fire(document: &mut Document<'_>, section: &Section<'_>, signal: Signal) -> O
     document.read(section, "fire", |text| Threshold::parse(text, signal))
 }
 
-fn resolve(document: &mut Document<'_>, section: &Section<'_>, root: &Section<'_>, signal: Signal, fire: &Threshold) -> Option<Resolve> {
+fn resolve(
+    document: &mut Document<'_>,
+    section: &Section<'_>,
+    root: &Section<'_>,
+    signal: Signal,
+    fire: &Threshold,
+) -> Option<Resolve> {
     let owner = if section.has("resolve") { section } else { root };
     document.required(owner, "resolve", "when it is over, like \">= 98 %\"")?;
     let (resolve, place) = document.read(owner, "resolve", |text| match (text, signal) {
@@ -264,8 +329,7 @@ fn extra(text: &str, with: Signal) -> Result<Extra, String> {
         return Err(format!("{} and {} do not belong to the same instance", signal.name(), with.name()));
     }
     let flag = signal.unit() == super::signal::Unit::Flag;
-    let threshold =
-        if rest.is_empty() && flag { None } else { Some(Threshold::parse(rest, signal)?) };
+    let threshold = if rest.is_empty() && flag { None } else { Some(Threshold::parse(rest, signal)?) };
     Ok(Extra { signal, threshold, text: text.to_owned() })
 }
 
@@ -318,8 +382,9 @@ fn filter(document: &mut Document<'_>, section: &Section<'_>, signals: &[Signal]
     let mut filter = Filter::default();
     for (key, place) in table.names() {
         let (name, not) = key.strip_suffix("_not").map_or((key, false), |name| (name, true));
-        let offered =
-            |label: Label| label == Label::Tier || signals.iter().all(|signal| signal.labels().contains(&label));
+        let offered = |label: Label| {
+            label == Label::Tier || signals.iter().all(|signal| signal.labels().contains(&label))
+        };
         let Some(label) = Label::from_name(name).filter(|label| offered(*label)) else {
             document.problem(&place, check::not_offered("where", name, signals));
             continue;

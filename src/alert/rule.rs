@@ -118,9 +118,9 @@ impl Filter {
 
     /// Whether a clause allows this very value by name.
     pub fn names_value(&self, label: Label, value: &str) -> bool {
-        self.clauses
-            .iter()
-            .any(|clause| clause.label == label && !clause.not && clause.values.iter().any(|one| one == value))
+        self.clauses.iter().any(|clause| {
+            clause.label == label && !clause.not && clause.values.iter().any(|one| one == value)
+        })
     }
 }
 

@@ -68,7 +68,10 @@ mod tests {
         let said: Vec<String> = check("x.md", &text).iter().map(ToString::to_string).collect();
         assert_eq!(
             said,
-            ["x.md:9:1 nothing stands under \"## Fix\"", "x.md:1:1 the heading \"## If that fails\" is missing"]
+            [
+                "x.md:9:1 nothing stands under \"## Fix\"",
+                "x.md:1:1 the heading \"## If that fails\" is missing"
+            ]
         );
         assert_eq!(check("x.md", " \n")[0].message, "this runbook is empty");
     }

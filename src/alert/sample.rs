@@ -49,9 +49,7 @@ impl CallSample {
                 let tried = tried(&self.weighted);
                 (tried > 0.0).then(|| good(&self.weighted) / tried)
             }
-            Signal::CallThrottledShare => {
-                (all > 0.0).then(|| self.weighted[Class::Throttled as usize] / all)
-            }
+            Signal::CallThrottledShare => (all > 0.0).then(|| self.weighted[Class::Throttled as usize] / all),
             Signal::CallRate => Some(self.judged.operations / f64::from(self.minutes.max(1))),
             _ => self.percentile,
         }
@@ -112,7 +110,8 @@ pub fn take(series: &[&Series<'_>], measure: &Measure, tick: Minute, gone_before
     while minutes < measure.widen_to && (minutes < measure.window || !enough(&sample)) {
         minutes = if minutes < measure.window { measure.window } else { minutes + 1 };
         let from = Minute(tick.0 - i64::from(minutes));
-        let grown = series.iter().zip(&mut sums).fold(false, |grown, (series, sum)| grow(series, sum, from) || grown);
+        let grown =
+            series.iter().zip(&mut sums).fold(false, |grown, (series, sum)| grow(series, sum, from) || grown);
         if grown {
             sample = judged(series, &sums, gone_before);
         }
@@ -168,7 +167,8 @@ fn judged(series: &[&Series<'_>], sums: &[Sum], gone_before: bool) -> CallSample
             }
         }
         failed[Class::Throttled as usize] += plain.exhausted;
-        let explained: f64 = Class::ALL.into_iter().filter(|class| class.is_bad()).map(|class| finals[class as usize]).sum();
+        let explained: f64 =
+            Class::ALL.into_iter().filter(|class| class.is_bad()).map(|class| finals[class as usize]).sum();
         failed[Class::AmbiguousRead as usize] += (counted.bad - explained - plain.exhausted).max(0.0);
     }
     sample.failures = Class::ALL
@@ -191,7 +191,9 @@ fn seldom_before(series: &Series<'_>, before: usize) -> bool {
 
 /// Counts as they came. What is only kept weighted is scaled by its class.
 fn unweighted(tally: &Tally) -> Attempts {
-    let scale = |at: usize| if tally.attempts[at] > 0.0 { tally.unweighted[at] as f64 / tally.attempts[at] } else { 1.0 };
+    let scale = |at: usize| {
+        if tally.attempts[at] > 0.0 { tally.unweighted[at] as f64 / tally.attempts[at] } else { 1.0 }
+    };
     let all: f64 = tally.attempts.iter().sum();
     let came: u64 = tally.unweighted.iter().sum();
     let overall = if all > 0.0 { came as f64 / all } else { 1.0 };

@@ -133,8 +133,7 @@ const PROBE: &[Label] = &[L::Probe, L::Integration, L::Environment];
 const QUEUE: &[Label] = &[L::Integration, L::Environment, L::Queue, L::State];
 const RUN: &[Label] = &[L::Integration, L::Environment, L::Run];
 const RECONCILIATION: &[Label] = &[L::Integration, L::Environment, L::Reconciliation, L::Entity];
-const CONTRACT: &[Label] =
-    &[L::Integration, L::Environment, L::Peer, L::Endpoint, L::Direction, L::Path];
+const CONTRACT: &[Label] = &[L::Integration, L::Environment, L::Peer, L::Endpoint, L::Direction, L::Path];
 const VENDOR: &[Label] = &[L::Provider, L::Peer, L::Endpoint];
 const NONE: &[Label] = &[];
 

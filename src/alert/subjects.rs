@@ -92,7 +92,10 @@ fn latest(rows: &[(Minute, &GaugeKey, &GaugeRow)], tick: Minute) -> Option<(f64,
             *kept = (key.additive, row.last, row.last_at);
         }
     }
-    let newest = reporters.values().copied().max_by(|a, b| (a.2, a.1).partial_cmp(&(b.2, b.1)).unwrap_or(std::cmp::Ordering::Equal))?;
+    let newest = reporters
+        .values()
+        .copied()
+        .max_by(|a, b| (a.2, a.1).partial_cmp(&(b.2, b.1)).unwrap_or(std::cmp::Ordering::Equal))?;
     let summed = || reporters.values().filter(|(additive, _, _)| *additive).map(|(_, value, _)| value).sum();
     Some((if newest.0 { summed() } else { newest.1 }, newest.2))
 }
@@ -150,8 +153,8 @@ impl<'a> Index<'a> {
         };
         // Inbound calls have a rate of their own, and how long we take is no latency of a peer.
         let percentile = rule.condition.measures().iter().any(|measure| measure.signal.quantile().is_some());
-        let outbound_only = !rule.filter.names(Label::Direction)
-            && (percentile || !rule.by.contains(&Label::Direction));
+        let outbound_only =
+            !rule.filter.names(Label::Direction) && (percentile || !rule.by.contains(&Label::Direction));
         let mut out: BTreeMap<Labels, Subject<'a>> = BTreeMap::new();
         for one in series {
             let tier = tier(one.integration);
@@ -159,7 +162,9 @@ impl<'a> Index<'a> {
             if (outbound_only && one.direction != Direction::Outbound) || !rule.filter.admits(value) {
                 continue;
             }
-            let subject = out.entry(labels(rule, value)).or_insert_with(|| Subject { tier, data: Data::Calls(Vec::new()) });
+            let subject = out
+                .entry(labels(rule, value))
+                .or_insert_with(|| Subject { tier, data: Data::Calls(Vec::new()) });
             if let Data::Calls(all) = &mut subject.data {
                 all.push(one);
             }
@@ -187,7 +192,11 @@ impl<'a> Index<'a> {
         out
     }
 
-    fn queues(&'a self, rule: &Rule, tier: &dyn Fn(&IntegrationKey) -> Tier) -> BTreeMap<Labels, Subject<'a>> {
+    fn queues(
+        &'a self,
+        rule: &Rule,
+        tier: &dyn Fn(&IntegrationKey) -> Tier,
+    ) -> BTreeMap<Labels, Subject<'a>> {
         // States are never added up: a rule that names none means the ready items.
         let any_state = rule.by.contains(&Label::State) || rule.filter.names(Label::State);
         let mut out = BTreeMap::new();
@@ -206,7 +215,11 @@ impl<'a> Index<'a> {
         out
     }
 
-    fn reconciliations(&'a self, rule: &Rule, tier: &dyn Fn(&IntegrationKey) -> Tier) -> BTreeMap<Labels, Subject<'a>> {
+    fn reconciliations(
+        &'a self,
+        rule: &Rule,
+        tier: &dyn Fn(&IntegrationKey) -> Tier,
+    ) -> BTreeMap<Labels, Subject<'a>> {
         let mut out = BTreeMap::new();
         for ((integration, name, entity), gap) in &self.gaps {
             let tier = tier(integration);

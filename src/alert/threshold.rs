@@ -86,9 +86,8 @@ impl Threshold {
         if self.is_upper_bound() != other.is_upper_bound() {
             return false;
         }
-        let open = |threshold: &Threshold| {
-            matches!(threshold.comparison, Comparison::Below | Comparison::Above)
-        };
+        let open =
+            |threshold: &Threshold| matches!(threshold.comparison, Comparison::Below | Comparison::Above);
         if self.limit == other.limit {
             return open(self) || !open(other);
         }
@@ -133,7 +132,8 @@ fn base_value(number: &str, unit: &str, signal: Signal) -> Result<f64, String> {
             .filter(|value| value.is_finite())
             .ok_or_else(|| format!("\"{number}\" is no number; write it like \"{}\"", example(signal)))
     };
-    let missing = || format!("a unit is missing: {} is {}, like \"{}\"", signal.name(), signal.unit(), example(signal));
+    let missing =
+        || format!("a unit is missing: {} is {}, like \"{}\"", signal.name(), signal.unit(), example(signal));
     match signal.unit() {
         Unit::Share if unit == "%" => plain(-2),
         Unit::Times if matches!(unit, "x" | "×") => plain(0),

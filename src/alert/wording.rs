@@ -87,12 +87,15 @@ pub fn close(incident: &mut Incident, rule: &Rule, reading: &Reading, tick: Minu
     let calls = incident.signal.starts_with("call.") || incident.signal.starts_with("attempt.");
     match reading.figures {
         Figures::Gone if incident.signal == Signal::CredentialExpiresIn.name() => {
-            incident.sentence = "The credential was retired, or says of itself that it needs no renewal by hand".into();
+            incident.sentence =
+                "The credential was retired, or says of itself that it needs no renewal by hand".into();
         }
         Figures::Gone => incident.sentence = "The rule does not judge it any more".into(),
         Figures::Forgotten if calls => incident.sentence = "Nobody has called it for 7 d".into(),
         Figures::Forgotten => incident.sentence = "Nothing has been reported of it for 7 d".into(),
-        Figures::Nothing => incident.sentence = "Nothing is known of it any more, which this rule takes for well".into(),
+        Figures::Nothing => {
+            incident.sentence = "Nothing is known of it any more, which this rule takes for well".into()
+        }
         _ => update(incident, rule, reading),
     }
 }
@@ -171,7 +174,11 @@ fn calls(rule: &Rule, standing: &Standing, sample: &CallSample, verdict: Verdict
             match latest {
                 Some(latest) if verdict == Verdict::Breach && latest.iter().all(|good| !good) => {
                     let head = format!("The latest {asked} calls all failed");
-                    let tail = if bad > 0 { format!("; {failed} of {all} in {span}{}", mostly(sample, bad)) } else { String::new() };
+                    let tail = if bad > 0 {
+                        format!("; {failed} of {all} in {span}{}", mostly(sample, bad))
+                    } else {
+                        String::new()
+                    };
                     head + &tail
                 }
                 Some(latest) if !enough && latest.iter().all(|good| *good) => {
@@ -183,7 +190,11 @@ fn calls(rule: &Rule, standing: &Standing, sample: &CallSample, verdict: Verdict
             }
         }
         Signal::CallThrottledShare => {
-            format!("{failed} of {all} {} {} throttled in {span}", noun("attempt"), if bad == 1 { "was" } else { "were" })
+            format!(
+                "{failed} of {all} {} {} throttled in {span}",
+                noun("attempt"),
+                if bad == 1 { "was" } else { "were" }
+            )
         }
         Signal::CallRate => format!("{all} {} in {span}", noun("call")),
         _ => {
@@ -235,7 +246,9 @@ fn queue(signal: Signal, depth: Option<f64>, oldest_age: Option<f64>) -> String 
     let items = depth.map(|depth| format!("{} {}", figure::count(depth), figure::plural("item", depth)));
     let age = oldest_age.map(figure::duration);
     match (signal, items, age) {
-        (Signal::QueueOldestAge, Some(items), Some(age)) => format!("The oldest ready item has waited {age}; the queue holds {items}"),
+        (Signal::QueueOldestAge, Some(items), Some(age)) => {
+            format!("The oldest ready item has waited {age}; the queue holds {items}")
+        }
         (Signal::QueueOldestAge, None, Some(age)) => format!("The oldest ready item has waited {age}"),
         (_, Some(items), Some(age)) => format!("The queue holds {items}; the oldest has waited {age}"),
         (_, Some(items), None) => format!("The queue holds {items}"),
@@ -249,14 +262,23 @@ fn reconciliation(gap: &OpenGap) -> String {
     }
     let further = match gap.runs_since {
         0 => String::new(),
-        runs => format!("; still so after {} further {}", figure::exact(runs), figure::plural("run", runs as f64)),
+        runs => {
+            format!("; still so after {} further {}", figure::exact(runs), figure::plural("run", runs as f64))
+        }
     };
     let noun = figure::plural("record", gap.expected as f64);
     let verb = if gap.records == 1 { "does" } else { "do" };
     if gap.amount_differs && gap.records == 1 {
-        return format!("The amounts of {} expected {noun} differ though the counts may agree{further}", figure::exact(gap.expected));
+        return format!(
+            "The amounts of {} expected {noun} differ though the counts may agree{further}",
+            figure::exact(gap.expected)
+        );
     }
-    format!("{} of {} expected {noun} {verb} not agree{further}", figure::exact(gap.records), figure::exact(gap.expected))
+    format!(
+        "{} of {} expected {noun} {verb} not agree{further}",
+        figure::exact(gap.records),
+        figure::exact(gap.expected)
+    )
 }
 
 fn evidence(rule: &Rule, standing: &Standing, figures: &Figures) -> Vec<(String, String)> {
@@ -303,7 +325,10 @@ fn evidence(rule: &Rule, standing: &Standing, figures: &Figures) -> Vec<(String,
             push("Do not agree", figure::exact(gap.records));
             push("Expected in the open windows", figure::exact(gap.expected));
             push("Further runs", figure::exact(gap.runs_since));
-            push("Amounts", if gap.amount_differs { "differ" } else { "agree or are not reported" }.to_owned());
+            push(
+                "Amounts",
+                if gap.amount_differs { "differ" } else { "agree or are not reported" }.to_owned(),
+            );
         }
         Figures::Forgotten | Figures::Gone | Figures::Nothing => {}
     }
@@ -312,8 +337,13 @@ fn evidence(rule: &Rule, standing: &Standing, figures: &Figures) -> Vec<(String,
 
 /// Labels as a person reads them, in the rule's order: `hubspot-crm · POST /contacts`.
 pub fn place(labels: &BTreeMap<String, String>) -> String {
-    let order = ["integration", "peer", "endpoint", "connection", "credential", "queue", "reconciliation", "entity"];
-    let parts: Vec<&str> =
-        order.iter().filter_map(|label| labels.get(*label)).map(String::as_str).filter(|value| !value.is_empty()).collect();
+    let order =
+        ["integration", "peer", "endpoint", "connection", "credential", "queue", "reconciliation", "entity"];
+    let parts: Vec<&str> = order
+        .iter()
+        .filter_map(|label| labels.get(*label))
+        .map(String::as_str)
+        .filter(|value| !value.is_empty())
+        .collect();
     parts.join(" · ")
 }

@@ -114,7 +114,7 @@ pub struct Rejected {
 }
 
 /// All that a request came to.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
     /// When it arrived.
     pub received_at: Nanos,
@@ -133,7 +133,7 @@ pub struct Batch {
 }
 
 /// A request that was read.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Decoded {
     /// What was taken.
     pub batch: Batch,

@@ -18,11 +18,7 @@ impl Store {
     ///
     /// On an error nothing is lost: the generation stays in memory, readable, and the next flush writes it first.
     /// Give the same claims again then; a claim that is there already is left as it is. Safe to cancel.
-    pub async fn flush(
-        &self,
-        claims: &[(u128, u64, Nanos)],
-        now: Nanos,
-    ) -> Result<Option<Arc<Part>>, Error> {
+    pub async fn flush(&self, claims: &[(u128, u64, Nanos)], now: Nanos) -> Result<Option<Arc<Part>>, Error> {
         let mut untold = self.inner.flushing.lock().await;
         // At most twice: what an earlier flush left, then what is current.
         for _ in 0..2 {

@@ -71,7 +71,11 @@ impl Hot {
         let logs = (!logs.is_empty()).then(|| columns::logs(logs));
         let mut state = self.write();
         if seq <= state.current.upto {
-            tracing::warn!(seq, upto = state.current.upto, "a sequence number came twice; it is counted once");
+            tracing::warn!(
+                seq,
+                upto = state.current.upto,
+                "a sequence number came twice; it is counted once"
+            );
             return;
         }
         let current = &mut state.current;

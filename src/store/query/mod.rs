@@ -30,6 +30,8 @@ impl Store {
                 return Ok((committed, frozen, current));
             }
         }
-        Err(Error::Busy("The store is flushing faster than this can be read. Try again, or ask for less.".into()))
+        Err(Error::Busy(
+            "The store is flushing faster than this can be read. Try again, or ask for less.".into(),
+        ))
     }
 }

@@ -8,9 +8,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 
 use arrow_array::RecordBatch;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
-};
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection};
 use parquet::file::metadata::PageIndexPolicy;
 
 use crate::signals::telemetry::Nanos;
@@ -60,7 +58,8 @@ impl Store {
         let (environment, integration) = listing.scope();
         let concerned = |(segment, _): &(Segment, Object)| {
             segment.integrations.iter().any(|(of, name)| {
-                environment.is_none_or(|wanted| wanted == of) && integration.is_none_or(|wanted| wanted == name)
+                environment.is_none_or(|wanted| wanted == of)
+                    && integration.is_none_or(|wanted| wanted == name)
             })
         };
         let files: Vec<_> = files.into_iter().filter(concerned).collect();

@@ -27,15 +27,8 @@ impl Store {
 
 impl Listing for SpanQuery {
     const SIGNAL: Signal = Signal::Spans;
-    const COLUMNS: &'static [&'static str] = &[
-        "start_unix_nano",
-        "end_unix_nano",
-        "status",
-        "class",
-        "environment",
-        "integration",
-        "endpoint",
-    ];
+    const COLUMNS: &'static [&'static str] =
+        &["start_unix_nano", "end_unix_nano", "status", "class", "environment", "integration", "endpoint"];
     type Record = SpanRecord;
 
     fn matcher<'a>(&'a self, batch: &'a RecordBatch) -> Result<Matcher<'a>, Error> {
@@ -51,9 +44,7 @@ impl Listing for SpanQuery {
             let matches = self.from.is_none_or(|from| end >= from)
                 && self.to.is_none_or(|to| end < to)
                 && self.min_ms.is_none_or(|least| ms >= least)
-                && self
-                    .failed
-                    .is_none_or(|wanted| wanted == failed(classes.value(row), statuses.value(row)))
+                && self.failed.is_none_or(|wanted| wanted == failed(classes.value(row), statuses.value(row)))
                 && is(&self.integration, integrations.value(row))
                 && is(&self.environment, environments.value(row))
                 && is(&self.endpoint, endpoints.value(row));

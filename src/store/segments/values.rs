@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, UInt8Type};
-use arrow_array::{Array, ArrayRef, FixedSizeBinaryArray, Int64Array, MapArray, RecordBatch, StringArray, UInt8Array};
+use arrow_array::{
+    Array, ArrayRef, FixedSizeBinaryArray, Int64Array, MapArray, RecordBatch, StringArray, UInt8Array,
+};
 
 use crate::store::Error;
 

@@ -21,12 +21,18 @@ pub async fn spans_survive_hot_and_cold<P: Place>() {
     store.absorb(1, spans(&[Span::default(), Span { n: 2, ms: 2, ..Span::default() }]));
     let hot = store.trace([1; 16]).await.unwrap();
     let root = &hot[0];
-    assert_eq!((root.trace_id.as_str(), root.span_id.as_str()), ("01".repeat(16).as_str(), "0101010101010101"));
+    assert_eq!(
+        (root.trace_id.as_str(), root.span_id.as_str()),
+        ("01".repeat(16).as_str(), "0101010101010101")
+    );
     assert_eq!((root.parent_span_id.as_deref(), root.kind, root.status), (None, "client", "error"));
     assert_eq!((root.start, root.end, root.class), (NOON - 10_000_000, NOON, Some(Class::Ok)));
     assert_eq!((root.name.as_str(), root.status_message.as_str()), ("GET", "boom – kaputt"));
     assert_eq!((root.environment.as_str(), root.integration.as_str()), ("production", "stripe"));
-    assert_eq!((root.peer.as_str(), root.endpoint.as_str(), root.scope.as_str()), ("api.example.com", "GET /a", "requests"));
+    assert_eq!(
+        (root.peer.as_str(), root.endpoint.as_str(), root.scope.as_str()),
+        ("api.example.com", "GET /a", "requests")
+    );
     assert_eq!(json!(root.attributes), json!({"http.request.method": "GET", "n": "1"}));
     assert_eq!(json!(root.resource), json!({"service.name": "billing"}));
     assert_eq!(root.events, json!([{"time": 1, "name": "exception", "attributes": {"a": "b"}}]));
@@ -55,7 +61,10 @@ pub async fn logs_survive_hot_and_cold<P: Place>() {
     };
     for _ in ["hot", "cold"] {
         let all = ask("", "").await;
-        assert_eq!(all.iter().map(|log| log.body.as_str()).collect::<Vec<_>>(), ["all good", "Token expired"]);
+        assert_eq!(
+            all.iter().map(|log| log.body.as_str()).collect::<Vec<_>>(),
+            ["all good", "Token expired"]
+        );
         let log = &ask("tOKEN", "").await[0];
         assert_eq!((log.time, log.severity, log.severity_text.as_str()), (NOON, 17, "ERROR"));
         assert_eq!((log.trace_id.as_deref(), log.span_id.as_deref()), (Some("07".repeat(16).as_str()), None));
@@ -105,10 +114,13 @@ pub async fn lists_are_newest_first_over_memory_and_files<P: Place>() {
     let store = place.open().await.unwrap();
     // Late spans: files overlap in time, and the newest is not in the newest file.
     for (seq, at) in (1..).zip([0, 9, 4, 7, 2, 5]) {
-        store.absorb(seq, spans(&[
-            Span { n: at + 1, end: NOON + i64::from(at) * SECOND, ..Span::default() },
-            Span { n: at + 101, end: NOON + i64::from(at) * SECOND - 20 * SECOND, ..Span::default() },
-        ]));
+        store.absorb(
+            seq,
+            spans(&[
+                Span { n: at + 1, end: NOON + i64::from(at) * SECOND, ..Span::default() },
+                Span { n: at + 101, end: NOON + i64::from(at) * SECOND - 20 * SECOND, ..Span::default() },
+            ]),
+        );
         if seq < 5 {
             store.flush(&[], NOON).await.unwrap();
         }

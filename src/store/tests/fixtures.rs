@@ -118,7 +118,11 @@ pub fn anything(seed: u64) -> Batch {
     for _ in 0..dice.roll(3) {
         let when = 1_700_000_000 + dice.roll(5) as i64;
         let expires_at = (dice.roll(2) == 0).then_some(when + 3600);
-        seen.slots.push(slot(["token", "key"][dice.roll(2) as usize], NOON + dice.roll(50) as i64, expires_at));
+        seen.slots.push(slot(
+            ["token", "key"][dice.roll(2) as usize],
+            NOON + dice.roll(50) as i64,
+            expires_at,
+        ));
     }
     for _ in 0..dice.roll(3) {
         let run_id: Arc<str> = dice.roll(4).to_string().into();

@@ -40,8 +40,12 @@ async fn claim(store: &Store, now: i64) -> Vec<String> {
 pub async fn mails_wait_for_the_earlier_of_their_thread<P: Place>() {
     let place = P::new();
     // Ids that do not sort as they were written: order is that of writing.
-    let store = filled(&place, &[mail("z", "a1", "ops"), mail("b", "a1", "ops"), mail("c", "a1", "dev")]).await;
-    store.record_tick(Minute(2), &[], &[], &[], &[mail("a", "a1", "ops"), mail("d", "a2", "ops")]).await.unwrap();
+    let store =
+        filled(&place, &[mail("z", "a1", "ops"), mail("b", "a1", "ops"), mail("c", "a1", "dev")]).await;
+    store
+        .record_tick(Minute(2), &[], &[], &[], &[mail("a", "a1", "ops"), mail("d", "a2", "ops")])
+        .await
+        .unwrap();
     assert_eq!(claim(&store, NOON - 1).await, [""; 0], "not before they were composed");
     assert_eq!(claim(&store, NOON).await, ["z", "c", "d"]);
     assert_eq!(claim(&store, NOON).await, [""; 0], "all are leased or wait");
@@ -84,7 +88,10 @@ pub async fn deferred_mails_come_back<P: Place>() {
     claim(&store, NOON).await;
     store.mail_deferred("m1", NOON + 5 * SECOND, "connection refused").await.unwrap();
     let kept = store.mail("m1").await.unwrap().unwrap();
-    assert_eq!((kept.state, kept.error.as_str(), kept.attempts), (MailState::Deferred, "connection refused", 1));
+    assert_eq!(
+        (kept.state, kept.error.as_str(), kept.attempts),
+        (MailState::Deferred, "connection refused", 1)
+    );
     assert_eq!(claim(&store, NOON + 4 * SECOND).await, [""; 0], "and the next of its thread waits too");
     assert_eq!(claim(&store, NOON + 5 * SECOND).await, ["m1"]);
     store.close().await;

@@ -136,7 +136,8 @@ pub async fn counts_leave_histograms_out<P: Place>() {
 pub async fn names_of_any_kind_survive<P: Place>() {
     let place = P::new();
     let store = place.open().await.unwrap();
-    let names = ["", "'; DROP TABLE series; --", "\"quoted\"", "a\\b", "Größe 🚀", "nul\0inside", "[1]", "null", "7"];
+    let names =
+        ["", "'; DROP TABLE series; --", "\"quoted\"", "a\\b", "Größe 🚀", "nul\0inside", "[1]", "null", "7"];
     let mut model = Part::default();
     for (seq, name) in (1..).zip(names) {
         let key = IntegrationKey { environment: name.into(), name: name.into() };
@@ -159,7 +160,10 @@ pub async fn names_of_any_kind_survive<P: Place>() {
         // Each in a flush of its own, then all together: rows merge with what is there.
         store.flush(&[], NOON).await.unwrap();
     }
-    let again = Observations { slots: vec![super::fixtures::slot("nul\0inside", NOON + 1, None)], ..Default::default() };
+    let again = Observations {
+        slots: vec![super::fixtures::slot("nul\0inside", NOON + 1, None)],
+        ..Default::default()
+    };
     model.absorb(&again, NOON);
     store.absorb(100, Batch { observations: again, received_at: NOON, ..Batch::default() });
     store.flush(&[], NOON).await.unwrap();

@@ -179,7 +179,8 @@ impl Read<'_> {
         let ids: std::collections::BTreeSet<i64> = merged.keys().map(|(_, id)| *id).collect();
         let keys = series.keys(snapshot, ids.into_iter()).await?;
         let keyed = merged.into_iter().map(|((minute, id), row)| {
-            let key = keys.get(&id).ok_or_else(|| damaged("a minute row names a series that is not there"))?;
+            let key =
+                keys.get(&id).ok_or_else(|| damaged("a minute row names a series that is not there"))?;
             Ok(((Minute(minute), key.clone()), row))
         });
         keyed.collect()

@@ -150,7 +150,10 @@ fn opening(path: &Path, error: sqlx::Error) -> Error {
 /// Makes a sentence of what SQLite said; `doing` completes "The catalog could not …".
 fn fault(doing: &'static str) -> impl FnOnce(sqlx::Error) -> Error {
     move |error| {
-        let code = error.as_database_error().and_then(|error| error.code()).and_then(|code| code.parse::<i32>().ok());
+        let code = error
+            .as_database_error()
+            .and_then(|error| error.code())
+            .and_then(|code| code.parse::<i32>().ok());
         // The low byte is SQLite's primary result code.
         match (code.map(|code| code & 0xff), &error) {
             (Some(5 | 6), _) | (None, sqlx::Error::PoolTimedOut) => Error::Busy(format!(
@@ -180,7 +183,8 @@ fn json<T: Serialize>(value: &T) -> Result<String, Error> {
 
 /// A value from its JSON text.
 fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
-    serde_json::from_str(text).map_err(|error| damaged(&format!("a value is not what it should be ({error})")))
+    serde_json::from_str(text)
+        .map_err(|error| damaged(&format!("a value is not what it should be ({error})")))
 }
 
 /// The name that an enum without data has in JSON.

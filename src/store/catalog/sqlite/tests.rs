@@ -104,13 +104,17 @@ async fn a_newer_catalog_is_refused() {
     run(&store.inner.catalog, newer).await;
     store.close().await;
     let error = place.open().await.unwrap_err();
-    assert!(matches!(&error, Error::Refused(text) if text.contains("newer version") && text.contains("99")), "{error}");
+    assert!(
+        matches!(&error, Error::Refused(text) if text.contains("newer version") && text.contains("99")),
+        "{error}"
+    );
 }
 
 #[tokio::test]
 async fn a_file_that_is_no_database_is_told() {
     let place = Sqlite::new();
-    std::fs::write(place.folder().join("catalog.db"), "not a database, though long enough to look like one").unwrap();
+    std::fs::write(place.folder().join("catalog.db"), "not a database, though long enough to look like one")
+        .unwrap();
     let error = place.open().await.unwrap_err();
     assert!(matches!(&error, Error::Damaged(text) if text.contains("catalog.db")), "{error}");
 }

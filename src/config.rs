@@ -1,0 +1,346 @@
+//! The configuration: `seamwatch.toml`, over it `SEAMWATCH_*`, over it the command line. One typed tree, validated once.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// The whole tree. Every field has a default, so that no file is needed.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where things are and which addresses are bound.
+    pub server: Server,
+    /// What comes in, and how much of it at once.
+    pub ingest: Ingest,
+    /// Who is told.
+    pub mail: Mail,
+    /// The relay. Without it mails are written as .eml files into the data folder.
+    pub smtp: Option<Smtp>,
+    /// Which environments are shown and never notify.
+    pub environments: Environments,
+    /// `[owners.NAME]`: who is told of an integration that names this owner.
+    pub owners: BTreeMap<String, Owner>,
+    /// `[[integration]]`: what the operator says of integrations.
+    pub integration: Vec<Integration>,
+}
+
+/// `[server]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Server {
+    /// Folder of the catalog, the inbox, the segments and the mails.
+    pub data: PathBuf,
+    /// Folder of the rules; without it, `alerts` where that exists, else the rules that ship.
+    pub alerts: Option<PathBuf>,
+    /// Dashboard and API.
+    pub web: SocketAddr,
+    /// OTLP over HTTP, and `/report`.
+    pub otlp_http: SocketAddr,
+    /// OTLP over gRPC.
+    pub otlp_grpc: SocketAddr,
+    /// Where people reach the dashboard: the links in mails start with it.
+    pub public_url: Option<String>,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            data: "seamwatch-data".into(),
+            alerts: None,
+            web: ([127, 0, 0, 1], 4380).into(),
+            otlp_http: ([127, 0, 0, 1], 4318).into(),
+            otlp_grpc: ([127, 0, 0, 1], 4317).into(),
+            public_url: None,
+        }
+    }
+}
+
+/// `[ingest]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ingest {
+    /// Largest body, before and after decompression, in bytes.
+    pub max_body_bytes: usize,
+    /// Bytes of requests in work at once; beyond it senders are asked to come again.
+    pub in_flight_bytes: usize,
+    /// Open connections to one port.
+    pub max_connections: usize,
+    /// Bytes of the inbox on disk; beyond it senders are asked to come again.
+    pub inbox_bytes: u64,
+    /// Seconds for which the same request counts once.
+    pub claim_seconds: u64,
+    /// Browser origins that may send.
+    pub cors_origins: Vec<String>,
+    /// Endpoints an integration; the rest is `(other)`.
+    pub endpoints_per_integration: usize,
+}
+
+impl Default for Ingest {
+    fn default() -> Self {
+        Self {
+            max_body_bytes: 64 << 20,
+            in_flight_bytes: 128 << 20,
+            max_connections: 4096,
+            inbox_bytes: 4 << 30,
+            claim_seconds: 3600,
+            cors_origins: Vec::new(),
+            endpoints_per_integration: 500,
+        }
+    }
+}
+
+/// `[mail]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Mail {
+    /// Sender.
+    pub from: String,
+    /// Who is told of what no owner is named for.
+    pub to: Vec<String>,
+}
+
+impl Default for Mail {
+    fn default() -> Self {
+        Self { from: "seamwatch@localhost".into(), to: vec!["on-call@localhost".into()] }
+    }
+}
+
+/// `[smtp]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Smtp {
+    /// Host name of the relay.
+    pub host: String,
+    /// Port; 587 for STARTTLS, 465 for implicit TLS, 25 for none unless given.
+    pub port: Option<u16>,
+    /// How the connection is secured.
+    #[serde(default)]
+    pub tls: Tls,
+    /// PEM file of a certificate authority to trust besides the system's.
+    pub ca_file: Option<PathBuf>,
+    /// User name.
+    pub username: Option<String>,
+    /// File that holds the password.
+    pub password_file: Option<PathBuf>,
+    /// The password itself; only as `SEAMWATCH_SMTP_PASSWORD`.
+    #[serde(skip)]
+    pub password: Option<String>,
+}
+
+/// How a connection to the relay is secured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tls {
+    /// STARTTLS, required.
+    #[default]
+    Starttls,
+    /// TLS from the first byte.
+    Implicit,
+    /// None: only to a loopback address.
+    None,
+}
+
+/// `[environments]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Environments {
+    /// Names that are shown and never notify.
+    pub non_production: Vec<String>,
+}
+
+impl Default for Environments {
+    fn default() -> Self {
+        let names = ["dev", "development", "test", "testing", "staging", "sandbox", "qa", "preview", "local"];
+        Self { non_production: names.map(String::from).into() }
+    }
+}
+
+/// `[owners.NAME]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Owner {
+    /// Addresses.
+    pub to: Vec<String>,
+}
+
+/// `[[integration]]`: names what telemetry does not name itself, and overrides what it says.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Integration {
+    /// The integration's name.
+    pub name: String,
+    /// Only telemetry of this `service.name`.
+    pub service: Option<String>,
+    /// Only calls to this peer host.
+    pub peer: Option<String>,
+    /// Only server spans whose route starts like this.
+    pub route_prefix: Option<String>,
+    /// Only this queue.
+    pub queue: Option<String>,
+    /// Overrides `integration.tier`: critical, standard or simple.
+    pub tier: Option<String>,
+    /// Overrides `integration.owner.name`; looked up in `[owners]`.
+    pub owner: Option<String>,
+}
+
+impl Config {
+    /// Reads a file. A problem comes back as one sentence that starts with file:line.
+    pub fn read(path: &Path) -> Result<Config, String> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| format!("{}: cannot be read: {error}.", path.display()))?;
+        Config::parse(&path.display().to_string(), &text)
+    }
+
+    /// Reads a file's text. `name` stands in the messages.
+    pub fn parse(name: &str, text: &str) -> Result<Config, String> {
+        let config: Config = toml::from_str(text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            format!("{name}:{}: {}.", line_of(text, at), error.message().trim_end_matches('.'))
+        })?;
+        config.validate().map_err(|(needle, problem)| {
+            let at = text.find(&needle).unwrap_or(0);
+            format!("{name}:{}: {problem}", line_of(text, at))
+        })?;
+        Ok(config)
+    }
+
+    /// Takes the environment's overrides over the file's.
+    pub fn overlay(&mut self, variable: impl Fn(&str) -> Option<String>) -> Result<(), String> {
+        if let Some(to) = variable("SEAMWATCH_MAIL_TO") {
+            self.mail.to = to.split(',').map(|address| address.trim().to_owned()).collect();
+        }
+        if let Some(from) = variable("SEAMWATCH_MAIL_FROM") {
+            self.mail.from = from;
+        }
+        if let Some(url) = variable("SEAMWATCH_PUBLIC_URL") {
+            self.server.public_url = Some(url);
+        }
+        if let Some(host) = variable("SEAMWATCH_SMTP_HOST") {
+            let smtp = Smtp {
+                host: host.clone(),
+                port: None,
+                tls: Tls::default(),
+                ca_file: None,
+                username: None,
+                password_file: None,
+                password: None,
+            };
+            self.smtp.get_or_insert(smtp).host = host;
+        }
+        if let Some(smtp) = &mut self.smtp {
+            if let Some(port) = variable("SEAMWATCH_SMTP_PORT") {
+                smtp.port = Some(port.parse().map_err(|_| {
+                    format!("SEAMWATCH_SMTP_PORT: \"{port}\" is not a port number (0 to 65535).")
+                })?);
+            }
+            smtp.username = variable("SEAMWATCH_SMTP_USERNAME").or(smtp.username.take());
+            smtp.password = variable("SEAMWATCH_SMTP_PASSWORD");
+        }
+        self.validate().map_err(|(_, problem)| format!("environment: {problem}"))
+    }
+
+    /// What types cannot say: (text to look for in the file, what is wrong and what to do).
+    fn validate(&self) -> Result<(), (String, String)> {
+        for rule in &self.integration {
+            let matches = [&rule.service, &rule.peer, &rule.route_prefix, &rule.queue];
+            let overrides = rule.tier.is_some() || rule.owner.is_some();
+            if matches.iter().all(|pattern| pattern.is_none()) && !overrides {
+                let problem = format!(
+                    "integration \"{}\" matches nothing and overrides nothing; give it service, peer, \
+                     route_prefix or queue to name telemetry, or tier or owner to override them.",
+                    rule.name
+                );
+                return Err((format!("\"{}\"", rule.name), problem));
+            }
+            if let Some(tier) = &rule.tier
+                && !["critical", "standard", "simple"].contains(&tier.as_str())
+            {
+                let problem = format!("tier \"{tier}\" is not one of critical, standard, simple.");
+                return Err((format!("\"{tier}\""), problem));
+            }
+            if let Some(owner) = &rule.owner
+                && !self.owners.contains_key(owner)
+            {
+                let problem = format!(
+                    "owner \"{owner}\" is not in [owners]; add [owners.{owner}] with to = [\"address\"]."
+                );
+                return Err((format!("\"{owner}\""), problem));
+            }
+        }
+        let owned = self.owners.values().flat_map(|owner| &owner.to);
+        for address in self.mail.to.iter().chain(owned).chain([&self.mail.from]) {
+            if address.parse::<lettre::Address>().is_err() {
+                let problem = format!("\"{address}\" is not an e-mail address.");
+                return Err((format!("\"{address}\""), problem));
+            }
+        }
+        if let Some(smtp) = &self.smtp
+            && smtp.tls == Tls::None
+            && !["localhost", "127.0.0.1", "::1"].contains(&smtp.host.as_str())
+        {
+            let problem = format!(
+                "tls = \"none\" sends mail and password in the clear to {}; use \"starttls\" or \"implicit\".",
+                smtp.host
+            );
+            return Err(("tls".into(), problem));
+        }
+        for (name, address) in [
+            ("web", self.server.web),
+            ("otlp_http", self.server.otlp_http),
+            ("otlp_grpc", self.server.otlp_grpc),
+        ] {
+            public_without_keys(name, address).map_err(|problem| (name.to_owned(), problem))?;
+        }
+        Ok(())
+    }
+}
+
+/// Nothing authenticates yet, so nothing is bound beyond this machine.
+pub fn public_without_keys(name: &str, address: SocketAddr) -> Result<(), String> {
+    if address.ip().is_loopback() {
+        return Ok(());
+    }
+    Err(format!(
+        "{name} = {address} would be open to the network without a key; bind a loopback address (127.0.0.1) and \
+         put a proxy that authenticates in front."
+    ))
+}
+
+fn line_of(text: &str, at: usize) -> usize {
+    text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line() {
+        let problem = Config::parse("seamwatch.toml", "[server]\nwebb = \"127.0.0.1:1\"\n").unwrap_err();
+        assert!(problem.starts_with("seamwatch.toml:2: unknown field `webb`"), "{problem}");
+    }
+
+    #[test]
+    fn a_public_address_is_refused_with_what_to_do() {
+        let problem = Config::parse("c.toml", "[server]\nweb = \"0.0.0.0:80\"\n").unwrap_err();
+        assert!(problem.starts_with("c.toml:2: web = 0.0.0.0:80 would be open"), "{problem}");
+    }
+
+    #[test]
+    fn an_owner_must_be_known() {
+        let text = "[[integration]]\nname = \"shop\"\nowner = \"nobody\"\n";
+        let problem = Config::parse("c.toml", text).unwrap_err();
+        assert!(problem.starts_with("c.toml:3: owner \"nobody\" is not in [owners]"), "{problem}");
+    }
+
+    #[test]
+    fn the_environment_goes_over_the_file() {
+        let mut config = Config::parse("c.toml", "[smtp]\nhost = \"relay.example\"\n").unwrap();
+        config.overlay(|name| (name == "SEAMWATCH_SMTP_PORT").then(|| "2525".into())).unwrap();
+        assert_eq!(config.smtp.unwrap().port, Some(2525));
+        let mut plain = Config::default();
+        assert!(plain.overlay(|name| (name == "SEAMWATCH_MAIL_TO").then(|| "no address".into())).is_err());
+    }
+}

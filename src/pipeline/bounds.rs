@@ -1,0 +1,162 @@
+//! How many series there may be: past the limit an endpoint is `(other)`, and the System page says so.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::rollup::window::{Map, Part};
+use crate::signals::observation::{CallKey, GaugeKey, IntegrationKey, Observations};
+
+/// What stands for all that is past a limit.
+pub const OTHER: &str = "(other)";
+
+/// Limits on series.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Integrations in all.
+    pub integrations: usize,
+    /// Endpoints an integration.
+    pub endpoints: usize,
+    /// Connections and credentials an integration.
+    pub names: usize,
+    /// Gauge series an integration.
+    pub gauges: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { integrations: 2_000, endpoints: 500, names: 5_000, gauges: 2_000 }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    endpoints: HashSet<(Arc<str>, Arc<str>)>,
+    names: HashSet<Arc<str>>,
+    gauges: HashSet<GaugeKey>,
+}
+
+/// The series known so far, and what was folded past the limits.
+#[derive(Debug)]
+pub struct Bounds {
+    limits: Limits,
+    known: Map<IntegrationKey, Known>,
+    /// Series folded into `(other)`, or gauges dropped.
+    pub folded: u64,
+}
+
+impl Bounds {
+    /// Bounds that already know a part's series.
+    pub fn new(limits: Limits, known: &Part) -> Bounds {
+        let mut bounds = Bounds { limits, known: Map::default(), folded: 0 };
+        for (_, key) in known.calls.keys() {
+            bounds.admit(&mut CallKey::clone(key));
+        }
+        for (_, key) in known.gauges.keys() {
+            bounds.admit_gauge(key);
+        }
+        bounds.folded = 0;
+        bounds
+    }
+
+    /// Folds what is past the limits.
+    pub fn apply(&mut self, seen: &mut Observations) {
+        let limit = self.limits.integrations;
+        for info in &mut seen.integrations {
+            if !self.known.contains_key(&info.key) && self.known.len() >= limit {
+                info.key.name = OTHER.into();
+            }
+            self.known.entry(info.key.clone()).or_default();
+        }
+        for key in &mut seen.series {
+            self.admit(key);
+        }
+        for call in &mut seen.calls {
+            let Some(series) = seen.series.get(call.series as usize) else { continue };
+            let Some(known) = self.known.get_mut(&series.integration) else { continue };
+            for at in [&mut call.connection, &mut call.credential] {
+                let Some(name) = at.and_then(|at| seen.names.get(at as usize)) else { continue };
+                if known.names.len() < self.limits.names {
+                    known.names.insert(name.clone());
+                } else if !known.names.contains(name) {
+                    self.folded += 1;
+                    *at = None;
+                }
+            }
+        }
+        seen.gauges.retain(|gauge| self.admit_gauge(&gauge.key));
+    }
+
+    fn admit(&mut self, key: &mut CallKey) {
+        if !self.known.contains_key(&key.integration) && self.known.len() >= self.limits.integrations {
+            self.folded += 1;
+            key.integration.name = OTHER.into();
+        }
+        let known = self.known.entry(key.integration.clone()).or_default();
+        let pair = (key.peer.clone(), key.endpoint.clone());
+        if known.endpoints.contains(&pair) {
+            return;
+        }
+        if known.endpoints.len() < self.limits.endpoints {
+            known.endpoints.insert(pair);
+        } else {
+            self.folded += 1;
+            key.endpoint = OTHER.into();
+            if known.endpoints.len() >= 2 * self.limits.endpoints {
+                key.peer = OTHER.into();
+            } else {
+                known.endpoints.insert((key.peer.clone(), OTHER.into()));
+            }
+        }
+    }
+
+    fn admit_gauge(&mut self, key: &GaugeKey) -> bool {
+        let Some(known) = self.known.get_mut(&key.integration) else {
+            if self.known.len() >= self.limits.integrations {
+                self.folded += 1;
+                return false;
+            }
+            self.known.entry(key.integration.clone()).or_default().gauges.insert(key.clone());
+            return true;
+        };
+        if known.gauges.contains(key) {
+            return true;
+        }
+        let room = known.gauges.len() < self.limits.gauges;
+        if room {
+            known.gauges.insert(key.clone());
+        } else {
+            self.folded += 1;
+        }
+        room
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signals::observation::{Direction, Source};
+
+    fn key(endpoint: &str) -> CallKey {
+        CallKey {
+            integration: IntegrationKey { environment: "default".into(), name: "shop".into() },
+            direction: Direction::Outbound,
+            peer: "api.example".into(),
+            endpoint: endpoint.into(),
+            source: Source::Span,
+        }
+    }
+
+    #[test]
+    fn past_the_limit_an_endpoint_is_other_and_known_ones_stay() {
+        let limits = Limits { endpoints: 2, ..Limits::default() };
+        let mut bounds = Bounds::new(limits, &Part::default());
+        let mut seen = Observations {
+            series: ["GET /a", "GET /b", "GET /c", "GET /a"].map(key).into(),
+            ..Observations::default()
+        };
+        bounds.apply(&mut seen);
+        let names: Vec<&str> = seen.series.iter().map(|key| &*key.endpoint).collect();
+        assert_eq!(names, ["GET /a", "GET /b", OTHER, "GET /a"]);
+        assert_eq!(bounds.folded, 1);
+    }
+}

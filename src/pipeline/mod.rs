@@ -1,0 +1,321 @@
+//! The corridor: one loop over a closed set of events. It alone adds to the windows and judges them.
+//!
+//! Read [`Corridor::run`] from top to bottom: absorb, flush, evaluate, record.
+
+pub mod bounds;
+pub mod claims;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::alert::evaluate::{Facts, evaluate};
+use crate::alert::incident::{Change, Incident, Instance, InstanceKey, Transition};
+use crate::alert::rule::RuleSet;
+use crate::alert::tier::Tier;
+use crate::clock::Clock;
+use crate::decode::Batch;
+use crate::rollup::series::Merge;
+use crate::rollup::window::{MINUTE, Minute, Part};
+use crate::signals::observation::IntegrationKey;
+use crate::signals::telemetry::Nanos;
+use crate::store::mail::NewMail;
+use crate::store::{Detail, Scope, Store};
+use bounds::Bounds;
+use claims::Claims;
+
+/// A minute is judged this long after it closed, so that late points are in it.
+const EVALUATION_DELAY: Nanos = 20_000_000_000;
+/// What a rule may look back on: the widest window of a ratio or percentile, and as much again.
+const LOOKBACK: i64 = 130;
+/// Ticks missed while the server was down are judged, this many at most.
+const CATCH_UP: i64 = 360;
+/// A flush does not wait for its turn once this much is in memory.
+const FLUSH_BYTES: usize = 32 << 20;
+
+/// All that can happen in the corridor.
+pub enum Event {
+    /// A request that is on disk.
+    Batch(u64, Box<Batch>),
+    /// Write what is in memory.
+    Flush,
+    /// Judge the minutes that have closed.
+    Tick,
+    /// Other rules are in force.
+    Rules(Arc<RuleSet>),
+    /// Write what is in memory and end.
+    Stop(oneshot::Sender<()>),
+}
+
+/// Figures on the corridor for the System page and `/metrics`.
+#[derive(Debug, Default)]
+pub struct Gauges {
+    /// Requests acknowledged and not counted because they were counted before.
+    pub duplicates: AtomicU64,
+    /// Series folded into `(other)`.
+    pub folded: AtomicU64,
+    /// Flushes that failed; what they held stays in memory and in the inbox.
+    pub flush_failures: AtomicU64,
+    /// Unix seconds up to which rules have been judged.
+    pub judged_until: AtomicU64,
+    /// What the signals corrected or did not understand, by name.
+    pub notices: std::sync::Mutex<BTreeMap<&'static str, u64>>,
+}
+
+/// Makes the mails of a transition; what it needs beyond that it asks of the store.
+pub trait Compose: Send + Sync {
+    /// Mails for one transition, one for each recipient.
+    fn compose(
+        &self,
+        transition: &Transition,
+        recent: &Part,
+    ) -> impl std::future::Future<Output = Vec<NewMail>> + Send;
+}
+
+/// What the operator says that judging needs.
+pub struct Policy {
+    /// The tier of an integration by the configuration.
+    pub tiers: BTreeMap<String, Tier>,
+    /// Environments that never notify.
+    pub non_production: Vec<String>,
+}
+
+impl Policy {
+    fn tier(&self, key: &IntegrationKey, recent: &Part) -> Tier {
+        let said = || {
+            let registration = recent.integrations.get(key)?;
+            Tier::from_name(registration.tier.get()?)
+        };
+        self.tiers.get(&*key.name).copied().or_else(said).unwrap_or_default()
+    }
+}
+
+/// The corridor and all that only it changes.
+pub struct Corridor<C> {
+    store: Store,
+    clock: Clock,
+    policy: Policy,
+    compose: C,
+    rules: Arc<RuleSet>,
+    claims: Claims,
+    fresh_claims: Vec<(u128, u64, Nanos)>,
+    bounds: Bounds,
+    recent: Part,
+    instances: BTreeMap<InstanceKey, Instance>,
+    last_tick: Option<Minute>,
+    /// Instances the catalog holds, to know which are gone.
+    stored: BTreeSet<InstanceKey>,
+    /// Transitions that could not be recorded yet.
+    unrecorded: Vec<Transition>,
+    gauges: Arc<Gauges>,
+    live: watch::Sender<u64>,
+    wake_mailer: Arc<tokio::sync::Notify>,
+}
+
+/// What a corridor is made of.
+pub struct Parts<C> {
+    /// Where it writes.
+    pub store: Store,
+    /// The time.
+    pub clock: Clock,
+    /// Tiers and environments.
+    pub policy: Policy,
+    /// Makes mails.
+    pub compose: C,
+    /// The rules in force.
+    pub rules: Arc<RuleSet>,
+    /// How long a claim stands.
+    pub claim_window: Nanos,
+    /// Limits on series.
+    pub limits: bounds::Limits,
+    /// Figures for the System page.
+    pub gauges: Arc<Gauges>,
+    /// Told of every flush and tick.
+    pub live: watch::Sender<u64>,
+    /// Told of new mails.
+    pub wake_mailer: Arc<tokio::sync::Notify>,
+}
+
+impl<C: Compose> Corridor<C> {
+    /// Takes up where the last run stopped: states, open instances, claims and the minutes rules look back on.
+    pub async fn open(parts: Parts<C>) -> Result<Corridor<C>, crate::store::Error> {
+        let Parts { store, clock, policy, compose, rules, claim_window, limits, gauges, live, wake_mailer } =
+            parts;
+        let now = clock();
+        let (instances, last_tick) = store.instances().await?;
+        let oldest = last_tick
+            .map_or(i64::MAX, |tick| tick.0)
+            .min(Minute::of(now).0)
+            .max(Minute::of(now).0 - CATCH_UP);
+        let from = Minute(oldest - LOOKBACK);
+        let until = Minute(Minute::of(now).0 + 10);
+        let mut recent = store.window(from, until, Scope::default(), Detail::Full).await?;
+        recent.merge(&store.states().await?);
+        let claims = Claims::new(claim_window, store.claims(now - claim_window).await?);
+        Ok(Corridor {
+            bounds: Bounds::new(limits, &recent),
+            stored: instances.iter().map(|instance| instance.key.clone()).collect(),
+            unrecorded: Vec::new(),
+            instances: instances.into_iter().map(|instance| (instance.key.clone(), instance)).collect(),
+            fresh_claims: Vec::new(),
+            store,
+            clock,
+            policy,
+            compose,
+            rules,
+            claims,
+            recent,
+            last_tick,
+            gauges,
+            live,
+            wake_mailer,
+        })
+    }
+
+    /// Runs until [`Event::Stop`] or until every sender is gone.
+    pub async fn run(mut self, mut events: mpsc::Receiver<Event>) {
+        while let Some(event) = events.recv().await {
+            match event {
+                Event::Batch(seq, batch) => {
+                    self.absorb(seq, *batch);
+                    if self.store.hot_bytes() > FLUSH_BYTES {
+                        self.flush().await;
+                    }
+                }
+                Event::Flush => self.flush().await,
+                Event::Tick => self.tick().await,
+                Event::Rules(rules) => self.rules = rules,
+                Event::Stop(done) => {
+                    self.flush().await;
+                    let _ = done.send(());
+                    return;
+                }
+            }
+        }
+        self.flush().await;
+    }
+
+    /// Absorb: claim the body, fold what is past the limits, add to what is in memory.
+    pub fn absorb(&mut self, seq: u64, mut batch: Batch) {
+        if let Some(hash) = batch.hash {
+            if !self.claims.claim(hash, seq, batch.received_at) {
+                self.gauges.duplicates.fetch_add(1, Ordering::Relaxed);
+                return self.store.skip(seq);
+            }
+            self.fresh_claims.push((hash, seq, batch.received_at));
+        }
+        self.bounds.apply(&mut batch.observations);
+        self.gauges.folded.store(self.bounds.folded, Ordering::Relaxed);
+        if let Ok(mut notices) = self.gauges.notices.lock() {
+            for (notice, count) in &batch.observations.notices {
+                *notices.entry(*notice).or_default() += count;
+            }
+        }
+        self.store.absorb(seq, batch);
+    }
+
+    /// Flush: one catalog transaction. What could not be written stays in memory and is tried again.
+    async fn flush(&mut self) {
+        match self.store.flush(&self.fresh_claims, (self.clock)()).await {
+            Ok(Some(part)) => {
+                self.fresh_claims.clear();
+                self.recent.merge(&part);
+                self.live.send_modify(|version| *version += 1);
+            }
+            Ok(None) => {}
+            Err(error) => {
+                self.gauges.flush_failures.fetch_add(1, Ordering::Relaxed);
+                tracing::error!(%error, "A flush failed; its data stays in the inbox and is tried again.");
+            }
+        }
+    }
+
+    /// Evaluate and record: every whole minute that has closed since the last tick, each in one transaction.
+    async fn tick(&mut self) {
+        let due = Minute::of((self.clock)() - EVALUATION_DELAY);
+        let next = self.last_tick.map_or(due.0, |last| last.0 + 1).max(due.0 - CATCH_UP);
+        if next > due.0 {
+            return;
+        }
+        self.flush().await;
+        let mut transitions = Vec::new();
+        for tick in (next..=due.0).map(Minute) {
+            transitions.extend(self.judge(tick));
+        }
+        if next < due.0 {
+            transitions = net(transitions);
+        }
+        self.last_tick = Some(due);
+        self.unrecorded.extend(transitions);
+        match self.record(due).await {
+            Ok(()) => self.unrecorded.clear(),
+            // The next tick writes them; a restart before it judges these minutes again from the same data.
+            Err(error) => {
+                tracing::error!(%error, "A tick could not be written; it is tried again in a minute.");
+            }
+        }
+        self.gauges.judged_until.store((due.start() / 1_000_000_000).max(0) as u64, Ordering::Relaxed);
+        self.recent.forget_before(Minute(due.0 - LOOKBACK));
+        self.live.send_modify(|version| *version += 1);
+    }
+
+    fn judge(&mut self, tick: Minute) -> Vec<Transition> {
+        let (policy, recent) = (&self.policy, &self.recent);
+        let tiers = |key: &IntegrationKey| policy.tier(key, recent);
+        let notifies = |environment: &str| !policy.non_production.iter().any(|name| name == environment);
+        let facts = Facts { recent, tiers: &tiers, notifies: &notifies };
+        evaluate(&self.rules, &facts, &mut self.instances, tick)
+    }
+
+    async fn record(&mut self, tick: Minute) -> Result<(), crate::store::Error> {
+        let mut mails = Vec::new();
+        for transition in self.unrecorded.iter().filter(|transition| transition.notify) {
+            mails.extend(self.compose.compose(transition, &self.recent).await);
+        }
+        let open = self.instances.values().filter_map(|instance| instance.incident.as_ref());
+        let mut incidents: BTreeMap<&str, &Incident> =
+            open.map(|incident| (&*incident.id, incident)).collect();
+        incidents.extend(
+            self.unrecorded.iter().map(|transition| (&*transition.incident.id, &transition.incident)),
+        );
+        let incidents: Vec<Incident> = incidents.into_values().cloned().collect();
+        let instances: Vec<Instance> = self.instances.values().cloned().collect();
+        let alive: BTreeSet<InstanceKey> = self.instances.keys().cloned().collect();
+        let gone: Vec<InstanceKey> = self.stored.difference(&alive).cloned().collect();
+        self.store.record_tick(tick, &instances, &gone, &incidents, &mails).await?;
+        self.stored = alive;
+        if !mails.is_empty() {
+            self.wake_mailer.notify_one();
+        }
+        Ok(())
+    }
+}
+
+/// What is left to tell after several missed ticks: what fired and resolved meanwhile is on the page, not in a mail.
+fn net(transitions: Vec<Transition>) -> Vec<Transition> {
+    let mut by_incident: BTreeMap<String, Vec<Transition>> = BTreeMap::new();
+    for transition in transitions {
+        by_incident.entry(transition.incident.id.clone()).or_default().push(transition);
+    }
+    let mut kept = Vec::new();
+    for mut of_one in by_incident.into_values() {
+        let opened =
+            of_one.iter().any(|transition| matches!(transition.change, Change::Fired | Change::Reopened));
+        let told = of_one.iter().any(|transition| transition.notify);
+        let Some(mut last) = of_one.pop() else { continue };
+        let closed = last.incident.resolved_at.is_some();
+        if opened && !closed {
+            last.change = Change::Fired;
+        }
+        last.notify = told && !(opened && closed);
+        kept.push(last);
+    }
+    kept
+}
+
+/// The nanoseconds until the next minute may be judged.
+pub fn until_next_tick(now: Nanos) -> Nanos {
+    MINUTE - (now - EVALUATION_DELAY).rem_euclid(MINUTE)
+}

@@ -1,0 +1,113 @@
+//! The rules in force: read from a folder or from the set that ships, watched, and replaced only by a set that is whole.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::alert::load::load;
+use crate::alert::rule::{Problem, RuleSet};
+
+/// The rules and runbooks that ship, for a start without a folder.
+const SHIPPED: &[(&str, &str)] = &[
+    ("credential-expiry.toml", include_str!("../alerts/credential-expiry.toml")),
+    ("latency-p95-high.toml", include_str!("../alerts/latency-p95-high.toml")),
+    ("queue-behind.toml", include_str!("../alerts/queue-behind.toml")),
+    ("reconciliation-gap.toml", include_str!("../alerts/reconciliation-gap.toml")),
+    ("success-rate-low.toml", include_str!("../alerts/success-rate-low.toml")),
+    ("throttled.toml", include_str!("../alerts/throttled.toml")),
+];
+
+/// The runbooks of [`SHIPPED`].
+pub const SHIPPED_RUNBOOKS: &[(&str, &str)] = &[
+    ("credential-expiry.md", include_str!("../alerts/runbooks/credential-expiry.md")),
+    ("latency-p95-high.md", include_str!("../alerts/runbooks/latency-p95-high.md")),
+    ("queue-behind.md", include_str!("../alerts/runbooks/queue-behind.md")),
+    ("reconciliation-gap.md", include_str!("../alerts/runbooks/reconciliation-gap.md")),
+    ("success-rate-low.md", include_str!("../alerts/runbooks/success-rate-low.md")),
+    ("throttled.md", include_str!("../alerts/runbooks/throttled.md")),
+];
+
+/// Where rules come from.
+#[derive(Clone, Debug)]
+pub enum Origin {
+    /// A folder of `*.toml`, with `runbooks/*.md` in it.
+    Folder(PathBuf),
+    /// Files in the binary: (rules, runbooks), each (name, text).
+    Embedded(Vec<(String, String)>, Vec<(String, String)>),
+}
+
+/// A set that is whole.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The rules with their runbooks.
+    pub rules: Arc<RuleSet>,
+}
+
+impl Origin {
+    /// The folder that is given, else `alerts` where it exists, else the set that ships.
+    pub fn choose(given: Option<&Path>) -> Origin {
+        let by_default = Path::new("alerts");
+        match given {
+            Some(folder) => Origin::Folder(folder.to_owned()),
+            None if by_default.is_dir() => Origin::Folder(by_default.to_owned()),
+            None => Origin::shipped(),
+        }
+    }
+
+    /// The set that ships.
+    pub fn shipped() -> Origin {
+        Origin::embedded(SHIPPED, SHIPPED_RUNBOOKS)
+    }
+
+    /// A set in the binary.
+    pub fn embedded(rules: &[(&str, &str)], runbooks: &[(&str, &str)]) -> Origin {
+        let owned = |files: &[(&str, &str)]| -> Vec<(String, String)> {
+            files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+        };
+        Origin::Embedded(owned(rules), owned(runbooks))
+    }
+
+    /// Reads and checks the whole set. Problems come back as sentences with file:line.
+    pub fn load(&self) -> Result<Loaded, Vec<String>> {
+        let (rules, runbooks) = match self {
+            Origin::Embedded(rules, runbooks) => (rules.clone(), runbooks.clone()),
+            Origin::Folder(folder) => (texts(folder, "toml")?, texts(&folder.join("runbooks"), "md")?),
+        };
+        let loaded = load(&rules, &runbooks);
+        let rules = loaded.map_err(|problems| problems.iter().map(Problem::to_string).collect::<Vec<_>>())?;
+        Ok(Loaded { rules: Arc::new(rules) })
+    }
+
+    /// Changes when a file of the folder does; the same for ever for a set in the binary.
+    pub fn version(&self) -> Vec<(PathBuf, Option<SystemTime>, u64)> {
+        let Origin::Folder(folder) = self else { return Vec::new() };
+        let mut files: Vec<_> = [folder.clone(), folder.join("runbooks")]
+            .iter()
+            .filter_map(|folder| std::fs::read_dir(folder).ok())
+            .flatten()
+            .flatten()
+            .filter_map(|entry| {
+                let about = entry.metadata().ok()?;
+                about.is_file().then(|| (entry.path(), about.modified().ok(), about.len()))
+            })
+            .collect();
+        files.sort();
+        files
+    }
+}
+
+/// The files of a folder with an ending, by name: (path as shown in messages, text).
+pub fn texts(folder: &Path, ending: &str) -> Result<Vec<(String, String)>, Vec<String>> {
+    let unreadable =
+        |path: &Path, error: std::io::Error| vec![format!("{}: cannot be read: {error}.", path.display())];
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(|error| unreadable(folder, error))? {
+        let path = entry.map_err(|error| unreadable(folder, error))?.path();
+        if path.extension().is_some_and(|found| found == ending) && path.is_file() {
+            let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?;
+            files.push((path.display().to_string(), text));
+        }
+    }
+    files.sort();
+    Ok(files)
+}

@@ -1,0 +1,171 @@
+//! From the configuration to what each room needs of it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use anyhow::Context as _;
+
+use crate::alert::tier::Tier;
+use crate::clock::Clock;
+use crate::config::{Config, Tls};
+use crate::decode::Batch;
+use crate::inbox::{self, Inbox};
+use crate::notify::mailer::{self, Mailer, Relay};
+use crate::pipeline::{self, bounds};
+use crate::receive::counters::Counters;
+use crate::rules::Loaded;
+use crate::signals::integration::Naming;
+use crate::signals::observe::Rules;
+use crate::signals::telemetry::Nanos;
+use crate::{receive, web};
+
+/// Where people reach the dashboard, without a slash at its end.
+pub fn base_url(config: &Config, web: SocketAddr) -> String {
+    let given = config.server.public_url.clone();
+    given.unwrap_or_else(|| format!("http://{web}")).trim_end_matches('/').to_owned()
+}
+
+/// The operator's naming rules, and our own addresses.
+pub fn observe_rules(config: &Config, addresses: &super::Addresses) -> Rules {
+    let named = config.integration.iter().map(|rule| Naming {
+        name: rule.name.clone(),
+        service: rule.service.clone(),
+        peer: rule.peer.clone(),
+        route_prefix: rule.route_prefix.clone(),
+        queue: rule.queue.clone(),
+    });
+    let own = [addresses.otlp_http, addresses.otlp_grpc];
+    Rules { naming: named.collect(), own_addresses: own.map(|at| (at.ip().to_string(), at.port())).into() }
+}
+
+/// Tiers and environments.
+pub fn policy(config: &Config) -> pipeline::Policy {
+    let tier = |rule: &crate::config::Integration| Some((rule.name.clone(), Tier::from_name(rule.tier.as_deref()?)?));
+    pipeline::Policy {
+        tiers: config.integration.iter().filter_map(tier).collect(),
+        non_production: config.environments.non_production.clone(),
+    }
+}
+
+/// Limits on series.
+pub fn series_limits(config: &Config) -> bounds::Limits {
+    bounds::Limits { endpoints: config.ingest.endpoints_per_integration, ..bounds::Limits::default() }
+}
+
+/// Where the inbox lies and how large it may become.
+pub fn inbox(config: &Config) -> inbox::Settings {
+    let folder = config.server.data.join("inbox");
+    inbox::Settings { max_bytes: config.ingest.inbox_bytes, ..inbox::Settings::new(folder) }
+}
+
+/// Bounds of the doors.
+pub fn receive(config: &Config) -> receive::Settings {
+    receive::Settings {
+        max_body: config.ingest.max_body_bytes,
+        max_connections: config.ingest.max_connections,
+        in_flight_bytes: config.ingest.in_flight_bytes,
+        cors_origins: config.ingest.cors_origins.clone(),
+        ..receive::Settings::default()
+    }
+}
+
+/// The relay, or the folder that stands in for it; and what the pages say of it.
+pub fn mailer(config: &Config) -> anyhow::Result<(Arc<Mailer>, web::MailInfo)> {
+    let Some(smtp) = &config.smtp else {
+        let folder = config.server.data.join("mail");
+        let shown = std::path::absolute(&folder).unwrap_or_else(|_| folder.clone()).display().to_string();
+        let info = web::MailInfo { transport: "file".into(), folder: Some(shown) };
+        return Ok((Arc::new(Mailer::File(folder)), info));
+    };
+    let read = |key: &str, file: &Path| {
+        std::fs::read(file).with_context(|| format!("smtp.{key} = {} cannot be read", file.display()))
+    };
+    let password = match (&smtp.password, &smtp.password_file) {
+        (Some(password), _) => Some(password.clone()),
+        (None, Some(file)) => {
+            let text = String::from_utf8(read("password_file", file)?).context("smtp.password_file is not UTF-8")?;
+            Some(text.trim_end().to_owned())
+        }
+        (None, None) => None,
+    };
+    let (tls, port) = match smtp.tls {
+        Tls::Starttls => (mailer::Tls::Starttls, 587),
+        Tls::Implicit => (mailer::Tls::Implicit, 465),
+        Tls::None => (mailer::Tls::None, 25),
+    };
+    let relay = Relay {
+        host: smtp.host.clone(),
+        port: smtp.port.unwrap_or(port),
+        tls,
+        ca_pem: smtp.ca_file.as_deref().map(|file| read("ca_file", file)).transpose()?,
+        login: smtp.username.clone().zip(password),
+    };
+    let mailer = Mailer::smtp(&relay).map_err(anyhow::Error::msg)?;
+    Ok((Arc::new(mailer), web::MailInfo { transport: "smtp".into(), folder: None }))
+}
+
+/// What the pages need of the configuration.
+pub fn web(config: &Config, addresses: &super::Addresses) -> web::Settings {
+    let given = |rule: &crate::config::Integration| {
+        let texts = (rule.tier.clone().unwrap_or_default(), rule.owner.clone().unwrap_or_default());
+        (rule.name.clone(), texts)
+    };
+    web::Settings {
+        non_production: config.environments.non_production.clone(),
+        overrides: config.integration.iter().map(given).collect(),
+        notices: vec![web::OPEN_TO_ALL.to_owned()],
+        otlp_http: addresses.otlp_http.to_string(),
+    }
+}
+
+/// The rules as the pages see them.
+pub fn rules_view(loaded: &Loaded, now: Nanos) -> web::RulesView {
+    let rule = |rule: &crate::alert::rule::Rule| web::RuleView {
+        id: rule.id.to_string(),
+        title: rule.title.clone(),
+        severity: rule.severity.iter().copied().max().unwrap_or(crate::alert::incident::Severity::Info),
+        runbook: rule.runbook.clone(),
+        signal: rule.condition.measures().first().map(|measure| measure.signal.name().to_owned()).unwrap_or_default(),
+    };
+    let runbook = |(file, text): (&String, &String)| {
+        let name = file.rsplit('/').next().unwrap_or(file).trim_end_matches(".md");
+        (name.to_owned(), text.clone())
+    };
+    web::RulesView {
+        rules: loaded.rules.rules.iter().map(rule).collect(),
+        runbooks: loaded.rules.runbooks.iter().map(runbook).collect(),
+        problems: Vec::new(),
+        loaded_at: now,
+    }
+}
+
+/// All counters of the server, by name.
+pub fn counters(
+    intake: Arc<Counters>,
+    inbox: Inbox<Batch>,
+    gauges: Arc<pipeline::Gauges>,
+    clock: Clock,
+) -> web::Counters {
+    Arc::new(move || {
+        let mut counters: BTreeMap<String, u64> = intake.snapshot().into_iter().collect();
+        counters.insert("duplicates".into(), gauges.duplicates.load(Ordering::Relaxed));
+        counters.insert("folded".into(), gauges.folded.load(Ordering::Relaxed));
+        counters.insert("flush_failures".into(), gauges.flush_failures.load(Ordering::Relaxed));
+        let judged = gauges.judged_until.load(Ordering::Relaxed);
+        if judged > 0 {
+            let lag = (clock() / 1_000_000 - judged as i64 * 1000).max(0) as u64;
+            counters.insert("judged_lag_ms".into(), lag);
+        }
+        let stats = inbox.stats();
+        counters.insert("inbox_bytes".into(), stats.bytes);
+        counters.insert("inbox_files".into(), stats.files);
+        counters.insert("inbox_failures".into(), stats.failures);
+        if let Ok(notices) = gauges.notices.lock() {
+            counters.extend(notices.iter().map(|(name, count)| (format!("notice: {name}"), *count)));
+        }
+        counters.into_iter().collect()
+    })
+}
