@@ -21,3 +21,8 @@ pub mod pipeline;
 pub mod notify;
 pub mod config;
 pub mod rules;
+pub mod web;
+pub mod scheduler;
+pub mod telemetry;
+pub mod server;
+pub mod cli;

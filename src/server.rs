@@ -16,11 +16,11 @@ use crate::decode::Batch;
 use crate::inbox::Inbox;
 use crate::pipeline::{self, Corridor, Event};
 use crate::receive::intake::{self, Intake};
-use rules::Rules;
 use crate::rules::Origin;
 use crate::scheduler::{self, Due};
 use crate::store::Store;
 use crate::{inbox, notify, receive, store, web};
+use rules::Rules;
 
 mod composer;
 mod rules;
@@ -92,7 +92,9 @@ pub async fn start(config: Config, origin: Origin, clock: Clock) -> anyhow::Resu
         policy: settings::policy(&config),
         compose: composer::Composer::new(&config, base_url, store.clone(), rules.clone(), clock.clone()),
         rules: rules.in_force(),
-        claim_window: i64::try_from(config.ingest.claim_seconds).unwrap_or(3600).saturating_mul(1_000_000_000),
+        claim_window: i64::try_from(config.ingest.claim_seconds)
+            .unwrap_or(3600)
+            .saturating_mul(1_000_000_000),
         limits: settings::series_limits(&config),
         gauges: gauges.clone(),
         live,
@@ -186,7 +188,9 @@ impl Running {
             self.store.close().await;
         });
         if ended.await.is_err() {
-            tracing::warn!("Stopping took too long; what is left is in the inbox and is read at the next start.");
+            tracing::warn!(
+                "Stopping took too long; what is left is in the inbox and is read at the next start."
+            );
         }
     }
 }

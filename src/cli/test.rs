@@ -16,11 +16,13 @@ pub fn run(args: FilesArgs) -> anyhow::Result<ExitCode> {
     let given = config.server.alerts.as_deref();
     let folder = given.unwrap_or(Path::new("alerts"));
     let loaded = Origin::choose(given).load().map_err(|problems| anyhow!("{}", problems.join("\n")))?;
-    let files = texts(&folder.join("tests"), "toml").map_err(|problems| anyhow!("{}", problems.join("\n")))?;
+    let files =
+        texts(&folder.join("tests"), "toml").map_err(|problems| anyhow!("{}", problems.join("\n")))?;
     let (mut passed, mut failed) = (0, 0);
     for (file, text) in &files {
-        let results = run_cases(&loaded.rules, file, text)
-            .map_err(|problems| anyhow!("{}", problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("\n")))?;
+        let results = run_cases(&loaded.rules, file, text).map_err(|problems| {
+            anyhow!("{}", problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("\n"))
+        })?;
         for result in results {
             if result.failures.is_empty() {
                 passed += 1;

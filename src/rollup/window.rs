@@ -12,7 +12,7 @@ use super::series::{CallsRow, GaugeRow, Merge, Outcomes, Tally};
 use super::state::{Registration, Slot};
 use crate::signals::call::Class;
 use crate::signals::observation::{
-    Call, CallKey, Facet, FacetKey, GaugeKey, IntegrationKey, JobRun, Observations, ReconciliationRun,
+    Call, CallKey, Facet, FacetKey, GaugeKey, IntegrationKey, JobRun, Observations, ReconciliationRun, Source,
 };
 use crate::signals::telemetry::Nanos;
 
@@ -114,8 +114,11 @@ impl Part {
         let minute = Minute::of(call.end);
         let row = self.calls.entry((minute, key.clone())).or_default();
         count(&mut row.tally, call);
-        let histogram: &mut Latency = if call.class.is_good() { &mut row.good } else { &mut row.bad };
-        histogram.record(call.duration_us, call.weight.round().max(1.0) as u64);
+        // A report need not say how long its run took; nothing is not a duration.
+        if call.duration_us > 0 || key.source != Source::Report {
+            let histogram: &mut Latency = if call.class.is_good() { &mut row.good } else { &mut row.bad };
+            histogram.record(call.duration_us, call.weight.round().max(1.0) as u64);
+        }
         if call.class.is_good() || call.class.is_bad() || (call.class == Class::Throttled && call.exhausted) {
             self.outcomes.entry(key.clone()).or_default().record(
                 call.end,

@@ -57,7 +57,8 @@ impl Compose for Composer {
     async fn compose(&self, transition: &Transition, recent: &Part) -> Vec<NewMail> {
         let incident = &transition.incident;
         let label = |name: &str| incident.labels.get(name).map_or("", String::as_str);
-        let key = IntegrationKey { environment: label("environment").into(), name: label("integration").into() };
+        let key =
+            IntegrationKey { environment: label("environment").into(), name: label("integration").into() };
         let mut recipients = Vec::new();
         for address in self.recipients(&key, recent) {
             // Without the first mail's id a thread breaks in two, which is better than no mail.
@@ -74,7 +75,9 @@ impl Compose for Composer {
             runbook: self.rules.runbook(&incident.runbook).unwrap_or_default(),
             route: if source.is_empty() { String::new() } else { format!("{source} → {destination}") },
             trend: if of_calls { trend(incident, &key, recent, transition.at) } else { Vec::new() },
-            trend_of: format!("Success rate of the last two hours, {BAR} minutes a bar; a red bar is under 95 %."),
+            trend_of: format!(
+                "Success rate of the last two hours, {BAR} minutes a bar; a red bar is under 95 %."
+            ),
             endpoints: if of_calls { failing(incident, &key, recent, transition.at) } else { Vec::new() },
             now: (self.clock)(),
         };
@@ -88,7 +91,13 @@ fn concerns(incident: &Incident, key: &IntegrationKey, call: &CallKey) -> bool {
 }
 
 /// Judged operations of what an incident concerns, over minutes.
-fn judged(incident: &Incident, key: &IntegrationKey, recent: &Part, from: i64, to: i64) -> BTreeMap<Arc<CallKey>, Judged> {
+fn judged(
+    incident: &Incident,
+    key: &IntegrationKey,
+    recent: &Part,
+    from: i64,
+    to: i64,
+) -> BTreeMap<Arc<CallKey>, Judged> {
     let mut counts: BTreeMap<Arc<CallKey>, Attempts> = BTreeMap::new();
     for ((minute, call), row) in &recent.calls {
         if (from..to).contains(&minute.0) && concerns(incident, key, call) {
@@ -116,15 +125,26 @@ fn trend(incident: &Incident, key: &IntegrationKey, recent: &Part, tick: Minute)
         .collect();
     let known = bars.iter().flatten().count();
     // One bar is no trend.
-    if known < 2 { Vec::new() } else { bars.iter().map(|rate| (rate.unwrap_or(0.0), rate.is_some_and(|rate| rate < 0.95))).collect() }
+    if known < 2 {
+        Vec::new()
+    } else {
+        bars.iter().map(|rate| (rate.unwrap_or(0.0), rate.is_some_and(|rate| rate < 0.95))).collect()
+    }
 }
 
-fn failing(incident: &Incident, key: &IntegrationKey, recent: &Part, tick: Minute) -> Vec<(String, u64, u64)> {
+fn failing(
+    incident: &Incident,
+    key: &IntegrationKey,
+    recent: &Part,
+    tick: Minute,
+) -> Vec<(String, u64, u64)> {
     let by_endpoint = judged(incident, key, recent, tick.0 - 60, tick.0);
     let mut worst: Vec<(String, u64, u64)> = by_endpoint
         .iter()
         .filter(|(_, judged)| judged.bad > 0.0)
-        .map(|(call, judged)| (format!("{} {}", call.peer, call.endpoint), judged.bad as u64, (judged.good + judged.bad) as u64))
+        .map(|(call, judged)| {
+            (format!("{} {}", call.peer, call.endpoint), judged.bad as u64, (judged.good + judged.bad) as u64)
+        })
         .collect();
     worst.sort_by_key(|(_, bad, _)| std::cmp::Reverse(*bad));
     worst

@@ -75,7 +75,10 @@ impl Rules {
                 tracing::info!("Other rules are in force.");
             }
             Err(problems) => {
-                tracing::error!(problems = problems.join("; "), "The rules were not changed: the new set has problems.");
+                tracing::error!(
+                    problems = problems.join("; "),
+                    "The rules were not changed: the new set has problems."
+                );
                 self.view.send_modify(|view| Arc::make_mut(view).problems = problems);
             }
         }

@@ -43,7 +43,9 @@ pub fn observe_rules(config: &Config, addresses: &super::Addresses) -> Rules {
 
 /// Tiers and environments.
 pub fn policy(config: &Config) -> pipeline::Policy {
-    let tier = |rule: &crate::config::Integration| Some((rule.name.clone(), Tier::from_name(rule.tier.as_deref()?)?));
+    let tier = |rule: &crate::config::Integration| {
+        Some((rule.name.clone(), Tier::from_name(rule.tier.as_deref()?)?))
+    };
     pipeline::Policy {
         tiers: config.integration.iter().filter_map(tier).collect(),
         non_production: config.environments.non_production.clone(),
@@ -86,7 +88,8 @@ pub fn mailer(config: &Config) -> anyhow::Result<(Arc<Mailer>, web::MailInfo)> {
     let password = match (&smtp.password, &smtp.password_file) {
         (Some(password), _) => Some(password.clone()),
         (None, Some(file)) => {
-            let text = String::from_utf8(read("password_file", file)?).context("smtp.password_file is not UTF-8")?;
+            let text =
+                String::from_utf8(read("password_file", file)?).context("smtp.password_file is not UTF-8")?;
             Some(text.trim_end().to_owned())
         }
         (None, None) => None,
@@ -128,7 +131,12 @@ pub fn rules_view(loaded: &Loaded, now: Nanos) -> web::RulesView {
         title: rule.title.clone(),
         severity: rule.severity.iter().copied().max().unwrap_or(crate::alert::incident::Severity::Info),
         runbook: rule.runbook.clone(),
-        signal: rule.condition.measures().first().map(|measure| measure.signal.name().to_owned()).unwrap_or_default(),
+        signal: rule
+            .condition
+            .measures()
+            .first()
+            .map(|measure| measure.signal.name().to_owned())
+            .unwrap_or_default(),
     };
     let runbook = |(file, text): (&String, &String)| {
         let name = file.rsplit('/').next().unwrap_or(file).trim_end_matches(".md");

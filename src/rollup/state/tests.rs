@@ -50,7 +50,7 @@ fn clean_runs_that_together_cover_a_window_close_it() {
 #[test]
 fn a_gauge_run_replaces_the_one_before() {
     let short = run("a", 1, None, 10, 9);
-    assert_eq!(open_gap(&[short.clone()]).records, 1);
+    assert_eq!(open_gap(std::slice::from_ref(&short)).records, 1);
     assert_eq!(open_gap(&[short, run("b", 2, None, 10, 10)]).records, 0);
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
+
 use super::hot::Generation;
 use super::{Error, Store};
 
@@ -18,9 +20,11 @@ const TRIES: usize = 5;
 impl Store {
     /// Runs a catalog read and adds the generations above the watermark it saw. `look` takes what the read needs
     /// from the current generation, under its lock: keep it short.
-    async fn read<C, T>(
+    ///
+    /// The catalog's future is boxed: the compiler cannot tell that one of an async closure may change threads.
+    async fn read<'c, C, T>(
         &self,
-        mut catalog: impl AsyncFnMut() -> Result<(u64, C), Error>,
+        mut catalog: impl FnMut() -> BoxFuture<'c, Result<(u64, C), Error>>,
         look: impl Fn(&Generation) -> T,
     ) -> Result<(C, Vec<Arc<Generation>>, T), Error> {
         for _ in 0..TRIES {

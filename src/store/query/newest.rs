@@ -106,7 +106,7 @@ impl Store {
             Signal::Logs => generation.logs.clone(),
         };
         let (segments, frozen, mut current) =
-            self.read(async || inner.catalog.segments(signal, from, to).await, batches).await?;
+            self.read(|| Box::pin(inner.catalog.segments(signal, from, to)), batches).await?;
         for generation in frozen {
             current.extend(batches(&generation));
         }

@@ -21,7 +21,7 @@ impl Store {
         let cut = Cut { from, to, scope, detail };
         let (mut part, frozen, current) = self
             .read(
-                async || catalog.window(from, to, scope, detail).await,
+                || Box::pin(catalog.window(from, to, scope, detail)),
                 |current| {
                     let mut part = Part::default();
                     cut.add(&mut part, &current.part);
@@ -38,7 +38,7 @@ impl Store {
     pub async fn states(&self) -> Result<Part, Error> {
         let catalog = &self.inner.catalog;
         let (mut part, frozen, current) =
-            self.read(async || catalog.states().await, |current| states_of(&current.part)).await?;
+            self.read(|| Box::pin(catalog.states()), |current| states_of(&current.part)).await?;
         frozen.iter().for_each(|generation| part.merge(&states_of(&generation.part)));
         part.merge(&current);
         Ok(part)
