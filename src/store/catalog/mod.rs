@@ -1,0 +1,101 @@
+//! The catalog: what the database keeps, whichever database it is.
+//!
+//! A backend is a folder beside this file with a type `Catalog` of the same methods: `open`, `close`, `watermark`,
+//! `commit`, `claims`, `window`, `states`, `segments`, and those for alerts and for the outbox. Every backend must
+//! pass the store's contract tests. Every read that is merged with memory runs in one read transaction and gives
+//! the watermark it saw.
+
+use std::sync::Arc;
+
+use arrow_schema::SchemaRef;
+
+use super::Error;
+use super::segments::columns;
+use crate::rollup::window::Part;
+use crate::signals::telemetry::Nanos;
+
+pub mod sqlite;
+
+/// What a segment holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// Spans.
+    Spans,
+    /// Log records.
+    Logs,
+}
+
+impl Signal {
+    /// Its folder's name, and its name in the catalog.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Signal::Spans => "spans",
+            Signal::Logs => "logs",
+        }
+    }
+
+    /// Its columns.
+    pub fn schema(self) -> SchemaRef {
+        match self {
+            Signal::Spans => columns::SPANS.clone(),
+            Signal::Logs => columns::LOGS.clone(),
+        }
+    }
+
+    /// The columns that say which stretch of time a segment covers.
+    pub const fn times(self) -> &'static [&'static str] {
+        match self {
+            Signal::Spans => &["start_unix_nano", "end_unix_nano"],
+            Signal::Logs => &["time_unix_nano"],
+        }
+    }
+}
+
+/// A segment file as the catalog names it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Segment {
+    /// UUIDv7.
+    pub id: [u8; 16],
+    /// What it holds.
+    pub signal: Signal,
+    /// UTC date it was written, `2026-11-23`.
+    pub day: String,
+    /// Earliest time in it.
+    pub tmin: Nanos,
+    /// Latest time in it.
+    pub tmax: Nanos,
+    /// Rows.
+    pub rows: i64,
+    /// Size of the file.
+    pub bytes: i64,
+    /// Below the segments folder.
+    pub path: String,
+    /// (environment, integration) of its rows, each once.
+    pub integrations: Vec<(String, String)>,
+}
+
+/// What one flush commits.
+#[derive(Clone, Copy, Debug)]
+pub struct Flush<'a> {
+    /// The watermark as it must be found.
+    pub from: u64,
+    /// The watermark as it is left.
+    pub to: u64,
+    /// Minutes and states of the sequence numbers between.
+    pub part: &'a Arc<Part>,
+    /// Segments of the same sequence numbers, already durable.
+    pub segments: &'a [Segment],
+    /// Claims to keep: (body hash, sequence number, when).
+    pub claims: &'a [(u128, u64, Nanos)],
+    /// Claims older than this are forgotten.
+    pub forget_claims_before: Nanos,
+}
+
+/// How a commit that failed ended.
+#[derive(Debug)]
+pub enum Failed {
+    /// Nothing of it was kept.
+    RolledBack(Error),
+    /// Whether it was kept is for the watermark to say.
+    Unknown(Error),
+}

@@ -1,0 +1,71 @@
+//! The one transaction of a flush.
+
+use sqlx::SqliteConnection;
+
+use super::{Catalog, claims, damaged, fault, minutes, segments, states};
+use crate::rollup::window::Map;
+use crate::signals::observation::{CallKey, FacetKey, GaugeKey};
+use crate::store::Error;
+use crate::store::catalog::{Failed, Flush};
+use std::sync::Arc;
+
+/// Numbers of series that became known with a flush.
+struct Numbers {
+    calls: Map<Arc<CallKey>, i64>,
+    facets: Map<Arc<FacetKey>, i64>,
+    gauges: Map<Arc<GaugeKey>, i64>,
+}
+
+impl Catalog {
+    /// Moves the watermark from → to and keeps all that lies between, or nothing of it.
+    pub async fn commit(&self, flush: &Flush<'_>) -> Result<(), Failed> {
+        let mut write = self.write().await.map_err(Failed::RolledBack)?;
+        let numbers = match self.fill(&mut write, flush).await {
+            Ok(numbers) => numbers,
+            Err(error) => {
+                // Dropping it would roll back too, but only when the connection is used next.
+                let _ = write.rollback().await;
+                return Err(Failed::RolledBack(error));
+            }
+        };
+        write.commit().await.map_err(fault("commit a flush")).map_err(Failed::Unknown)?;
+        self.calls.learn(numbers.calls);
+        self.facets.learn(numbers.facets);
+        self.gauges.learn(numbers.gauges);
+        Ok(())
+    }
+
+    async fn fill(&self, write: &mut SqliteConnection, flush: &Flush<'_>) -> Result<Numbers, Error> {
+        let (from, to) = (seq(flush.from)?, seq(flush.to)?);
+        let moved = sqlx::query("UPDATE inbox SET watermark = ?2 WHERE id = 'local' AND watermark = ?1")
+            .bind(from)
+            .bind(to)
+            .execute(&mut *write)
+            .await
+            .map_err(fault("move the watermark"))?;
+        if moved.rows_affected() != 1 {
+            return Err(damaged(&format!("the watermark is not at {from}, where this server left it")));
+        }
+        segments::write(write, flush.segments).await?;
+        claims::write(write, flush.claims, flush.forget_claims_before).await?;
+        let part = flush.part;
+        let calls = part.calls.keys().map(|(_, key)| key).chain(part.outcomes.keys());
+        let numbers = Numbers {
+            calls: self.calls.numbers(write, calls).await?,
+            facets: self.facets.numbers(write, part.facets.keys().map(|(_, key)| key)).await?,
+            gauges: self.gauges.numbers(write, part.gauges.keys().map(|(_, key)| key)).await?,
+        };
+        minutes::write_calls(write, to, &part.calls, &numbers.calls).await?;
+        minutes::write_facets(write, to, &part.facets, &numbers.facets).await?;
+        minutes::write_gauges(write, to, &part.gauges, &numbers.gauges).await?;
+        states::write_outcomes(write, &part.outcomes, &numbers.calls).await?;
+        states::write_slots(write, &part.slots).await?;
+        states::write_integrations(write, &part.integrations).await?;
+        states::write_facts(write, to, part).await?;
+        Ok(numbers)
+    }
+}
+
+fn seq(seq: u64) -> Result<i64, Error> {
+    i64::try_from(seq).map_err(|_| damaged("a sequence number is out of range"))
+}

@@ -1,0 +1,211 @@
+//! What is absorbed but perhaps not yet in a reader's catalog snapshot, by generation.
+//!
+//! One generation is current and grows; a flush cuts it, and it is read from memory until its commit. Committed
+//! generations stay a while for readers whose snapshot is older. A reader that comes later than that is told, and
+//! takes a new snapshot: it can lose time, never rows.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Duration, Instant};
+
+use arrow_array::RecordBatch;
+
+use super::segments::columns;
+use crate::decode::Batch;
+use crate::rollup::window::Part;
+
+/// So many committed generations stay whatever their age or size.
+const KEEP: usize = 2;
+/// Older ones stay this long …
+const KEEP_FOR: Duration = Duration::from_secs(30);
+/// … unless all of them together are larger than this.
+const KEEP_BYTES: usize = 64 << 20;
+
+/// What the sequence numbers (from, upto] said.
+#[derive(Clone, Debug, Default)]
+pub struct Generation {
+    /// Everything up to here is in older generations.
+    pub from: u64,
+    /// The last sequence number in it.
+    pub upto: u64,
+    /// Minutes and states.
+    pub part: Arc<Part>,
+    /// Spans, a batch a request.
+    pub spans: Vec<RecordBatch>,
+    /// Logs, a batch a request.
+    pub logs: Vec<RecordBatch>,
+    /// Size in memory, estimated.
+    pub bytes: usize,
+}
+
+/// The generations. The lock is a std one: it is held for a merge at most, and never across an await.
+#[derive(Debug)]
+pub struct Hot {
+    state: RwLock<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    current: Generation,
+    flushing: Option<Arc<Generation>>,
+    committed: VecDeque<(Instant, Arc<Generation>)>,
+    /// Generations up to here are no longer in memory.
+    dropped: u64,
+}
+
+impl Hot {
+    /// Nothing yet, above the catalog's watermark.
+    pub fn new(watermark: u64) -> Hot {
+        let current = Generation { from: watermark, upto: watermark, ..Generation::default() };
+        let state = State { current, flushing: None, committed: VecDeque::new(), dropped: watermark };
+        Hot { state: RwLock::new(state) }
+    }
+
+    /// Takes a batch in; one at or below the last sequence number is left out.
+    pub fn absorb(&self, seq: u64, batch: Batch) {
+        let Batch { received_at, observations, spans, logs, .. } = batch;
+        let points = observations.calls.len() + observations.gauges.len() + observations.slots.len();
+        // Text that reached the columns is UTF-8, so these conversions move buffers and do not fail; were one to
+        // fail, the counts below must stand all the same.
+        let spans = (!spans.is_empty()).then(|| columns::spans(spans));
+        let logs = (!logs.is_empty()).then(|| columns::logs(logs));
+        let mut state = self.write();
+        if seq <= state.current.upto {
+            tracing::warn!(
+                seq,
+                upto = state.current.upto,
+                "a sequence number came twice; it is counted once"
+            );
+            return;
+        }
+        let current = &mut state.current;
+        current.upto = seq;
+        Arc::make_mut(&mut current.part).absorb(&observations, received_at);
+        current.bytes += points * 256;
+        for (kept, batch) in [(&mut current.spans, spans), (&mut current.logs, logs)] {
+            match batch {
+                Some(Ok(batch)) => {
+                    current.bytes += batch.get_array_memory_size();
+                    kept.push(batch);
+                }
+                Some(Err(error)) => tracing::error!(seq, %error, "records could not be kept as evidence"),
+                None => {}
+            }
+        }
+    }
+
+    /// Passes a sequence number that has nothing to add.
+    pub fn skip(&self, seq: u64) {
+        let mut state = self.write();
+        state.current.upto = state.current.upto.max(seq);
+    }
+
+    /// Bytes that are not committed.
+    pub fn bytes(&self) -> usize {
+        let state = self.read();
+        state.current.bytes + state.flushing.as_ref().map_or(0, |generation| generation.bytes)
+    }
+
+    /// What a flush has to write next: the generation whose flush did not finish, else the current one, which is
+    /// cut. None when nothing has come since the last cut.
+    pub fn cut(&self) -> Option<Arc<Generation>> {
+        let mut state = self.write();
+        if state.flushing.is_none() && state.current.upto > state.current.from {
+            let upto = state.current.upto;
+            let next = Generation { from: upto, upto, ..Generation::default() };
+            state.flushing = Some(Arc::new(std::mem::replace(&mut state.current, next)));
+        }
+        state.flushing.clone()
+    }
+
+    /// The generation that was being flushed is in the catalog now.
+    pub fn committed(&self) {
+        let mut state = self.write();
+        let Some(generation) = state.flushing.take() else { return };
+        state.committed.push_back((Instant::now(), generation));
+        let mut bytes: usize = state.committed.iter().map(|(_, generation)| generation.bytes).sum();
+        while state.committed.len() > KEEP {
+            let Some((at, generation)) = state.committed.front() else { break };
+            if at.elapsed() < KEEP_FOR && bytes <= KEEP_BYTES {
+                break;
+            }
+            bytes -= generation.bytes;
+            state.dropped = generation.upto;
+            state.committed.pop_front();
+        }
+    }
+
+    /// The generations above a snapshot's watermark, oldest first: those that no longer change, and what `look`
+    /// takes from the current one. None when some are gone from memory: the snapshot is too old, take a new one.
+    pub fn above<T>(
+        &self,
+        watermark: u64,
+        look: impl FnOnce(&Generation) -> T,
+    ) -> Option<(Vec<Arc<Generation>>, T)> {
+        let state = self.read();
+        if watermark < state.dropped {
+            return None;
+        }
+        let frozen = state.committed.iter().map(|(_, generation)| generation).chain(&state.flushing);
+        let frozen = frozen.filter(|generation| generation.upto > watermark).cloned().collect();
+        Some((frozen, look(&state.current)))
+    }
+
+    // A panic under the lock leaves the state as whole as any other moment: take it.
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frozen(hot: &Hot, watermark: u64) -> Option<Vec<(u64, u64)>> {
+        let (frozen, current) = hot.above(watermark, |current| (current.from, current.upto))?;
+        Some(frozen.iter().map(|each| (each.from, each.upto)).chain([current]).collect())
+    }
+
+    #[test]
+    fn a_reader_finds_every_number_above_its_snapshot_once_or_is_told() {
+        let hot = Hot::new(7);
+        assert_eq!(hot.cut().map(|each| each.upto), None);
+        for seq in 8..20 {
+            hot.skip(seq);
+            assert_eq!(hot.cut().map(|each| (each.from, each.upto)), Some((seq - 1, seq)));
+            assert_eq!(frozen(&hot, seq - 1), Some(vec![(seq - 1, seq), (seq, seq)]), "before the commit");
+            hot.committed();
+            assert_eq!(frozen(&hot, seq - 1), Some(vec![(seq - 1, seq), (seq, seq)]), "an older snapshot");
+            assert_eq!(frozen(&hot, seq), Some(vec![(seq, seq)]), "a newer snapshot");
+        }
+        assert_eq!(frozen(&hot, 6), None, "below what was ever in memory");
+    }
+
+    #[test]
+    fn a_cut_that_was_not_committed_is_what_the_next_flush_gets() {
+        let hot = Hot::new(0);
+        hot.skip(3);
+        let first = hot.cut().map(|each| each.upto);
+        hot.skip(5);
+        assert_eq!((first, hot.cut().map(|each| each.upto)), (Some(3), Some(3)));
+        hot.committed();
+        assert_eq!(hot.cut().map(|each| (each.from, each.upto)), Some((3, 5)));
+    }
+
+    #[test]
+    fn large_generations_leave_memory_early_and_old_snapshots_are_refused() {
+        let hot = Hot::new(0);
+        for seq in 1..=4 {
+            hot.skip(seq);
+            hot.write().current.bytes = KEEP_BYTES;
+            hot.cut();
+            hot.committed();
+        }
+        assert_eq!(frozen(&hot, 1), None);
+        assert_eq!(frozen(&hot, 2), Some(vec![(2, 3), (3, 4), (4, 4)]));
+    }
+}

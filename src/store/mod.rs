@@ -1,0 +1,269 @@
+//! What is kept: the only room that knows SQL and Parquet.
+//!
+//! The promise. What was absorbed is readable at once and, after a flush, durable. A flush is one catalog
+//! transaction: the inbox watermark moves by compare-and-swap together with the segment rows, minute rows, states
+//! and claims of exactly the sequence numbers it passes, so each number is counted once whatever crashes or is
+//! retried. A read takes one catalog snapshot and adds what is in memory above that snapshot's watermark: never a
+//! gap, never a double. A flush that fails leaves everything in memory, readable, for the next one.
+//!
+//! `hot` is the memory, `flush` the way down, `catalog` the database, `segments` the Parquet files, `query` the
+//! reads over all of them.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Serialize, Serializer};
+
+use crate::decode::Batch;
+use crate::rollup::window::Part;
+use crate::signals::call::Class;
+use crate::signals::telemetry::Nanos;
+
+pub mod mail;
+pub mod hot;
+pub mod flush;
+pub mod catalog;
+pub mod segments;
+pub mod query;
+
+/// Where everything is kept.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The data folder; made, with mode 0700, where it is missing.
+    pub folder: PathBuf,
+}
+
+/// Why the store could not do what it was asked. Each is a sentence for a person.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// The disk refused: full, read-only, gone. Worth trying again.
+    #[error("{0}")]
+    Disk(String),
+    /// Something else holds the catalog. Worth trying again.
+    #[error("{0}")]
+    Busy(String),
+    /// What is stored cannot be read, or was changed by something else.
+    #[error("{0}")]
+    Damaged(String),
+    /// Another server works on this folder, or a newer version wrote it.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// How much of each minute is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Everything.
+    Full,
+    /// No histograms: no percentiles, and a fraction of the bytes.
+    Counts,
+}
+
+/// Which spans; every condition given must hold. Newest end first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SpanQuery {
+    /// Integration by name.
+    pub integration: Option<String>,
+    /// Environment by name.
+    pub environment: Option<String>,
+    /// Endpoint exactly as shown.
+    pub endpoint: Option<String>,
+    /// A call of a bad class, or another span with status error.
+    pub failed: Option<bool>,
+    /// At least this long, in milliseconds.
+    pub min_ms: Option<f64>,
+    /// Ended at or after.
+    pub from: Nanos,
+    /// Ended before.
+    pub to: Nanos,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// Which log records; every condition given must hold. Newest first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LogQuery {
+    /// In the body or the event name, whatever the case of ASCII letters.
+    pub text: Option<String>,
+    /// Integration by name.
+    pub integration: Option<String>,
+    /// Environment by name.
+    pub environment: Option<String>,
+    /// At or after.
+    pub from: Nanos,
+    /// Before.
+    pub to: Nanos,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// A span as kept. Ids are lower-case hex.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SpanRecord {
+    /// 32 digits.
+    pub trace_id: String,
+    /// 16 digits.
+    pub span_id: String,
+    /// 16 digits; none for a root.
+    pub parent_span_id: Option<String>,
+    /// Name.
+    pub name: String,
+    /// `internal`, `server`, `client`, `producer`, `consumer` or `unspecified`.
+    pub kind: &'static str,
+    /// Unix nanoseconds; in JSON RFC 3339.
+    #[serde(serialize_with = "rfc3339")]
+    pub start: Nanos,
+    /// Unix nanoseconds; in JSON RFC 3339.
+    #[serde(serialize_with = "rfc3339")]
+    pub end: Nanos,
+    /// From start to end, in milliseconds.
+    pub duration_ms: f64,
+    /// `unset`, `ok` or `error`.
+    pub status: &'static str,
+    /// Status message.
+    pub status_message: String,
+    /// How it ended as a call; none for a span that is no call.
+    pub class: Option<Class>,
+    /// Environment.
+    pub environment: String,
+    /// Integration.
+    pub integration: String,
+    /// Peer of the call; none where it is not known or the span is no call.
+    pub peer: Option<String>,
+    /// Endpoint of the call; none for a span that is no call.
+    pub endpoint: Option<String>,
+    /// Name of the instrumentation scope.
+    pub scope: String,
+    /// Attributes of the span.
+    pub attributes: BTreeMap<String, String>,
+    /// Attributes of the resource.
+    pub resource: BTreeMap<String, String>,
+    /// Array of {time, name, attributes}, time as RFC 3339.
+    pub events: serde_json::Value,
+    /// Array of {trace_id, span_id, attributes}.
+    pub links: serde_json::Value,
+}
+
+/// A log record as kept. Ids are lower-case hex.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LogRecord {
+    /// Unix nanoseconds; in JSON RFC 3339.
+    #[serde(serialize_with = "rfc3339")]
+    pub time: Nanos,
+    /// 32 digits; none when not given.
+    pub trace_id: Option<String>,
+    /// 16 digits; none when not given.
+    pub span_id: Option<String>,
+    /// 1–24; none when not given.
+    pub severity: Option<u8>,
+    /// Severity as sent.
+    pub severity_text: String,
+    /// Event name; none for a plain log.
+    pub event_name: Option<String>,
+    /// Body as text.
+    pub body: String,
+    /// Environment.
+    pub environment: String,
+    /// Integration.
+    pub integration: String,
+    /// Name of the instrumentation scope.
+    pub scope: String,
+    /// Attributes of the record.
+    pub attributes: BTreeMap<String, String>,
+    /// Attributes of the resource.
+    pub resource: BTreeMap<String, String>,
+}
+
+/// A time as the API writes it: RFC 3339, UTC, to the nanosecond.
+fn rfc3339<S: Serializer>(time: &Nanos, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&time_text(*time))
+}
+
+/// RFC 3339, UTC, to the nanosecond.
+fn time_text(time: Nanos) -> String {
+    chrono::DateTime::from_timestamp_nanos(time).to_rfc3339_opts(chrono::SecondsFormat::Nanos, true)
+}
+
+/// The store: a handle that is cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    catalog: catalog::sqlite::Catalog,
+    segments: segments::Segments,
+    hot: hot::Hot,
+    /// Held by the one flush that runs: what it committed but has not yet told of.
+    flushing: tokio::sync::Mutex<Option<Arc<Part>>>,
+    /// Locked for as long as this server works on the folder.
+    lock: Mutex<Option<File>>,
+}
+
+impl Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens the store of a folder, making or migrating it, and removes segment files that no flush committed.
+    ///
+    /// Refused when another server works on the folder or a newer version wrote it.
+    pub async fn open(settings: Settings) -> Result<Store, Error> {
+        let folder = settings.folder;
+        let lock = segments::folder::claim(&folder)?;
+        let catalog = catalog::sqlite::Catalog::open(&folder).await?;
+        let segments = segments::Segments::open(&folder)?;
+        let known = catalog.segment_paths().await?;
+        segments.sweep(known).await?;
+        let watermark = catalog.watermark().await?;
+        Ok(Store {
+            inner: Arc::new(Inner {
+                catalog,
+                segments,
+                hot: hot::Hot::new(watermark),
+                flushing: tokio::sync::Mutex::new(None),
+                lock: Mutex::new(Some(lock)),
+            }),
+        })
+    }
+
+    /// Closes the catalog and lets the folder go. What was not flushed is in the inbox still.
+    pub async fn close(&self) {
+        self.inner.catalog.close().await;
+        self.inner.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// Takes a batch in under its sequence number; readable when this returns. Numbers only ever rise: one at or
+    /// below the last is already counted and is left out.
+    pub fn absorb(&self, seq: u64, batch: Batch) {
+        self.inner.hot.absorb(seq, batch);
+    }
+
+    /// Passes a sequence number that has nothing to add: a repeat, or a record that is no longer readable.
+    pub fn skip(&self, seq: u64) {
+        self.inner.hot.skip(seq);
+    }
+
+    /// Bytes in memory that no flush has committed, estimated.
+    pub fn hot_bytes(&self) -> usize {
+        self.inner.hot.bytes()
+    }
+
+    /// The sequence number up to which everything is in the catalog.
+    pub async fn watermark(&self) -> Result<u64, Error> {
+        self.inner.catalog.watermark().await
+    }
+
+    /// The claims made at or after `since`: (body hash, the sequence number that owns it, when).
+    pub async fn claims(&self, since: Nanos) -> Result<Vec<(u128, u64, Nanos)>, Error> {
+        self.inner.catalog.claims(since).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+//! Alerts and the outbox: nothing of them is ever only in memory, so the catalog answers alone.
+
+use std::time::Duration;
+
+use crate::alert::incident::{Incident, Instance, InstanceKey};
+use crate::rollup::window::Minute;
+use crate::signals::telemetry::Nanos;
+use crate::store::mail::{Mail, NewMail};
+use crate::store::{Error, Store};
+
+impl Store {
+    /// All alert instances that live, and the last tick judged.
+    pub async fn instances(&self) -> Result<(Vec<Instance>, Option<Minute>), Error> {
+        self.inner.catalog.instances().await
+    }
+
+    /// Keeps what a tick decided, or nothing of it: instances that changed, keys of those that are gone, incidents
+    /// (written over where they are there) and the mails that tell of it. Safe to repeat.
+    pub async fn record_tick(
+        &self,
+        tick: Minute,
+        instances: &[Instance],
+        gone: &[InstanceKey],
+        incidents: &[Incident],
+        mails: &[NewMail],
+    ) -> Result<(), Error> {
+        self.inner.catalog.record_tick(tick, instances, gone, incidents, mails).await
+    }
+
+    /// Incidents, the latest opened first.
+    pub async fn incidents(&self, open_only: bool, limit: u32) -> Result<Vec<Incident>, Error> {
+        self.inner.catalog.incidents(open_only, limit).await
+    }
+
+    /// The incident of an id, else the latest of a code.
+    pub async fn incident(&self, id_or_code: &str) -> Result<Option<Incident>, Error> {
+        self.inner.catalog.incident(id_or_code).await
+    }
+
+    /// Leases mails that are due, the oldest first: queued, deferred until now, or leased by someone who did not
+    /// come back. Never one whose thread (incident, recipient) has an earlier one that is unsent.
+    pub async fn claim_mails(&self, now: Nanos, lease: Duration, limit: u32) -> Result<Vec<Mail>, Error> {
+        self.inner.catalog.claim_mails(now, lease, limit).await
+    }
+
+    /// A server took it; `detail` is what it answered.
+    pub async fn mail_sent(&self, id: &str, now: Nanos, detail: &str) -> Result<(), Error> {
+        self.inner.catalog.mail_sent(id, now, detail).await
+    }
+
+    /// It failed for now and is due again at `until`.
+    pub async fn mail_deferred(&self, id: &str, until: Nanos, error: &str) -> Result<(), Error> {
+        self.inner.catalog.mail_deferred(id, until, error).await
+    }
+
+    /// It was refused for good; later mails of its thread go on.
+    pub async fn mail_rejected(&self, id: &str, error: &str) -> Result<(), Error> {
+        self.inner.catalog.mail_rejected(id, error).await
+    }
+
+    /// Mails, the latest first.
+    pub async fn mails(&self, limit: u32) -> Result<Vec<Mail>, Error> {
+        self.inner.catalog.mails(limit).await
+    }
+
+    /// The mail of an id.
+    pub async fn mail(&self, id: &str) -> Result<Option<Mail>, Error> {
+        self.inner.catalog.mail(id).await
+    }
+
+    /// The mails of an incident, in order.
+    pub async fn mails_of(&self, incident_id: &str) -> Result<Vec<Mail>, Error> {
+        self.inner.catalog.mails_of(incident_id).await
+    }
+
+    /// The Message-ID that opened the thread of an incident with a recipient.
+    pub async fn first_message_id(
+        &self,
+        incident_id: &str,
+        recipient: &str,
+    ) -> Result<Option<String>, Error> {
+        self.inner.catalog.first_message_id(incident_id, recipient).await
+    }
+}

@@ -1,0 +1,20 @@
+//! Reads: one catalog snapshot, then what is in memory above its watermark.
+//!
+//! In this order, because what is committed after the snapshot is still in memory then. Where it is not, because
+//! flushes outran the read, the read starts again.
+
+use super::Error;
+
+pub mod alerts;
+pub mod newest;
+pub mod rollups;
+pub mod spans;
+pub mod logs;
+pub mod traces;
+
+/// So often a read starts again.
+const TRIES: usize = 5;
+
+fn outrun() -> Error {
+    Error::Busy("The store is flushing faster than this can be read. Try again, or ask for less.".into())
+}
