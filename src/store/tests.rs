@@ -1,0 +1,92 @@
+//! The store's contract: every backend must hold it, so each test is generic over where a store lives.
+
+use std::path::Path;
+
+use super::{Error, Settings, Store};
+
+pub mod alerts;
+mod evidence;
+mod faults;
+pub mod fixtures;
+pub mod outbox;
+mod rollups;
+
+/// Where a store lives: opened again, it has what it had.
+pub trait Place {
+    /// A new, empty one.
+    fn new() -> Self;
+    /// Opens it.
+    async fn open(&self) -> Result<Store, Error>;
+    /// Its data folder.
+    fn folder(&self) -> &Path;
+}
+
+/// A temporary folder with a SQLite catalog.
+pub struct Sqlite(tempfile::TempDir);
+
+impl Place for Sqlite {
+    fn new() -> Self {
+        Sqlite(tempfile::tempdir().unwrap())
+    }
+
+    async fn open(&self) -> Result<Store, Error> {
+        Store::open(Settings { folder: self.folder().to_owned() }).await
+    }
+
+    fn folder(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+macro_rules! contract {
+    ($backend:ident, $place:ident: $($theme:ident { $($name:ident),* $(,)? })*) => {
+        mod $backend {
+            $(mod $theme {
+                $(#[tokio::test(flavor = "multi_thread")]
+                async fn $name() {
+                    super::super::$theme::$name::<super::super::$place>().await;
+                })*
+            })*
+        }
+    };
+}
+
+contract! {
+    sqlite, Sqlite:
+    rollups {
+        hot_and_cold_are_one, a_read_beside_flushes_never_gaps_nor_doubles, a_window_is_cut_by_time_and_scope,
+        counts_leave_histograms_out, names_of_any_kind_survive, thousands_of_rows_flush_quickly,
+        a_job_with_many_runs_gives_the_latest,
+    }
+    evidence {
+        spans_survive_hot_and_cold, logs_survive_hot_and_cold, spans_are_found_by_each_condition,
+        lists_are_newest_first_over_memory_and_files, files_out_of_time_or_scope_are_not_read,
+        a_trace_in_many_files_is_whole, a_missing_file_is_told, a_file_of_several_row_groups_is_read_by_row,
+    }
+    faults {
+        a_second_server_is_refused, the_folder_is_private, numbers_count_once, claims_are_kept_with_their_owner,
+        a_failed_segment_leaves_all_hot, orphans_go_at_open, a_watermark_that_moved_is_refused,
+        a_flush_that_was_cut_off_after_its_commit_counts_once, nothing_to_flush_is_nothing,
+    }
+    alerts { a_tick_is_kept_whole_and_can_be_repeated, incidents_are_found }
+    outbox {
+        mails_wait_for_the_earlier_of_their_thread, leases_end, deferred_mails_come_back,
+        a_sent_mail_stays_sent, mails_are_listed,
+    }
+}
+
+/// Servers spawn these: a future that is not `Send` fails to compile here, not there.
+#[allow(dead_code)]
+fn futures_can_be_spawned(store: Store) {
+    fn can_be<T: Send>(_: T) {}
+    let (from, to) = (crate::rollup::window::Minute(0), crate::rollup::window::Minute(1));
+    can_be(Store::open(Settings { folder: "".into() }));
+    can_be(store.flush(&[], 0));
+    can_be(store.window(from, to, None, super::Detail::Full));
+    can_be(store.states());
+    can_be(store.trace([0; 16]));
+    can_be(store.spans(super::SpanQuery::default()));
+    can_be(store.logs(super::LogQuery::default()));
+    can_be(store.record_tick(from, &[], &[], &[], &[]));
+    can_be(store.claim_mails(0, std::time::Duration::ZERO, 1));
+}
