@@ -49,7 +49,7 @@ CREATE TABLE series (
     key         TEXT    NOT NULL,
     UNIQUE (kind, key)
 );
-CREATE INDEX series_by_integration ON series (integration, environment, kind);
+CREATE INDEX series_by_integration ON series (integration, kind);
 
 -- Minute rows are insert-only parts, merged when read. part = the watermark their flush moved to.
 CREATE TABLE calls_minute (

@@ -22,7 +22,7 @@ use crate::rollup::window::{MINUTE, Minute, Part};
 use crate::signals::observation::IntegrationKey;
 use crate::signals::telemetry::Nanos;
 use crate::store::mail::NewMail;
-use crate::store::{Detail, Scope, Store};
+use crate::store::{Detail, Store};
 use bounds::Bounds;
 use claims::Claims;
 
@@ -151,7 +151,7 @@ impl<C: Compose> Corridor<C> {
             .max(Minute::of(now).0 - CATCH_UP);
         let from = Minute(oldest - LOOKBACK);
         let until = Minute(Minute::of(now).0 + 10);
-        let mut recent = store.window(from, until, Scope::default(), Detail::Full).await?;
+        let mut recent = store.window(from, until, None, Detail::Full).await?;
         recent.merge(&store.states().await?);
         let claims = Claims::new(claim_window, store.claims(now - claim_window).await?);
         Ok(Corridor {

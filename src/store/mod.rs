@@ -15,7 +15,7 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::decode::Batch;
 use crate::rollup::window::Part;
@@ -53,15 +53,6 @@ pub enum Error {
     Refused(String),
 }
 
-/// Which series a window is of.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Scope<'a> {
-    /// Only this environment.
-    pub environment: Option<&'a str>,
-    /// Only the integration of this name.
-    pub integration: Option<&'a str>,
-}
-
 /// How much of each minute is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
@@ -85,9 +76,9 @@ pub struct SpanQuery {
     /// At least this long, in milliseconds.
     pub min_ms: Option<f64>,
     /// Ended at or after.
-    pub from: Option<Nanos>,
+    pub from: Nanos,
     /// Ended before.
-    pub to: Option<Nanos>,
+    pub to: Nanos,
     /// At most so many.
     pub limit: usize,
 }
@@ -102,9 +93,9 @@ pub struct LogQuery {
     /// Environment by name.
     pub environment: Option<String>,
     /// At or after.
-    pub from: Option<Nanos>,
+    pub from: Nanos,
     /// Before.
-    pub to: Option<Nanos>,
+    pub to: Nanos,
     /// At most so many.
     pub limit: usize,
 }
@@ -122,10 +113,14 @@ pub struct SpanRecord {
     pub name: String,
     /// `internal`, `server`, `client`, `producer`, `consumer` or `unspecified`.
     pub kind: &'static str,
-    /// Unix nanoseconds.
+    /// Unix nanoseconds; in JSON RFC 3339.
+    #[serde(serialize_with = "rfc3339")]
     pub start: Nanos,
-    /// Unix nanoseconds.
+    /// Unix nanoseconds; in JSON RFC 3339.
+    #[serde(serialize_with = "rfc3339")]
     pub end: Nanos,
+    /// From start to end, in milliseconds.
+    pub duration_ms: f64,
     /// `unset`, `ok` or `error`.
     pub status: &'static str,
     /// Status message.
@@ -136,17 +131,17 @@ pub struct SpanRecord {
     pub environment: String,
     /// Integration.
     pub integration: String,
-    /// Peer of the call, empty for a span that is none.
-    pub peer: String,
-    /// Endpoint of the call, empty for a span that is none.
-    pub endpoint: String,
+    /// Peer of the call; none where it is not known or the span is no call.
+    pub peer: Option<String>,
+    /// Endpoint of the call; none for a span that is no call.
+    pub endpoint: Option<String>,
     /// Name of the instrumentation scope.
     pub scope: String,
     /// Attributes of the span.
     pub attributes: BTreeMap<String, String>,
     /// Attributes of the resource.
     pub resource: BTreeMap<String, String>,
-    /// Array of {time, name, attributes}.
+    /// Array of {time, name, attributes}, time as RFC 3339.
     pub events: serde_json::Value,
     /// Array of {trace_id, span_id, attributes}.
     pub links: serde_json::Value,
@@ -155,18 +150,19 @@ pub struct SpanRecord {
 /// A log record as kept. Ids are lower-case hex.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LogRecord {
-    /// Unix nanoseconds.
+    /// Unix nanoseconds; in JSON RFC 3339.
+    #[serde(serialize_with = "rfc3339")]
     pub time: Nanos,
     /// 32 digits; none when not given.
     pub trace_id: Option<String>,
     /// 16 digits; none when not given.
     pub span_id: Option<String>,
-    /// 1–24, 0 when not given.
-    pub severity: u8,
+    /// 1–24; none when not given.
+    pub severity: Option<u8>,
     /// Severity as sent.
     pub severity_text: String,
-    /// Event name, empty for a plain log.
-    pub event_name: String,
+    /// Event name; none for a plain log.
+    pub event_name: Option<String>,
     /// Body as text.
     pub body: String,
     /// Environment.
@@ -179,6 +175,16 @@ pub struct LogRecord {
     pub attributes: BTreeMap<String, String>,
     /// Attributes of the resource.
     pub resource: BTreeMap<String, String>,
+}
+
+/// A time as the API writes it: RFC 3339, UTC, to the nanosecond.
+fn rfc3339<S: Serializer>(time: &Nanos, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&time_text(*time))
+}
+
+/// RFC 3339, UTC, to the nanosecond.
+fn time_text(time: Nanos) -> String {
+    chrono::DateTime::from_timestamp_nanos(time).to_rfc3339_opts(chrono::SecondsFormat::Nanos, true)
 }
 
 /// The store: a handle that is cheap to clone.
@@ -212,7 +218,8 @@ impl Store {
         let lock = segments::folder::claim(&folder)?;
         let catalog = catalog::sqlite::Catalog::open(&folder).await?;
         let segments = segments::Segments::open(&folder)?;
-        segments.sweep(catalog.segment_paths().await?).await?;
+        let known = catalog.segment_paths().await?;
+        segments.sweep(known).await?;
         let watermark = catalog.watermark().await?;
         Ok(Store {
             inner: Arc::new(Inner {

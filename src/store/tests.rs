@@ -61,7 +61,7 @@ contract! {
     evidence {
         spans_survive_hot_and_cold, logs_survive_hot_and_cold, spans_are_found_by_each_condition,
         lists_are_newest_first_over_memory_and_files, files_out_of_time_or_scope_are_not_read,
-        a_trace_in_many_files_is_whole, a_missing_file_is_told,
+        a_trace_in_many_files_is_whole, a_missing_file_is_told, a_file_of_several_row_groups_is_read_by_row,
     }
     faults {
         a_second_server_is_refused, the_folder_is_private, numbers_count_once, claims_are_kept_with_their_owner,
@@ -73,4 +73,20 @@ contract! {
         mails_wait_for_the_earlier_of_their_thread, leases_end, deferred_mails_come_back,
         a_sent_mail_stays_sent, mails_are_listed,
     }
+}
+
+/// Servers spawn these: a future that is not `Send` fails to compile here, not there.
+#[allow(dead_code)]
+fn futures_can_be_spawned(store: Store) {
+    fn can_be<T: Send>(_: T) {}
+    let (from, to) = (crate::rollup::window::Minute(0), crate::rollup::window::Minute(1));
+    can_be(Store::open(Settings { folder: "".into() }));
+    can_be(store.flush(&[], 0));
+    can_be(store.window(from, to, None, super::Detail::Full));
+    can_be(store.states());
+    can_be(store.trace([0; 16]));
+    can_be(store.spans(super::SpanQuery::default()));
+    can_be(store.logs(super::LogQuery::default()));
+    can_be(store.record_tick(from, &[], &[], &[], &[]));
+    can_be(store.claim_mails(0, std::time::Duration::ZERO, 1));
 }

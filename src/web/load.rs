@@ -47,8 +47,7 @@ impl Loaded {
 /// # Errors
 /// What the store says.
 pub async fn window(state: &State, period: Period, name: Option<&str>) -> Result<Loaded, Error> {
-    let scope = crate::store::Scope { integration: name, ..crate::store::Scope::default() };
-    let window = state.store.window(period.from, period.to, scope, Detail::Full).await?;
+    let window = state.store.window(period.from, period.to, name, Detail::Full).await?;
     let endpoints = calls::endpoints(&window, period.from, period.to);
     let suspects = calls::suspects(&endpoints);
     let seldom = if suspects.is_empty() {
@@ -56,7 +55,7 @@ pub async fn window(state: &State, period: Period, name: Option<&str>) -> Result
     } else {
         // Seven days are read only where the verdict hangs on them.
         let before = period.days_before(7);
-        let past = state.store.window(before.from, before.to, scope, Detail::Counts).await?;
+        let past = state.store.window(before.from, before.to, name, Detail::Counts).await?;
         calls::seldom(&suspects, &calls::endpoints(&past, before.from, before.to))
     };
     Ok(Loaded {

@@ -12,12 +12,12 @@ use super::chart::{self, Columns, Spark, Strip};
 use super::format::{self, When};
 use super::page::{self, Error, Frame};
 use super::period::Period;
-use super::view::badge::Badge;
 use super::view::calls::{EndpointKey, Summary, endpoints};
 use super::view::course::Course;
 use super::view::figure::{self, Figure};
 use super::view::health::{self, Health, Sources};
 use super::view::incident;
+use super::view::badge::Badge;
 use super::{Settings, State, load};
 use crate::alert::figure::typeset;
 use crate::alert::incident::Severity;
@@ -88,7 +88,7 @@ pub async fn show(Extract(state): Extract<State>, Query(asked): Query<Asked>) ->
     let now = (state.clock)();
     let loaded = load::window(&state, Period::last(60, now), None).await?;
     let day = Period { from: day_start(now), to: Minute(Minute::of(now).0 + 1) };
-    let day = state.store.window(day.from, day.to, crate::store::Scope::default(), Detail::Counts).await?;
+    let day = state.store.window(day.from, day.to, None, Detail::Counts).await?;
     let frame = Frame::new(&state, &loaded.incidents, "overview", "Overview");
     let sources = loaded.sources(&state, now);
     Ok(page::render(&build(frame, &sources, &day, &state.settings, asked.environment.as_deref())))

@@ -5,7 +5,7 @@ use arrow_array::RecordBatch;
 use super::newest::{Listing, Matcher};
 use crate::signals::telemetry::Nanos;
 use crate::store::catalog::Signal;
-use crate::store::segments::values::{id, ids, ints, map, maps, smalls, strings};
+use crate::store::segments::values::{given, id, ids, ints, map, maps, smalls, strings};
 use crate::store::{Error, LogQuery, LogRecord, Store};
 
 impl Store {
@@ -29,8 +29,7 @@ impl Listing for LogQuery {
         let is = |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|wanted| wanted == found);
         Ok(Box::new(move |row| {
             let time = times.value(row);
-            let matches = self.from.is_none_or(|from| time >= from)
-                && self.to.is_none_or(|to| time < to)
+            let matches = (self.from..self.to).contains(&time)
                 && is(&self.integration, integrations.value(row))
                 && is(&self.environment, environments.value(row))
                 && self.text.as_ref().is_none_or(|text| {
@@ -53,9 +52,9 @@ impl Listing for LogQuery {
             time: times.value(row),
             trace_id: id(trace_ids.value(row)),
             span_id: id(span_ids.value(row)),
-            severity: severities.value(row),
+            severity: Some(severities.value(row)).filter(|severity| *severity > 0),
             severity_text: texts.value(row).to_owned(),
-            event_name: events.value(row).to_owned(),
+            event_name: given(events.value(row)),
             body: bodies.value(row).to_owned(),
             environment: environments.value(row).to_owned(),
             integration: integrations.value(row).to_owned(),
@@ -66,7 +65,7 @@ impl Listing for LogQuery {
         Ok((0..batch.num_rows()).map(record).collect())
     }
 
-    fn span(&self) -> (Option<Nanos>, Option<Nanos>) {
+    fn span(&self) -> (Nanos, Nanos) {
         (self.from, self.to)
     }
 

@@ -11,6 +11,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection};
 use parquet::file::metadata::PageIndexPolicy;
 
+use super::{TRIES, outrun};
 use crate::signals::telemetry::Nanos;
 use crate::store::catalog::{Segment, Signal};
 use crate::store::hot::Generation;
@@ -38,7 +39,7 @@ pub trait Listing: Send + Sync + 'static {
     /// All rows of a batch that has all columns.
     fn records(batch: &RecordBatch) -> Result<Vec<Self::Record>, Error>;
     /// Times asked for, [from, to).
-    fn span(&self) -> (Option<Nanos>, Option<Nanos>);
+    fn span(&self) -> (Nanos, Nanos);
     /// (environment, integration) asked for.
     fn scope(&self) -> (Option<&str>, Option<&str>);
     /// At most so many.
@@ -53,7 +54,6 @@ impl Store {
             return Ok(Vec::new());
         }
         let (from, to) = listing.span();
-        let (from, to) = (from.unwrap_or(Nanos::MIN), to.unwrap_or(Nanos::MAX));
         let (files, batches) = self.evidence(L::SIGNAL, from, to).await?;
         let (environment, integration) = listing.scope();
         let concerned = |(segment, _): &(Segment, Object)| {
@@ -105,16 +105,19 @@ impl Store {
             Signal::Spans => generation.spans.clone(),
             Signal::Logs => generation.logs.clone(),
         };
-        let (segments, frozen, mut current) =
-            self.read(|| Box::pin(inner.catalog.segments(signal, from, to)), batches).await?;
-        for generation in frozen {
-            current.extend(batches(&generation));
+        for _ in 0..TRIES {
+            let (watermark, segments) = inner.catalog.segments(signal, from, to).await?;
+            let Some((frozen, mut hot)) = inner.hot.above(watermark, batches) else { continue };
+            for generation in frozen {
+                hot.extend(batches(&generation));
+            }
+            let files = segments.into_iter().map(|segment| {
+                let object = inner.segments.object(&segment);
+                (segment, object)
+            });
+            return Ok((files.collect(), hot));
         }
-        let files = segments.into_iter().map(|segment| {
-            let object = inner.segments.object(&segment);
-            (segment, object)
-        });
-        Ok((files.collect(), current))
+        Err(outrun())
     }
 }
 

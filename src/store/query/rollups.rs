@@ -3,45 +3,46 @@
 use std::hash::Hash;
 use std::sync::Arc;
 
+use super::{TRIES, outrun};
 use crate::rollup::series::{CallsRow, Merge};
 use crate::rollup::window::{Map, Minute, Part};
 use crate::signals::observation::IntegrationKey;
-use crate::store::{Detail, Error, Scope, Store};
+use crate::store::{Detail, Error, Store};
 
 impl Store {
-    /// Calls, facets and gauges of the minutes [from, to).
+    /// Calls, facets and gauges of the minutes [from, to), of all integrations or of those of one name.
     pub async fn window(
         &self,
         from: Minute,
         to: Minute,
-        scope: Scope<'_>,
+        integration: Option<&str>,
         detail: Detail,
     ) -> Result<Part, Error> {
-        let catalog = &self.inner.catalog;
-        let cut = Cut { from, to, scope, detail };
-        let (mut part, frozen, current) = self
-            .read(
-                || Box::pin(catalog.window(from, to, scope, detail)),
-                |current| {
-                    let mut part = Part::default();
-                    cut.add(&mut part, &current.part);
-                    part
-                },
-            )
-            .await?;
-        frozen.iter().for_each(|generation| cut.add(&mut part, &generation.part));
-        part.merge(&current);
-        Ok(part)
+        let cut = Cut { from, to, integration, detail };
+        for _ in 0..TRIES {
+            let (watermark, mut part) = self.inner.catalog.window(from, to, integration, detail).await?;
+            let above = self.inner.hot.above(watermark, |current| cut.of(&current.part));
+            if let Some((frozen, current)) = above {
+                frozen.iter().for_each(|generation| cut.add(&mut part, &generation.part));
+                part.merge(&current);
+                return Ok(part);
+            }
+        }
+        Err(outrun())
     }
 
     /// Credential slots, integrations, latest outcomes and reconciliations, and the 500 latest runs of each job.
     pub async fn states(&self) -> Result<Part, Error> {
-        let catalog = &self.inner.catalog;
-        let (mut part, frozen, current) =
-            self.read(|| Box::pin(catalog.states()), |current| states_of(&current.part)).await?;
-        frozen.iter().for_each(|generation| part.merge(&states_of(&generation.part)));
-        part.merge(&current);
-        Ok(part)
+        for _ in 0..TRIES {
+            let (watermark, mut part) = self.inner.catalog.states().await?;
+            let above = self.inner.hot.above(watermark, |current| states_of(&current.part));
+            if let Some((frozen, current)) = above {
+                frozen.iter().for_each(|generation| part.merge(&states_of(&generation.part)));
+                part.merge(&current);
+                return Ok(part);
+            }
+        }
+        Err(outrun())
     }
 }
 
@@ -49,11 +50,17 @@ impl Store {
 struct Cut<'a> {
     from: Minute,
     to: Minute,
-    scope: Scope<'a>,
+    integration: Option<&'a str>,
     detail: Detail,
 }
 
 impl Cut<'_> {
+    fn of(&self, part: &Part) -> Part {
+        let mut cut = Part::default();
+        self.add(&mut cut, part);
+        cut
+    }
+
     fn add(&self, into: &mut Part, part: &Part) {
         for ((minute, key), row) in &part.calls {
             if self.takes(*minute, &key.integration) {
@@ -84,10 +91,7 @@ impl Cut<'_> {
     }
 
     fn takes(&self, minute: Minute, key: &IntegrationKey) -> bool {
-        minute >= self.from
-            && minute < self.to
-            && self.scope.environment.is_none_or(|name| *name == *key.environment)
-            && self.scope.integration.is_none_or(|name| *name == *key.name)
+        minute >= self.from && minute < self.to && self.integration.is_none_or(|name| *name == *key.name)
     }
 }
 

@@ -9,8 +9,8 @@ use crate::decode::columns::NO_CLASS;
 use crate::signals::call::Class;
 use crate::signals::telemetry::Nanos;
 use crate::store::catalog::Signal;
-use crate::store::segments::values::{hex, id, ids, ints, map, maps, smalls, strings};
-use crate::store::{Error, SpanQuery, SpanRecord, Store};
+use crate::store::segments::values::{given, hex, id, ids, ints, map, maps, smalls, strings};
+use crate::store::{Error, SpanQuery, SpanRecord, Store, time_text};
 
 /// OTLP's number of the status `error`.
 const STATUS_ERROR: u8 = 2;
@@ -40,9 +40,8 @@ impl Listing for SpanQuery {
         let is = |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|wanted| wanted == found);
         Ok(Box::new(move |row| {
             let (start, end) = (starts.value(row), ends.value(row));
-            let ms = end.saturating_sub(start) as f64 / 1e6;
-            let matches = self.from.is_none_or(|from| end >= from)
-                && self.to.is_none_or(|to| end < to)
+            let ms = milliseconds(start, end);
+            let matches = (self.from..self.to).contains(&end)
                 && self.min_ms.is_none_or(|least| ms >= least)
                 && self.failed.is_none_or(|wanted| wanted == failed(classes.value(row), statuses.value(row)))
                 && is(&self.integration, integrations.value(row))
@@ -56,7 +55,7 @@ impl Listing for SpanQuery {
         records(batch)
     }
 
-    fn span(&self) -> (Option<Nanos>, Option<Nanos>) {
+    fn span(&self) -> (Nanos, Nanos) {
         (self.from, self.to)
     }
 
@@ -104,20 +103,37 @@ pub(super) fn records(batch: &RecordBatch) -> Result<Vec<SpanRecord>, Error> {
         kind: kind(kinds.value(row)),
         start: starts.value(row),
         end: ends.value(row),
+        duration_ms: milliseconds(starts.value(row), ends.value(row)),
         status: status(statuses.value(row)),
         status_message: messages.value(row).to_owned(),
         class: class_of(classes.value(row)),
         environment: environments.value(row).to_owned(),
         integration: integrations.value(row).to_owned(),
-        peer: peers.value(row).to_owned(),
-        endpoint: endpoints.value(row).to_owned(),
+        peer: given(peers.value(row)),
+        endpoint: given(endpoints.value(row)),
         scope: scopes.value(row).to_owned(),
         attributes: map(attributes, row),
         resource: map(resources, row),
-        events: array(events.value(row)),
+        events: with_times(array(events.value(row))),
         links: array(links.value(row)),
     };
     Ok((0..batch.num_rows()).map(record).collect())
+}
+
+fn milliseconds(start: Nanos, end: Nanos) -> f64 {
+    end.saturating_sub(start) as f64 / 1e6
+}
+
+/// Gives the events' times as the API writes times.
+fn with_times(mut events: serde_json::Value) -> serde_json::Value {
+    for event in events.as_array_mut().into_iter().flatten() {
+        if let Some(time) = event.get_mut("time")
+            && let Some(nanos) = time.as_i64()
+        {
+            *time = time_text(nanos).into();
+        }
+    }
+    events
 }
 
 const fn kind(number: u8) -> &'static str {

@@ -197,3 +197,6 @@ fn encode(signal: Signal, batches: &[RecordBatch], rows: usize) -> Result<Vec<u8
     }
     writer.into_inner()
 }
+
+#[cfg(test)]
+mod tests;

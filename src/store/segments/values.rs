@@ -43,6 +43,11 @@ pub fn map(maps: &MapArray, row: usize) -> BTreeMap<String, String> {
     (0..entries.len()).map(|at| (keys.value(at).to_owned(), values.value(at).to_owned())).collect()
 }
 
+/// Text; none where it is empty: not given.
+pub fn given(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
 /// Lower-case hex.
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: [char; 16] =

@@ -13,8 +13,8 @@ use crate::signals::observation::{
 };
 use crate::signals::telemetry::Nanos;
 
-/// The minute that everything happens around.
-pub const NOON: Nanos = 29_000_000 * MINUTE;
+/// 2025-02-20T12:00:00Z, which everything happens around.
+pub const NOON: Nanos = 29_000_880 * MINUTE;
 
 /// Numbers that look random, the same for the same seed.
 pub struct Dice(pub u64);

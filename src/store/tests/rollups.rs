@@ -8,12 +8,10 @@ use crate::decode::Batch;
 use crate::rollup::window::{MINUTE, Minute, Part};
 use crate::signals::call::Class;
 use crate::signals::observation::{IntegrationInfo, IntegrationKey, Observations};
-use crate::store::{Detail, Scope, Store};
-
-const ALL: Scope<'static> = Scope { environment: None, integration: None };
+use crate::store::{Detail, Store};
 
 async fn everything(store: &Store) -> Part {
-    let window = store.window(Minute(i64::MIN), Minute(i64::MAX), ALL, Detail::Full).await.unwrap();
+    let window = store.window(Minute(i64::MIN), Minute(i64::MAX), None, Detail::Full).await.unwrap();
     let states = store.states().await.unwrap();
     assert!(window.slots.is_empty() && states.calls.is_empty(), "each read gives its own half");
     Part { calls: window.calls, facets: window.facets, gauges: window.gauges, ..states }
@@ -80,7 +78,7 @@ pub async fn a_read_beside_flushes_never_gaps_nor_doubles<P: Place>() {
     let mut reads = 0;
     while !writer.is_finished() || reads == 0 {
         let least = absorbed.load(Ordering::SeqCst);
-        let part = store.window(Minute(0), Minute(i64::MAX), ALL, Detail::Full).await.unwrap();
+        let part = store.window(Minute(0), Minute(i64::MAX), None, Detail::Full).await.unwrap();
         // One more may be in the store before it is in the count.
         let most = absorbed.load(Ordering::SeqCst) + 1;
         let seen: u64 = part.calls.values().map(|row| row.tally.unweighted[Class::Ok as usize]).sum();
@@ -102,17 +100,16 @@ pub async fn a_window_is_cut_by_time_and_scope<P: Place>() {
         if cold {
             store.flush(&[], NOON).await.unwrap();
         }
-        let rows = async |from: i64, to: i64, environment, integration| {
-            let scope = Scope { environment, integration };
-            let part = store.window(Minute(noon.0 + from), Minute(noon.0 + to), scope, Detail::Full).await;
+        let rows = async |from: i64, to: i64, integration| {
+            let part =
+                store.window(Minute(noon.0 + from), Minute(noon.0 + to), integration, Detail::Full).await;
             part.unwrap().calls.len()
         };
-        assert_eq!(rows(0, 3, None, None).await, 6);
-        assert_eq!(rows(1, 2, None, None).await, 2, "to is exclusive");
-        assert_eq!(rows(3, 9, None, None).await, 0);
-        assert_eq!(rows(0, 3, None, Some("stripe")).await, 3);
-        assert_eq!(rows(0, 3, Some("production"), Some("stripe")).await, 3);
-        assert_eq!(rows(0, 3, Some("staging"), None).await, 0);
+        assert_eq!(rows(0, 3, None).await, 6);
+        assert_eq!(rows(1, 2, None).await, 2, "to is exclusive");
+        assert_eq!(rows(3, 9, None).await, 0);
+        assert_eq!(rows(0, 3, Some("stripe")).await, 3);
+        assert_eq!(rows(0, 3, Some("production")).await, 0);
     }
     store.close().await;
 }
@@ -123,12 +120,12 @@ pub async fn counts_leave_histograms_out<P: Place>() {
     let key = (Minute::of(NOON), Arc::new(series("stripe", "GET /v1/charges")));
     for seq in 1..=2 {
         store.absorb(seq, calls("stripe", &[NOON, NOON]));
-        let part = store.window(Minute(0), Minute(i64::MAX), ALL, Detail::Counts).await.unwrap();
+        let part = store.window(Minute(0), Minute(i64::MAX), None, Detail::Counts).await.unwrap();
         assert_eq!(part.calls[&key].tally.attempts[Class::Ok as usize], 2.0 * seq as f64);
         assert_eq!(part.calls[&key].good.count(), 0);
         store.flush(&[], NOON).await.unwrap();
     }
-    let part = store.window(Minute(0), Minute(i64::MAX), ALL, Detail::Counts).await.unwrap();
+    let part = store.window(Minute(0), Minute(i64::MAX), None, Detail::Counts).await.unwrap();
     assert_eq!((part.calls[&key].tally.attempts[0], part.calls[&key].good.count()), (4.0, 0));
     store.close().await;
 }
@@ -169,8 +166,7 @@ pub async fn names_of_any_kind_survive<P: Place>() {
     store.flush(&[], NOON).await.unwrap();
     assert_eq!(everything(&store).await, model);
     for name in names {
-        let scope = Scope { environment: Some(name), integration: Some(name) };
-        let part = store.window(Minute(0), Minute(i64::MAX), scope, Detail::Full).await.unwrap();
+        let part = store.window(Minute(0), Minute(i64::MAX), Some(name), Detail::Full).await.unwrap();
         assert_eq!(part.calls.len(), 1, "{name:?}");
     }
     store.close().await;
@@ -199,9 +195,9 @@ pub async fn thousands_of_rows_flush_quickly<P: Place>() {
     let second = started.elapsed();
     println!("5,000 new series: {first:?}; 5,000 known ones: {second:?}");
     // A debug build on a busy machine: about 0.3 s alone.
-    assert!(second < Duration::from_secs(3), "{second:?}");
+    assert!(first.max(second) < Duration::from_secs(3), "{first:?} {second:?}");
     let started = Instant::now();
-    let part = store.window(Minute(0), Minute(i64::MAX), ALL, Detail::Full).await.unwrap();
+    let part = store.window(Minute(0), Minute(i64::MAX), None, Detail::Full).await.unwrap();
     println!("10,000 rows read: {:?}", started.elapsed());
     assert_eq!(part.calls.len(), 5000);
     store.close().await;

@@ -11,7 +11,7 @@ use crate::rollup::latency::Latency;
 use crate::rollup::series::{CallsRow, GaugeRow, Merge, Tally};
 use crate::rollup::window::{Map, Minute, Part};
 use crate::signals::observation::{CallKey, FacetKey, GaugeKey};
-use crate::store::{Detail, Error, Scope};
+use crate::store::{Detail, Error};
 
 /// Rows of one statement; well below SQLite's 32,766 parameters.
 const CHUNK: usize = 1000;
@@ -22,7 +22,7 @@ impl Catalog {
         &self,
         from: Minute,
         to: Minute,
-        scope: Scope<'_>,
+        integration: Option<&str>,
         detail: Detail,
     ) -> Result<(u64, Part), Error> {
         let mut snapshot = self.snapshot().await?;
@@ -30,26 +30,22 @@ impl Catalog {
         let calls = match detail {
             Detail::Full => {
                 "SELECT minute, series, tally, good, bad FROM calls_minute \
-                 WHERE minute >= ?1 AND minute < ?2 AND ((?3 IS NULL AND ?4 IS NULL) OR series IN ( \
-                     SELECT id FROM series WHERE kind = 1 AND (?3 IS NULL OR environment = ?3) \
-                     AND (?4 IS NULL OR integration = ?4)))"
+                 WHERE minute >= ?1 AND minute < ?2 AND (?3 IS NULL OR series IN ( \
+                     SELECT id FROM series WHERE kind = 1 AND integration = ?3))"
             }
             Detail::Counts => {
                 "SELECT minute, series, tally, x'00', x'00' FROM calls_minute \
-                 WHERE minute >= ?1 AND minute < ?2 AND ((?3 IS NULL AND ?4 IS NULL) OR series IN ( \
-                     SELECT id FROM series WHERE kind = 1 AND (?3 IS NULL OR environment = ?3) \
-                     AND (?4 IS NULL OR integration = ?4)))"
+                 WHERE minute >= ?1 AND minute < ?2 AND (?3 IS NULL OR series IN ( \
+                     SELECT id FROM series WHERE kind = 1 AND integration = ?3))"
             }
         };
         let facets = "SELECT minute, series, tally FROM facets_minute \
-             WHERE minute >= ?1 AND minute < ?2 AND ((?3 IS NULL AND ?4 IS NULL) OR series IN ( \
-                 SELECT id FROM series WHERE kind = 2 AND (?3 IS NULL OR environment = ?3) \
-                 AND (?4 IS NULL OR integration = ?4)))";
+             WHERE minute >= ?1 AND minute < ?2 AND (?3 IS NULL OR series IN ( \
+                     SELECT id FROM series WHERE kind = 2 AND integration = ?3))";
         let gauges = "SELECT minute, series, last, last_at, min, max FROM gauges_minute \
-             WHERE minute >= ?1 AND minute < ?2 AND ((?3 IS NULL AND ?4 IS NULL) OR series IN ( \
-                 SELECT id FROM series WHERE kind = 3 AND (?3 IS NULL OR environment = ?3) \
-                 AND (?4 IS NULL OR integration = ?4)))";
-        let read = Read { from: from.0, to: to.0, scope };
+             WHERE minute >= ?1 AND minute < ?2 AND (?3 IS NULL OR series IN ( \
+                     SELECT id FROM series WHERE kind = 3 AND integration = ?3))";
+        let read = Read { from: from.0, to: to.0, integration };
         let part = Part {
             calls: read.rows(&mut snapshot, calls, &self.calls).await?,
             facets: read.rows(&mut snapshot, facets, &self.facets).await?,
@@ -137,7 +133,7 @@ async fn insert<T>(
     let mut rows = rows.into_iter().peekable();
     while rows.peek().is_some() {
         let mut statement = QueryBuilder::<Sqlite>::new(head);
-        statement.push_values(rows.by_ref().take(CHUNK), |values, row| push(values, row));
+        statement.push_values(rows.by_ref().take(CHUNK), &mut push);
         // Chunks differ in length: a cache of their statements would only hold memory.
         let query = statement.build().persistent(false);
         query.execute(&mut *write).await.map_err(fault("write minutes"))?;
@@ -153,7 +149,7 @@ fn number<K: Series>(numbers: &Map<Arc<K>, i64>, key: &Arc<K>) -> Result<i64, Er
 struct Read<'a> {
     from: i64,
     to: i64,
-    scope: Scope<'a>,
+    integration: Option<&'a str>,
 }
 
 impl Read<'_> {
@@ -168,8 +164,7 @@ impl Read<'_> {
             let mut rows = sqlx::query_as::<_, V::Columns>(sql)
                 .bind(self.from)
                 .bind(self.to)
-                .bind(self.scope.environment)
-                .bind(self.scope.integration)
+                .bind(self.integration)
                 .fetch(&mut *snapshot);
             while let Some(columns) = rows.try_next().await.map_err(fault("read minutes"))? {
                 let (at, row) = V::of(columns).ok_or_else(|| damaged("a minute row cannot be read"))?;

@@ -2,12 +2,12 @@
 //!
 //! Rows travel in bulk: text as one JSON parameter that `json_each` opens, bytes and floats as multi-row VALUES.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
     Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
@@ -118,11 +118,10 @@ fn migrations() -> Migrator {
     Migrator::with_migrations(migrations.into())
 }
 
-async fn migrate(writer: &SqlitePool, path: &PathBuf) -> Result<(), Error> {
+async fn migrate(writer: &SqlitePool, path: &Path) -> Result<(), Error> {
     let shown = path.display();
-    let mut connection = writer.acquire().await.map_err(|error| opening(path, error))?;
     // The migrator takes a schema that it does not know for a mistake; it is a newer version's work.
-    migrations().run(&mut *connection).await.map_err(|error| match error {
+    migrations().run(writer).await.map_err(|error| match error {
         MigrateError::VersionMissing(version) => Error::Refused(format!(
             "The catalog {shown} was written by a newer version of Seamwatch (schema {version}). Start that version, or restore a backup made before the update."
         )),
@@ -132,7 +131,6 @@ async fn migrate(writer: &SqlitePool, path: &PathBuf) -> Result<(), Error> {
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => opening(path, error),
         other => Error::Damaged(format!("The catalog {shown} could not be migrated: {other}.")),
     })?;
-    let _ = connection.unlock().await;
     Ok(())
 }
 

@@ -45,12 +45,18 @@ impl Series for GaugeKey {
 /// The committed numbers of one kind of series. Rows are never changed, so what is known stays true.
 #[derive(Debug)]
 pub struct Interned<K> {
-    known: RwLock<(Map<Arc<K>, i64>, Map<i64, Arc<K>>)>,
+    known: RwLock<Known<K>>,
+}
+
+#[derive(Debug)]
+struct Known<K> {
+    ids: Map<Arc<K>, i64>,
+    keys: Map<i64, Arc<K>>,
 }
 
 impl<K> Default for Interned<K> {
     fn default() -> Self {
-        Self { known: RwLock::new((Map::default(), Map::default())) }
+        Self { known: RwLock::new(Known { ids: Map::default(), keys: Map::default() }) }
     }
 }
 
@@ -67,7 +73,7 @@ impl<K: Series> Interned<K> {
         {
             let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
             for key in keys {
-                match known.0.get(key) {
+                match known.ids.get(key) {
                     Some(id) => drop(numbers.insert(key.clone(), *id)),
                     None => drop(missing.insert(json(&**key)?, key.clone())),
                 }
@@ -92,8 +98,9 @@ impl<K: Series> Interned<K> {
         .await
         .map_err(fault("write new series"))?;
         let found: Vec<(i64, String)> = sqlx::query_as(
-            "SELECT series.id, series.key FROM json_each(?2) AS wanted \
-             JOIN series ON series.kind = ?1 AND series.key = wanted.value ->> 2",
+            // CROSS JOIN keeps SQLite to this order: one look-up for each key that is wanted.
+            "SELECT series.id, series.key FROM json_each(?2) AS wanted CROSS JOIN series \
+             WHERE series.kind = ?1 AND series.key = wanted.value ->> 2",
         )
         .bind(K::KIND)
         .bind(&rows)
@@ -111,8 +118,8 @@ impl<K: Series> Interned<K> {
     pub fn learn(&self, numbers: Map<Arc<K>, i64>) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         for (key, id) in numbers {
-            known.1.entry(id).or_insert_with(|| key.clone());
-            known.0.entry(key).or_insert(id);
+            known.keys.entry(id).or_insert_with(|| key.clone());
+            known.ids.entry(key).or_insert(id);
         }
     }
 
@@ -127,7 +134,7 @@ impl<K: Series> Interned<K> {
         {
             let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
             for id in ids {
-                match known.1.get(&id) {
+                match known.keys.get(&id) {
                     Some(key) => drop(keys.insert(id, key.clone())),
                     None => missing.push(id),
                 }

@@ -125,8 +125,8 @@ pub async fn write_slots(write: &mut SqliteConnection, slots: &Map<SlotKey, Slot
     };
     let wanted: Vec<_> = keys.iter().map(|key| names(key)).collect();
     let kept: Vec<(i64, String)> = sqlx::query_as(
-        "SELECT wanted.key, slots.slot FROM json_each(?1) AS wanted JOIN slots \
-         ON slots.environment = wanted.value ->> 0 AND slots.integration = wanted.value ->> 1 \
+        "SELECT wanted.key, slots.slot FROM json_each(?1) AS wanted CROSS JOIN slots \
+         WHERE slots.environment = wanted.value ->> 0 AND slots.integration = wanted.value ->> 1 \
          AND slots.credential = wanted.value ->> 2",
     )
     .bind(json(&wanted)?)
@@ -162,8 +162,8 @@ pub async fn write_integrations(
         .map(|(key, registration)| ([key.environment.clone(), key.name.clone()], registration.clone()))
         .unzip();
     let kept: Vec<(i64, String)> = sqlx::query_as(
-        "SELECT wanted.key, integrations.registration FROM json_each(?1) AS wanted JOIN integrations \
-         ON integrations.environment = wanted.value ->> 0 AND integrations.integration = wanted.value ->> 1",
+        "SELECT wanted.key, integrations.registration FROM json_each(?1) AS wanted CROSS JOIN integrations \
+         WHERE integrations.environment = wanted.value ->> 0 AND integrations.integration = wanted.value ->> 1",
     )
     .bind(json(&wanted)?)
     .fetch_all(&mut *write)

@@ -1,0 +1,6 @@
+//! Pages from hand-built values, and the router over an empty store.
+
+mod sample;
+mod pages;
+mod face;
+mod look;
