@@ -159,6 +159,3 @@ pub fn router(state: State) -> Router {
         .layer(header("cache-control", "no-store"))
 }
 
-
-#[cfg(test)]
-mod tests;
