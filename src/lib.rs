@@ -7,3 +7,5 @@ pub mod signals;
 pub mod decode;
 pub mod rollup;
 pub mod alert;
+pub mod store;
+pub mod web;
