@@ -149,10 +149,8 @@ impl Judged {
     }
 }
 
-/// Judges one endpoint's window (semantics section 1).
-///
-/// `seldom_before`: reads answered 404 or 410 were under half of the operations of the 7 days before.
-pub fn judge(counts: &Attempts, seldom_before: bool) -> Judged {
+/// The last attempts of operations by class: attempts without those that a retry replaced.
+pub fn finals(counts: &Attempts) -> [f64; Class::COUNT] {
     let mut superseded = counts.superseded;
     let mut left = counts.retries_unlinked;
     for class in RETRIABLE {
@@ -163,11 +161,19 @@ pub fn judge(counts: &Attempts, seldom_before: bool) -> Judged {
             left -= take;
         }
     }
+    std::array::from_fn(|at| (counts.attempts[at] - superseded[at]).max(0.0))
+}
+
+/// Judges one endpoint's window (semantics section 1).
+///
+/// `seldom_before`: reads answered 404 or 410 were under half of the operations of the 7 days before.
+pub fn judge(counts: &Attempts, seldom_before: bool) -> Judged {
+    let finals = finals(counts);
     let mut judged = Judged::default();
     let mut gone = 0.0;
     for class in Class::ALL {
         let at = class as usize;
-        let last = (counts.attempts[at] - superseded[at]).max(0.0);
+        let last = finals[at];
         judged.attempts += counts.attempts[at];
         match class {
             Class::Cancelled | Class::Ignored => continue,
