@@ -1,1 +1,161 @@
-//! web
+//! The dashboard and the JSON API: every page is a sentence before it is a chart.
+//!
+//! A request is one read of the store, one walk through [`view`] (pure), one template. Pages work without JavaScript;
+//! `static/live.js` fetches the page again when [`live`] says that something changed, and puts the difference in place.
+//! Nothing here writes. All that comes from outside is escaped by askama; a policy on every answer forbids inline
+//! script and style and everything from elsewhere.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::routing::get;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use crate::alert::incident::Severity;
+use crate::clock::Clock;
+use crate::signals::telemetry::Nanos;
+use crate::store::Store;
+
+pub mod overview;
+pub mod integration;
+pub mod incidents;
+pub mod runbook;
+pub mod mail;
+pub mod system;
+pub mod api;
+pub mod live;
+pub mod probes;
+pub mod assets;
+pub mod page;
+pub mod load;
+pub mod period;
+pub mod view;
+pub mod chart;
+pub mod format;
+
+/// What stands on every page while no user and no key exist and the ports are on loopback.
+pub const OPEN_TO_ALL: &str = "Open to everyone on this machine: no user and no key exist yet.";
+
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
+                      connect-src 'self'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+
+/// Counters as they stand: `accepted_spans`, `rejected_<records>`, `refused_<reason>`, `duplicates`, `late`, `lag_ms` …
+pub type Counters = Arc<dyn Fn() -> Vec<(String, u64)> + Send + Sync>;
+
+/// What the pages are made from.
+#[derive(Clone)]
+pub struct State {
+    /// Where everything is read from.
+    pub store: Store,
+    /// The present.
+    pub clock: Clock,
+    /// The rules in force, their runbooks, and what is wrong with the files.
+    pub rules: watch::Receiver<Arc<RulesView>>,
+    /// Counters of the whole server.
+    pub counters: Counters,
+    /// Goes up whenever something that pages show has changed.
+    pub live: watch::Receiver<u64>,
+    /// Ends every open stream.
+    pub stop: CancellationToken,
+    /// How mail leaves.
+    pub mail: MailInfo,
+    /// What the operator says.
+    pub settings: Arc<Settings>,
+}
+
+/// The rules as the pages see them.
+#[derive(Clone, Debug, Default)]
+pub struct RulesView {
+    /// In force.
+    pub rules: Vec<RuleView>,
+    /// Runbook key (`success-rate-low`) → Markdown.
+    pub runbooks: BTreeMap<String, String>,
+    /// What is wrong with the files as they are now, each `alerts/x.toml:14:11 …`.
+    pub problems: Vec<String>,
+    /// When the rules in force were read.
+    pub loaded_at: Nanos,
+}
+
+/// One rule.
+#[derive(Clone, Debug)]
+pub struct RuleView {
+    /// `success-rate-low`.
+    pub id: String,
+    /// `{peer} {endpoint} success rate`.
+    pub title: String,
+    /// The worst it can be.
+    pub severity: Severity,
+    /// Runbook file name.
+    pub runbook: String,
+    /// `call.success_rate`.
+    pub signal: String,
+}
+
+/// How mail leaves.
+#[derive(Clone, Debug, Default)]
+pub struct MailInfo {
+    /// `smtp` or `file`.
+    pub transport: String,
+    /// Where `.eml` files are written, with `file`.
+    pub folder: Option<String>,
+}
+
+/// What the operator says of integrations and of this server.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Environments that notify nobody.
+    pub non_production: Vec<String>,
+    /// Integration → (tier, owner); an empty text leaves what its telemetry says.
+    pub overrides: view::health::Overrides,
+    /// Sentences that stand on every page, such as [`OPEN_TO_ALL`].
+    pub notices: Vec<String>,
+    /// Where OTLP over HTTP is taken, for the snippet on an empty page: `127.0.0.1:4318`.
+    pub otlp_http: String,
+}
+
+/// Every route.
+pub fn router(state: State) -> Router {
+    let header = |name: &'static str, value: &'static str| {
+        // `if_not_present`: a framed mail has a stricter policy of its own.
+        SetResponseHeaderLayer::if_not_present(HeaderName::from_static(name), HeaderValue::from_static(value))
+    };
+    Router::new()
+        .route("/", get(overview::show))
+        .route("/integrations/{name}", get(integration::show))
+        .route("/incidents", get(incidents::list))
+        .route("/incidents/{code}", get(incidents::show))
+        .route("/runbooks", get(runbook::list))
+        .route("/runbooks/{name}", get(runbook::show))
+        .route("/mail", get(mail::list))
+        .route("/mail/{id}", get(mail::show))
+        .route("/mail/{id}/html", get(mail::html))
+        .route("/system", get(system::show))
+        .route("/live", get(live::stream))
+        .route("/static/{hash}/{name}", get(assets::serve))
+        .route("/favicon.ico", get(assets::favicon))
+        .route("/healthz", get(probes::healthz))
+        .route("/readyz", get(probes::readyz))
+        .route("/metrics", get(probes::metrics))
+        .route("/api/v1/integrations", get(api::integrations::list))
+        .route("/api/v1/integrations/{name}/endpoints", get(api::integrations::endpoints))
+        .route("/api/v1/traces", get(api::evidence::traces))
+        .route("/api/v1/traces/{trace_id}", get(api::evidence::trace))
+        .route("/api/v1/logs", get(api::evidence::logs))
+        .route("/api/v1/incidents", get(api::incidents::list))
+        .route("/api/v1/system", get(api::system::show))
+        .route("/api/{*rest}", get(api::unknown))
+        .fallback(page::nowhere)
+        .method_not_allowed_fallback(page::not_this_way)
+        .with_state(state)
+        .layer(CatchPanicLayer::custom(page::panicked))
+        .layer(header(header::CONTENT_SECURITY_POLICY.as_str(), POLICY))
+        .layer(header("x-content-type-options", "nosniff"))
+        .layer(header("referrer-policy", "no-referrer"))
+        .layer(header("cache-control", "no-store"))
+}
+

@@ -1,0 +1,194 @@
+//! `/integrations/{name}`: what is wrong with one integration, and the evidence by endpoint, credential, queue and run.
+
+use askama::Template;
+use axum::extract::{Path, Query, State as Extract};
+use axum::response::Response;
+use serde::Deserialize;
+
+use self::evidence::{CredentialRow, QueuePanel, ReconciliationRow, RunRow};
+use self::traffic::{EndpointTable, Legend};
+use super::chart::{Columns, Plot};
+use super::format::{self, When};
+use super::load::Loaded;
+use super::page::{self, Error, Frame};
+use super::period::{self, Period};
+use super::view::badge::Badge;
+use super::view::course::Course;
+use super::view::figure::{self, Figure};
+use super::view::health::{self, Health, Sources};
+use super::view::incident::{self, IncidentRow};
+use super::{State, load};
+use crate::signals::observation::Direction;
+use crate::signals::telemetry::Nanos;
+
+pub mod traffic;
+pub mod evidence;
+
+/// What may be asked for.
+#[derive(Debug, Default, Deserialize)]
+pub struct Asked {
+    environment: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
+    range: Option<String>,
+}
+
+/// The page.
+#[derive(Template)]
+#[template(path = "integration.html")]
+pub struct Page {
+    frame: Frame,
+    badge: Badge,
+    name: String,
+    tier: String,
+    worst: Option<IncidentRow>,
+    facts: Vec<(&'static str, String)>,
+    last_seen: Option<When>,
+    ranges: Vec<Choice>,
+    environments: Vec<Choice>,
+    rate: Option<Plot>,
+    rate_now: Figure,
+    legend: Vec<Legend>,
+    heat: Option<Plot>,
+    heat_head: Vec<(&'static str, Figure)>,
+    inbound_headline: bool,
+    tables: Vec<EndpointTable>,
+    credentials: Vec<CredentialRow>,
+    queues: Vec<QueuePanel>,
+    reconciliations: Vec<ReconciliationRow>,
+    runs: Vec<RunRow>,
+    incidents: Vec<IncidentRow>,
+}
+
+/// A link that shows the page otherwise.
+pub struct Choice {
+    label: String,
+    href: String,
+    chosen: bool,
+}
+
+/// Which stretch is shown: a range to now, or [from, to).
+pub struct Shown {
+    /// The stretch.
+    pub period: Period,
+    /// `1h`, empty for a stretch of its own.
+    pub range: String,
+}
+
+/// Shows it.
+pub async fn show(
+    Extract(state): Extract<State>,
+    Path(name): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Error> {
+    let now = (state.clock)();
+    let shown = stretch(&asked, now).map_err(Error::BadParameter)?;
+    let loaded = load::window(&state, shown.period, Some(&name)).await?;
+    let frame = Frame::new(&state, &loaded.incidents, "integration", name.clone());
+    let sources = loaded.sources(&state, now);
+    let page = build(frame, &sources, &loaded, &shown, &name, asked.environment.as_deref(), &state.settings.non_production)
+        .ok_or_else(|| Error::NotFound(missing(&name, asked.environment.as_deref())))?;
+    Ok(page::render(&page))
+}
+
+/// The sentence for an integration that is not there.
+pub fn missing(name: &str, environment: Option<&str>) -> String {
+    let place = environment.map_or_else(String::new, |environment| format!(" in {environment}"));
+    format!("No integration is named {name}{place}. Its first telemetry makes its page.")
+}
+
+fn stretch(asked: &Asked, now: Nanos) -> Result<Shown, String> {
+    let text = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    let range = text(&asked.range).unwrap_or_else(|| "1h".into());
+    let minutes = period::length("range", &range)?;
+    match (text(&asked.from), text(&asked.to)) {
+        (None, None) => Ok(Shown { period: Period::last(minutes, now), range }),
+        (from, to) => {
+            let period = Period::between(from.as_deref(), to.as_deref(), minutes, now)?;
+            Ok(Shown { period, range: String::new() })
+        }
+    }
+}
+
+/// The page from plain values; none where no integration has that name there.
+pub fn build(
+    frame: Frame,
+    sources: &Sources<'_>,
+    loaded: &Loaded,
+    shown: &Shown,
+    name: &str,
+    environment: Option<&str>,
+    non_production: &[String],
+) -> Option<Page> {
+    let now = sources.now;
+    let mut all: Vec<Health<'_>> = health::all(sources).into_iter().filter(|one| &*one.key.name == name).collect();
+    all.sort_by_key(|one| non_production.iter().any(|other| **other == *one.key.environment));
+    let one = all.iter().find(|one| environment.is_none_or(|asked| asked == &*one.key.environment))?;
+    let columns = Columns::of(shown.period.from, shown.period.to);
+    let course = Course::of(sources.window, columns, true);
+    let direction = if one.outbound.judged.attempts > 0.0 || one.inbound.judged.attempts == 0.0 {
+        Direction::Outbound
+    } else {
+        Direction::Inbound
+    };
+    let headline = if direction == Direction::Outbound { &one.outbound } else { &one.inbound };
+    let (rate, legend) = traffic::rate_chart(one, sources, &course, columns, direction);
+    let link = |environment: &str, range: &str| {
+        let key = crate::signals::observation::IntegrationKey { environment: environment.into(), ..one.key.clone() };
+        let range = if range.is_empty() { String::new() } else { format!("&range={range}") };
+        format!("{}{range}", figure::integration_href(&key))
+    };
+    let ranges = [("1 hour", "1h"), ("6 hours", "6h"), ("24 hours", "24h"), ("7 days", "7d")].map(|(label, range)| {
+        Choice { label: label.into(), href: link(&one.key.environment, range), chosen: range == shown.range }
+    });
+    let elsewhere = all.iter().map(|other| Choice {
+        label: other.key.environment.to_string(),
+        href: link(&other.key.environment, &shown.range),
+        chosen: other.key == one.key,
+    });
+    let mut own: Vec<_> =
+        loaded.incidents.iter().filter(|incident| health::is_of(incident, &one.key)).cloned().collect();
+    incident::sort(&mut own);
+    Some(Page {
+        badge: Badge(one.state.name()),
+        name: name.to_owned(),
+        tier: one.tier.clone(),
+        worst: one.incidents.first().map(|worst| incident::row(worst, now)),
+        facts: facts(one, sources),
+        last_seen: one.last_seen.map(|at| When::new(at, now)),
+        ranges: ranges.into(),
+        environments: if all.len() > 1 { elsewhere.collect() } else { Vec::new() },
+        rate,
+        rate_now: figure::rate(headline),
+        legend,
+        heat: traffic::heat_chart(one, &course, columns, direction, now),
+        heat_head: [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)]
+            .map(|(label, quantile)| (label, figure::quantile_of(headline, quantile)))
+            .into(),
+        inbound_headline: direction == Direction::Inbound,
+        tables: traffic::tables(one, sources),
+        credentials: evidence::credentials(one, sources),
+        queues: evidence::queues(one, columns, now),
+        reconciliations: evidence::reconciliations(one, sources),
+        runs: evidence::runs(one, sources),
+        incidents: own.iter().take(20).map(|incident| incident::row(incident, now)).collect(),
+        frame,
+    })
+}
+
+fn facts(one: &Health<'_>, sources: &Sources<'_>) -> Vec<(&'static str, String)> {
+    let connections = traffic::connections(one, sources.window);
+    let connections = match connections {
+        0 => String::new(),
+        1 => "1 connection".into(),
+        n => format!("{} connections", format::count(n as f64)),
+    };
+    let all = [
+        ("", figure::route(&one.source, &one.destination)),
+        ("Owner", one.owner.clone()),
+        ("Environment", one.key.environment.to_string()),
+        ("Version", one.version.clone()),
+        ("", connections),
+    ];
+    all.into_iter().filter(|(_, value)| !value.is_empty()).collect()
+}

@@ -1,0 +1,216 @@
+//! Calls on the integration's page: the charts and the endpoint tables.
+
+use std::collections::BTreeSet;
+
+use crate::alert::incident::Incident;
+use crate::rollup::series::CallsRow;
+use crate::rollup::window::Part;
+use crate::signals::call::{Class, finals};
+use crate::signals::observation::{Direction, Facet};
+use crate::signals::telemetry::Nanos;
+use crate::web::chart::{self, Bar, Columns, Plot};
+use crate::web::format;
+use crate::web::view::calls::{EndpointKey, Summary};
+use crate::web::view::course::Course;
+use crate::web::view::figure::{self, Figure};
+use crate::web::view::health::{self, Health, Sources};
+
+/// One curve's name and colour.
+pub struct Legend {
+    /// `bad` or `calm`.
+    pub class: &'static str,
+    /// What it shows.
+    pub label: String,
+}
+
+/// Endpoints of one direction.
+pub struct EndpointTable {
+    /// `Calls to peers`, …
+    pub title: &'static str,
+    /// Worst first.
+    pub rows: Vec<EndpointRow>,
+}
+
+/// One endpoint.
+pub struct EndpointRow {
+    /// `PATCH`, empty where the endpoint does not start with a method.
+    pub method: String,
+    /// `/crm/v3/objects/contacts/{id}`.
+    pub path: String,
+    /// Host name.
+    pub peer: String,
+    /// Operations.
+    pub calls: String,
+    /// Success rate.
+    pub success: Figure,
+    /// How much of it fails.
+    pub bar: Option<Bar>,
+    /// `auth 412, server 3`, or what is excused.
+    pub fails: String,
+    /// Attempts to operations.
+    pub attempts: String,
+    /// p50, p95, p99.
+    pub percentiles: [Figure; 3],
+}
+
+/// Endpoints by direction; directions without a call are left out.
+pub fn tables(one: &Health<'_>, sources: &Sources<'_>) -> Vec<EndpointTable> {
+    let titles = [
+        (Direction::Outbound, "Calls to peers"),
+        (Direction::Inbound, "Calls from peers"),
+        (Direction::Dependency, "Dependencies"),
+    ];
+    let table = |(direction, title)| {
+        let mut rows: Vec<(f64, f64, EndpointRow)> = sources
+            .endpoints
+            .iter()
+            .filter(|(key, _)| key.integration == one.key && key.direction == direction)
+            .map(|(key, row)| {
+                let summary = Summary::of(row, sources.seldom.contains(key));
+                (summary.judged.bad, summary.judged.operations, endpoint(key, row, &summary))
+            })
+            .collect();
+        rows.sort_by(|a, b| (b.0, b.1).partial_cmp(&(a.0, a.1)).unwrap_or(std::cmp::Ordering::Equal));
+        EndpointTable { title, rows: rows.into_iter().map(|(_, _, row)| row).collect() }
+    };
+    titles.into_iter().map(table).filter(|table| !table.rows.is_empty()).collect()
+}
+
+fn endpoint(key: &EndpointKey, row: &CallsRow, summary: &Summary) -> EndpointRow {
+    let (method, path) = match key.endpoint.split_once(' ') {
+        Some((method, path)) if method.bytes().all(|byte| byte.is_ascii_uppercase()) => (method, path),
+        _ => ("", &*key.endpoint),
+    };
+    let mut success = figure::rate(summary);
+    let judged = summary.judged;
+    let share = if judged.good + judged.bad > 0.0 { judged.bad / (judged.good + judged.bad) } else { 0.0 };
+    if success.class.is_empty() && share >= 0.01 {
+        success.class = if share >= 0.05 { "bad" } else { "warn" };
+    }
+    EndpointRow {
+        method: method.to_owned(),
+        path: path.to_owned(),
+        peer: key.peer.to_string(),
+        calls: format::count(judged.operations),
+        success,
+        bar: (judged.bad > 0.0).then(|| chart::bar("bad", share)),
+        fails: fails(row, summary),
+        attempts: format::ratio(summary.attempts_per_call()),
+        percentiles: [0.5, 0.95, 0.99].map(|quantile| figure::quantile_of(summary, quantile)),
+    }
+}
+
+/// What fails, most first; where nothing does, what was excused.
+fn fails(row: &CallsRow, summary: &Summary) -> String {
+    let last = finals(&row.tally.counts());
+    let mut bad: Vec<(f64, &str)> = Class::ALL
+        .into_iter()
+        .filter(|class| class.is_bad())
+        .map(|class| (last[class as usize], class.name()))
+        .chain([(row.tally.exhausted, "throttled, given up")])
+        .filter(|(count, _)| *count > 0.0)
+        .collect();
+    let gone = last[Class::AmbiguousRead as usize];
+    let excused: f64 = [Class::AmbiguousRead, Class::AmbiguousWrite].map(|class| last[class as usize]).iter().sum();
+    let counted: f64 = bad.iter().map(|(count, _)| count).sum();
+    if summary.judged.bad > counted + 0.5 {
+        bad.push((gone, "gone (404 or 410)"));
+    }
+    bad.sort_by(|a, b| b.0.total_cmp(&a.0));
+    if !bad.is_empty() {
+        let named: Vec<String> = bad.iter().take(3).map(|(n, class)| format!("{class} {}", format::count(*n))).collect();
+        return named.join(", ");
+    }
+    let mut notes = Vec::new();
+    if excused > 0.0 && summary.judged.operations > 0.0 {
+        let share = format::percent(Some(excused / summary.judged.operations));
+        notes.push(format!("404, 409 and the like on {share}, excused"));
+    }
+    let throttled = row.tally.attempts[Class::Throttled as usize];
+    if throttled > 0.0 {
+        notes.push(format!("{} throttled, none given up", format::count(throttled)));
+    }
+    if row.tally.records_failed > 0 {
+        let (failed, all) = (format::count(row.tally.records_failed as f64), format::count(row.tally.records as f64));
+        notes.push(format!("{failed} of {all} records refused inside 2xx"));
+    }
+    notes.join("; ")
+}
+
+/// Success by endpoint: those that an incident names are coloured, the others together are grey.
+pub fn rate_chart(
+    one: &Health<'_>,
+    sources: &Sources<'_>,
+    course: &Course,
+    columns: Columns,
+    direction: Direction,
+) -> (Option<Plot>, Vec<Legend>) {
+    let of_it = |key: &EndpointKey| key.integration == one.key && key.direction == direction;
+    let stood: Vec<&Incident> = sources
+        .incidents
+        .iter()
+        .filter(|incident| health::is_of(incident, &one.key))
+        .filter(|incident| {
+            incident.since < columns.to.start()
+                && incident.resolved_at.is_none_or(|resolved| resolved > columns.from.start())
+        })
+        .collect();
+    let names = |incident: &&Incident, key: &EndpointKey| {
+        incident.signal.starts_with("call.success_rate")
+            && incident.labels.get("endpoint").is_some_and(|endpoint| *endpoint == *key.endpoint)
+            && incident.labels.get("peer").is_none_or(|peer| *peer == *key.peer)
+    };
+    let all: Vec<&EndpointKey> = sources.endpoints.keys().filter(|key| of_it(key)).collect();
+    let sick: BTreeSet<&EndpointKey> =
+        all.iter().copied().filter(|key| stood.iter().any(|incident| names(incident, key))).take(4).collect();
+    let mut series = vec![(
+        "calm",
+        match (sick.len(), all.len() - sick.len()) {
+            (0, 1) => all.first().map_or_else(String::new, |key| key.endpoint.to_string()),
+            (0, n) => format!("all {} endpoints together", format::spelled(n)),
+            (_, 1) => "the other endpoint".into(),
+            (_, n) => format!("{} other endpoints together", format::spelled(n)),
+        },
+        course.rates(sources.seldom, |key| of_it(key) && !sick.contains(key)),
+    )];
+    for key in &sick {
+        series.push(("bad", key.endpoint.to_string(), course.rates(sources.seldom, |other| other == *key)));
+    }
+    series.retain(|(_, _, values)| values.iter().any(Option::is_some));
+    if series.is_empty() {
+        return (None, Vec::new());
+    }
+    let legend = series.iter().rev().map(|(class, label, _)| Legend { class, label: label.clone() }).collect();
+    let marks: Vec<(Nanos, Nanos, String)> = stood
+        .iter()
+        .take(4)
+        .map(|incident| {
+            let what = if incident.cause.is_empty() { &*incident.rule } else { &*incident.cause };
+            let end = incident.resolved_at.unwrap_or_else(|| columns.to.start());
+            (incident.since, end, format!("{} {}", format::words(what), incident.code))
+        })
+        .collect();
+    (Some(chart::rates("Success rate by endpoint".into(), columns, series, &marks, sources.now)), legend)
+}
+
+/// Durations of ok and partial attempts.
+pub fn heat_chart(
+    one: &Health<'_>,
+    course: &Course,
+    columns: Columns,
+    direction: Direction,
+    now: Nanos,
+) -> Option<Plot> {
+    let durations = course.durations(|key| key.integration == one.key && key.direction == direction);
+    chart::heatmap("Durations of successful calls, with their 95th percentile".into(), columns, &durations, now)
+}
+
+/// How many customers' accounts it called for.
+pub fn connections(one: &Health<'_>, window: &Part) -> usize {
+    let of_it = window
+        .facets
+        .keys()
+        .filter(|(_, key)| key.integration == one.key && key.facet == Facet::Connection)
+        .map(|(_, key)| &*key.id);
+    of_it.collect::<BTreeSet<&str>>().len()
+}

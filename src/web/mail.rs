@@ -1,0 +1,99 @@
+//! `/mail`: every alert mail, whether it left, and what it looks like.
+
+use askama::Template;
+use axum::extract::{Path, State as Extract};
+use axum::http::{HeaderValue, header};
+use axum::response::{Html, IntoResponse, Response};
+
+use super::page::{self, Error, Frame};
+use super::view::outbox::{self, MailRow};
+use super::{MailInfo, State, load};
+use crate::signals::telemetry::Nanos;
+use crate::store::mail::Mail;
+
+/// As many mails as the list shows.
+const MAILS: u32 = 200;
+
+/// A mail's HTML may style itself and do nothing else: no script, no request, no form, no origin.
+const MAIL_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox";
+
+/// The list.
+#[derive(Template)]
+#[template(path = "mail.html")]
+pub struct List {
+    frame: Frame,
+    to_files: bool,
+    folder: String,
+    mails: Vec<MailRow>,
+}
+
+/// One mail.
+#[derive(Template)]
+#[template(path = "mail_one.html")]
+pub struct Page {
+    frame: Frame,
+    row: MailRow,
+    headers: Vec<(&'static str, String)>,
+    incident: String,
+    text: String,
+    html_href: String,
+}
+
+/// Lists them.
+pub async fn list(Extract(state): Extract<State>) -> Result<Response, Error> {
+    let open = state.store.incidents(true, load::INCIDENTS).await?;
+    let mails = state.store.mails(MAILS).await?;
+    let frame = Frame::new(&state, &open, "mail", "Mail");
+    Ok(page::render(&listed(frame, &mails, &state.mail, (state.clock)())))
+}
+
+/// The list from plain values.
+pub fn listed(frame: Frame, mails: &[Mail], info: &MailInfo, now: Nanos) -> List {
+    List {
+        frame,
+        to_files: info.transport == "file",
+        folder: info.folder.clone().unwrap_or_default(),
+        mails: mails.iter().map(|mail| outbox::row(mail, now)).collect(),
+    }
+}
+
+/// Shows one.
+pub async fn show(Extract(state): Extract<State>, Path(id): Path<String>) -> Result<Response, Error> {
+    let mail = find(&state, &id).await?;
+    let open = state.store.incidents(true, load::INCIDENTS).await?;
+    let frame = Frame::new(&state, &open, "mail", mail.new.subject.clone());
+    Ok(page::render(&shown(frame, &mail, (state.clock)())))
+}
+
+/// One mail from plain values.
+pub fn shown(frame: Frame, mail: &Mail, now: Nanos) -> Page {
+    let new = &mail.new;
+    let headers = [
+        ("From", new.from_name.clone()),
+        ("To", new.recipient.clone()),
+        ("Subject", new.subject.clone()),
+        ("Message-ID", new.message_id.clone()),
+        ("In-Reply-To", new.in_reply_to.clone().unwrap_or_default()),
+    ];
+    Page {
+        row: outbox::row(mail, now),
+        headers: headers.into_iter().filter(|(_, value)| !value.is_empty()).collect(),
+        incident: new.incident_id.clone(),
+        text: new.text.clone(),
+        html_href: format!("/mail/{}/html", super::view::figure::encoded(&new.id)),
+        frame,
+    }
+}
+
+/// The HTML part by itself, for the frame. Its policy replaces that of the pages.
+pub async fn html(Extract(state): Extract<State>, Path(id): Path<String>) -> Result<Response, Error> {
+    let mail = find(&state, &id).await?;
+    let mut response = Html(mail.new.html).into_response();
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(MAIL_POLICY));
+    Ok(response)
+}
+
+async fn find(state: &State, id: &str) -> Result<Mail, Error> {
+    let found = state.store.mail(id).await?;
+    found.ok_or_else(|| Error::NotFound("There is no such mail. The mail page lists the latest.".into()))
+}

@@ -1,0 +1,109 @@
+//! `/system`: what came in, what was refused and why, how far behind it is, and whether the rules are sound.
+
+use askama::Template;
+use axum::extract::State as Extract;
+use axum::response::Response;
+
+use super::format::{self, When};
+use super::page::{self, Error, Frame};
+use super::{RulesView, State, load};
+use crate::signals::telemetry::Nanos;
+
+/// The page.
+#[derive(Template)]
+#[template(path = "system.html")]
+pub struct Page {
+    frame: Frame,
+    lede: String,
+    groups: Vec<Group>,
+    problems: Vec<String>,
+    rules: String,
+    rules_of: When,
+}
+
+/// Figures that belong together.
+struct Group {
+    title: &'static str,
+    note: &'static str,
+    figures: Vec<(String, String)>,
+}
+
+/// Shows it.
+pub async fn show(Extract(state): Extract<State>) -> Result<Response, Error> {
+    let open = state.store.incidents(true, load::INCIDENTS).await?;
+    let watermark = state.store.watermark().await?;
+    let frame = Frame::new(&state, &open, "system", "System");
+    let rules = state.rules.borrow().clone();
+    Ok(page::render(&build(frame, &(state.counters)(), watermark, &rules, (state.clock)())))
+}
+
+/// The page from plain values.
+pub fn build(
+    frame: Frame,
+    counters: &[(String, u64)],
+    watermark: u64,
+    rules: &RulesView,
+    now: Nanos,
+) -> Page {
+    let accepted: u64 = with_prefix(counters, "accepted_").map(|(_, count)| count).sum();
+    let refused: u64 = ["refused_", "rejected_"]
+        .into_iter()
+        .flat_map(|prefix| with_prefix(counters, prefix))
+        .map(|(_, count)| count)
+        .sum();
+    let lede = match (accepted, refused) {
+        (0, 0) => "Nothing has arrived since the start.".to_owned(),
+        (accepted, 0) => format!("{} records taken since the start, none refused.", format::count(accepted as f64)),
+        (accepted, refused) => format!(
+            "{} records taken since the start, {} refused.",
+            format::count(accepted as f64),
+            format::count(refused as f64)
+        ),
+    };
+    let group = |title, note, prefix: &str| Group {
+        title,
+        note,
+        figures: with_prefix(counters, prefix)
+            .map(|(name, count)| (format::words(name), format::count(count as f64)))
+            .collect(),
+    };
+    let mut groups = vec![
+        group("Accepted", "Records that were acknowledged, and are on disk.", "accepted_"),
+        group("Rejected records", "Named in the answer to the sender; the rest of the request was taken.", "rejected_"),
+        group("Refused requests", "By reason. Those that may be sent again were told so.", "refused_"),
+        rest(counters, watermark),
+    ];
+    groups.retain(|group| !group.figures.is_empty());
+    let count = rules.rules.len();
+    Page {
+        lede,
+        groups,
+        problems: rules.problems.clone(),
+        rules: format::capital(&format!("{} {} in force", format::spelled(count), if count == 1 { "rule" } else { "rules" })),
+        rules_of: When::new(rules.loaded_at, now),
+        frame,
+    }
+}
+
+fn rest(counters: &[(String, u64)], watermark: u64) -> Group {
+    let grouped = |name: &str| ["accepted_", "rejected_", "refused_"].iter().any(|prefix| name.starts_with(prefix));
+    let mut figures: Vec<(String, String)> = counters
+        .iter()
+        .filter(|(name, _)| !grouped(name) && name != "watermark")
+        .map(|(name, value)| match name.strip_suffix("_ms") {
+            Some(name) => (format::words(name), format::seconds(*value as f64 / 1e3)),
+            None => (format::words(name), format::count(*value as f64)),
+        })
+        .collect();
+    figures.push(("watermark".into(), format::count(watermark as f64)));
+    Group {
+        title: "Corridor",
+        note: "Lag is from receipt to the dashboard. Everything up to the watermark is in the catalog.",
+        figures,
+    }
+}
+
+/// Counters under a prefix, without it.
+pub fn with_prefix<'c>(counters: &'c [(String, u64)], prefix: &str) -> impl Iterator<Item = (&'c str, u64)> {
+    counters.iter().filter_map(move |(name, count)| Some((name.strip_prefix(prefix)?, *count)))
+}
