@@ -13,7 +13,7 @@ use crate::signals::telemetry::{Log, Origin};
 pub fn decode(body: &[u8], limits: &Limits, into: &mut Collector) -> Result<(), Malformed> {
     let mut cursor = Cursor::new(body);
     let mut index = 0;
-    while let Some((number, field)) = cursor.next()? {
+    while let Some((number, field)) = cursor.field()? {
         if number == 1 {
             resource_logs(field.bytes()?, index, limits, into)?;
             index += 1;
@@ -30,7 +30,7 @@ fn resource_logs(
 ) -> Result<(), Malformed> {
     let resource = resource(find(message, 1)?, limits)?;
     let mut cursor = Cursor::new(message);
-    while let Some((number, field)) = cursor.next()? {
+    while let Some((number, field)) = cursor.field()? {
         if number != 2 {
             continue;
         }
@@ -38,7 +38,7 @@ fn resource_logs(
         let (scope_name, scope) = scope(find(scope_logs, 1)?, limits)?;
         let origin = Origin { resource_index: index, resource: &resource, scope_name, scope: &scope };
         let mut records = Cursor::new(scope_logs);
-        while let Some((number, field)) = records.next()? {
+        while let Some((number, field)) = records.field()? {
             if number == 2 {
                 into.offer_log(&origin, read_log(field.bytes()?, limits)?);
             }
@@ -51,7 +51,7 @@ fn read_log<'a>(message: &'a [u8], limits: &Limits) -> Result<Log<'a>, Malformed
     let mut log = Log::default();
     let mut observed = 0;
     let mut cursor = Cursor::new(message);
-    while let Some((number, field)) = cursor.next()? {
+    while let Some((number, field)) = cursor.field()? {
         match number {
             1 => log.time = nanos(field.fixed()?),
             2 => log.severity = u8::try_from(field.integer()?).unwrap_or(0),

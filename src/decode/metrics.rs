@@ -117,7 +117,7 @@ pub fn offer(into: &mut Collector, origin: &Origin<'_, '_>, name: &str, unit: &s
 pub fn decode(body: &[u8], limits: &Limits, into: &mut Collector) -> Result<(), Malformed> {
     let mut cursor = Cursor::new(body);
     let mut index = 0;
-    while let Some((number, field)) = cursor.next()? {
+    while let Some((number, field)) = cursor.field()? {
         if number == 1 {
             resource_metrics(field.bytes()?, index, limits, into)?;
             index += 1;
@@ -134,7 +134,7 @@ fn resource_metrics(
 ) -> Result<(), Malformed> {
     let resource = resource(find(message, 1)?, limits)?;
     let mut cursor = Cursor::new(message);
-    while let Some((number, field)) = cursor.next()? {
+    while let Some((number, field)) = cursor.field()? {
         if number != 2 {
             continue;
         }
@@ -142,7 +142,7 @@ fn resource_metrics(
         let (scope_name, scope) = scope(find(scope_metrics, 1)?, limits)?;
         let origin = Origin { resource_index: index, resource: &resource, scope_name, scope: &scope };
         let mut metrics = Cursor::new(scope_metrics);
-        while let Some((number, field)) = metrics.next()? {
+        while let Some((number, field)) = metrics.field()? {
             if number == 2 {
                 metric(field.bytes()?, &origin, limits, into)?;
             }
@@ -159,7 +159,7 @@ fn metric(
 ) -> Result<(), Malformed> {
     let (mut name, mut unit, mut data) = ("", "", None);
     let mut cursor = Cursor::new(message);
-    while let Some((number, field)) = cursor.next()? {
+    while let Some((number, field)) = cursor.field()? {
         match number {
             1 => name = field.text()?,
             3 => unit = field.text()?,
@@ -174,7 +174,7 @@ fn metric(
     let Some((kind, data)) = data else { return Ok(()) };
     let (mut temporality, mut monotonic) = (0, false);
     let mut cursor = Cursor::new(data);
-    while let Some((number, field)) = cursor.next()? {
+    while let Some((number, field)) = cursor.field()? {
         match number {
             2 => temporality = field.integer()?,
             3 => monotonic = field.integer()? != 0,
@@ -182,7 +182,7 @@ fn metric(
         }
     }
     let mut points = Cursor::new(data);
-    while let Some((number, field)) = points.next()? {
+    while let Some((number, field)) = points.field()? {
         if number == 1 {
             let mut raw = RawPoint { kind, temporality, monotonic, ..RawPoint::default() };
             read_point(field.bytes()?, limits, &mut raw)?;
@@ -194,7 +194,7 @@ fn metric(
 
 fn read_point<'a>(message: &'a [u8], limits: &Limits, raw: &mut RawPoint<'a>) -> Result<(), Malformed> {
     let mut cursor = Cursor::new(message);
-    while let Some((number, field)) = cursor.next()? {
+    while let Some((number, field)) = cursor.field()? {
         match (raw.kind, number) {
             (_, 2) => raw.start = nanos(field.fixed()?),
             (_, 3) => raw.time = nanos(field.fixed()?),
@@ -229,7 +229,7 @@ fn read_point<'a>(message: &'a [u8], limits: &Limits, raw: &mut RawPoint<'a>) ->
 
 fn buckets(message: &[u8], raw: &mut RawPoint<'_>) -> Result<(), Malformed> {
     let mut cursor = Cursor::new(message);
-    while let Some((number, field)) = cursor.next()? {
+    while let Some((number, field)) = cursor.field()? {
         match (number, field) {
             (1, field) => raw.offset = zigzag(field.integer()?) as i32,
             (2, Field::Bytes(packed)) => {

@@ -256,7 +256,7 @@ fn card(rest: &str) -> Option<usize> {
         .enumerate()
         .map(|(at, digit)| if at % 2 == 0 { *digit } else { digit * 2 / 10 + digit * 2 % 10 })
         .sum();
-    (ends_word && (13..=19).contains(&digits.len()) && sum % 10 == 0).then_some(end)
+    (ends_word && (13..=19).contains(&digits.len()) && sum.is_multiple_of(10)).then_some(end)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ pub fn decode(body: &[u8], limits: &Limits, into: &mut Collector) -> Result<(), 
     let mut cursor = Cursor::new(body);
     let mut index = 0;
     let mut span = Span::default();
-    while let Some((number, field)) = cursor.next()? {
+    while let Some((number, field)) = cursor.field()? {
         if number == 1 {
             resource_spans(field.bytes()?, index, limits, &mut span, into)?;
             index += 1;
@@ -26,7 +26,7 @@ pub fn decode(body: &[u8], limits: &Limits, into: &mut Collector) -> Result<(), 
 pub fn resource<'a>(message: &'a [u8], limits: &Limits) -> Result<Attributes<'a>, Malformed> {
     let mut attributes = Attributes::default();
     let mut cursor = Cursor::new(message);
-    while let Some((number, field)) = cursor.next()? {
+    while let Some((number, field)) = cursor.field()? {
         if number == 1 {
             key_value(field.bytes()?, &mut attributes, limits)?;
         }
@@ -38,7 +38,7 @@ pub fn resource<'a>(message: &'a [u8], limits: &Limits) -> Result<Attributes<'a>
 pub fn scope<'a>(message: &'a [u8], limits: &Limits) -> Result<(&'a str, Attributes<'a>), Malformed> {
     let (mut name, mut attributes) = ("", Attributes::default());
     let mut cursor = Cursor::new(message);
-    while let Some((number, field)) = cursor.next()? {
+    while let Some((number, field)) = cursor.field()? {
         match number {
             1 => name = field.text()?,
             3 => key_value(field.bytes()?, &mut attributes, limits)?,
@@ -49,10 +49,10 @@ pub fn scope<'a>(message: &'a [u8], limits: &Limits) -> Result<(&'a str, Attribu
 }
 
 /// The single sub-message under a field number: protobuf lets it stand anywhere, also behind what it belongs to.
-pub fn find<'a>(message: &'a [u8], wanted: u32) -> Result<&'a [u8], Malformed> {
+pub fn find(message: &[u8], wanted: u32) -> Result<&[u8], Malformed> {
     let mut cursor = Cursor::new(message);
     let mut found: &[u8] = &[];
-    while let Some((number, field)) = cursor.next()? {
+    while let Some((number, field)) = cursor.field()? {
         if number == wanted {
             found = field.bytes()?;
         }
@@ -69,7 +69,7 @@ fn resource_spans<'a>(
 ) -> Result<(), Malformed> {
     let resource = resource(find(message, 1)?, limits)?;
     let mut cursor = Cursor::new(message);
-    while let Some((number, field)) = cursor.next()? {
+    while let Some((number, field)) = cursor.field()? {
         if number != 2 {
             continue;
         }
@@ -77,7 +77,7 @@ fn resource_spans<'a>(
         let (scope_name, scope) = scope(find(scope_spans, 1)?, limits)?;
         let origin = Origin { resource_index: index, resource: &resource, scope_name, scope: &scope };
         let mut spans = Cursor::new(scope_spans);
-        while let Some((number, field)) = spans.next()? {
+        while let Some((number, field)) = spans.field()? {
             if number == 2 {
                 read_span(field.bytes()?, limits, span)?;
                 into.offer_span(&origin, span);
@@ -90,7 +90,7 @@ fn resource_spans<'a>(
 fn read_span<'a>(message: &'a [u8], limits: &Limits, span: &mut Span<'a>) -> Result<(), Malformed> {
     clear(span);
     let mut cursor = Cursor::new(message);
-    while let Some((number, field)) = cursor.next()? {
+    while let Some((number, field)) = cursor.field()? {
         match number {
             1 => span.trace_id = id(field.bytes()?),
             2 => span.span_id = id(field.bytes()?),
@@ -128,7 +128,7 @@ fn clear(span: &mut Span<'_>) {
 fn status<'a>(field: Field<'a>) -> Result<(Status, Cow<'a, str>), Malformed> {
     let (mut code, mut message) = (Status::Unset, "");
     let mut cursor = Cursor::new(field.bytes()?);
-    while let Some((number, field)) = cursor.next()? {
+    while let Some((number, field)) = cursor.field()? {
         match number {
             2 => message = field.text()?,
             3 => code = status_code(field.integer()?),
@@ -141,7 +141,7 @@ fn status<'a>(field: Field<'a>) -> Result<(Status, Cow<'a, str>), Malformed> {
 fn event<'a>(message: &'a [u8], limits: &Limits) -> Result<SpanEvent<'a>, Malformed> {
     let mut event = SpanEvent::default();
     let mut cursor = Cursor::new(message);
-    while let Some((number, field)) = cursor.next()? {
+    while let Some((number, field)) = cursor.field()? {
         match number {
             1 => event.time = nanos(field.fixed()?),
             2 => event.name = Cow::Borrowed(field.text()?),
@@ -155,7 +155,7 @@ fn event<'a>(message: &'a [u8], limits: &Limits) -> Result<SpanEvent<'a>, Malfor
 fn link<'a>(message: &'a [u8], limits: &Limits) -> Result<SpanLink<'a>, Malformed> {
     let mut link = SpanLink::default();
     let mut cursor = Cursor::new(message);
-    while let Some((number, field)) = cursor.next()? {
+    while let Some((number, field)) = cursor.field()? {
         match number {
             1 => link.trace_id = id(field.bytes()?),
             2 => link.span_id = id(field.bytes()?),

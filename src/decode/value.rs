@@ -54,7 +54,7 @@ pub fn key_value<'a>(message: &'a [u8], list: &mut Attributes<'a>, limits: &Limi
 fn pair<'a>(message: &'a [u8], limits: &Limits) -> Result<(&'a str, Value<'a>), Malformed> {
     let mut cursor = Cursor::new(message);
     let (mut key, mut value) = ("", Value::Empty);
-    while let Some((number, field)) = cursor.next()? {
+    while let Some((number, field)) = cursor.field()? {
         match number {
             1 => key = field.text()?,
             2 => value = any_value(field.bytes()?, limits)?,
@@ -68,7 +68,7 @@ fn pair<'a>(message: &'a [u8], limits: &Limits) -> Result<(&'a str, Value<'a>), 
 pub fn any_value<'a>(message: &'a [u8], limits: &Limits) -> Result<Value<'a>, Malformed> {
     let mut cursor = Cursor::new(message);
     let mut value = Value::Empty;
-    while let Some((number, field)) = cursor.next()? {
+    while let Some((number, field)) = cursor.field()? {
         value = match number {
             1 => Value::Str(Cow::Borrowed(field.text()?)),
             2 => Value::Bool(field.integer()? != 0),
@@ -94,7 +94,7 @@ fn nested<'a>(field: Field<'a>, limits: &Limits, read: Tree) -> Result<Value<'a>
 fn array(message: &[u8], depth: usize) -> Result<serde_json::Value, Malformed> {
     let mut items = Vec::new();
     let mut cursor = Cursor::new(message);
-    while let Some((number, field)) = cursor.next()? {
+    while let Some((number, field)) = cursor.field()? {
         if number == 1 {
             items.push(tree(field.bytes()?, deeper(depth)?)?);
         }
@@ -105,13 +105,13 @@ fn array(message: &[u8], depth: usize) -> Result<serde_json::Value, Malformed> {
 fn map(message: &[u8], depth: usize) -> Result<serde_json::Value, Malformed> {
     let mut items = serde_json::Map::new();
     let mut cursor = Cursor::new(message);
-    while let Some((number, field)) = cursor.next()? {
+    while let Some((number, field)) = cursor.field()? {
         if number != 1 {
             continue;
         }
         let mut entry = Cursor::new(field.bytes()?);
         let (mut key, mut value) = (String::new(), serde_json::Value::Null);
-        while let Some((number, field)) = entry.next()? {
+        while let Some((number, field)) = entry.field()? {
             match number {
                 1 => key = field.text()?.to_owned(),
                 2 => value = tree(field.bytes()?, deeper(depth)?)?,
@@ -126,7 +126,7 @@ fn map(message: &[u8], depth: usize) -> Result<serde_json::Value, Malformed> {
 fn tree(message: &[u8], depth: usize) -> Result<serde_json::Value, Malformed> {
     let mut cursor = Cursor::new(message);
     let mut value = serde_json::Value::Null;
-    while let Some((number, field)) = cursor.next()? {
+    while let Some((number, field)) = cursor.field()? {
         value = match number {
             1 => field.text()?.into(),
             2 => (field.integer()? != 0).into(),

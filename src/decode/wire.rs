@@ -33,7 +33,7 @@ impl<'a> Cursor<'a> {
 
     /// The next field's number and payload; none at the end.
     #[inline]
-    pub fn next(&mut self) -> Result<Option<(u32, Field<'a>)>, Malformed> {
+    pub fn field(&mut self) -> Result<Option<(u32, Field<'a>)>, Malformed> {
         if self.rest.is_empty() {
             return Ok(None);
         }

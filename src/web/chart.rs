@@ -61,13 +61,20 @@ impl Columns {
         let span = self.to.0 - self.from.0;
         let steps = [1, 5, 10, 15, 30, 60, 120, 180, 240, 360, 720, 1440, 2880, 7 * 1440, 30 * 1440];
         let step = steps.into_iter().find(|step| span / step <= 5).unwrap_or(span.max(1));
-        let first = self.from.0.div_euclid(step) * step + if self.from.0.rem_euclid(step) == 0 { 0 } else { step };
+        let first =
+            self.from.0.div_euclid(step) * step + if self.from.0.rem_euclid(step) == 0 { 0 } else { step };
         (0..8)
             .map(|n| Minute(first + n * step))
             .take_while(|minute| *minute <= self.to)
             .map(|minute| {
                 let x = self.share(minute.start());
-                let anchor = if x < 4.0 { "start" } else if x > 96.0 { "end" } else { "middle" };
+                let anchor = if x < 4.0 {
+                    "start"
+                } else if x > 96.0 {
+                    "end"
+                } else {
+                    "middle"
+                };
                 let time = format::rfc3339(minute.start());
                 Tick { x: percent(x), anchor, time, text: When::new(minute.start(), now).text() }
             })
@@ -142,7 +149,13 @@ impl HtmlSafe for Plot {}
 pub type Series = (&'static str, String, Vec<Option<f64>>);
 
 /// Shares of 1 over time. The axis ends at 100 % and starts at a round floor under the least value.
-pub fn rates(says: String, columns: Columns, series: Vec<Series>, marks: &[(Nanos, Nanos, String)], now: Nanos) -> Plot {
+pub fn rates(
+    says: String,
+    columns: Columns,
+    series: Vec<Series>,
+    marks: &[(Nanos, Nanos, String)],
+    now: Nanos,
+) -> Plot {
     let least = series.iter().flat_map(|(_, _, values)| values.iter().flatten()).copied().fold(1.0, f64::min);
     let floor = [0.99, 0.9, 0.75, 0.5].into_iter().find(|floor| least >= *floor).unwrap_or(0.0);
     let y = |rate: f64| 100.0 * (1.0 - (rate - floor) / (1.0 - floor));
@@ -167,7 +180,10 @@ pub fn amounts(says: String, columns: Columns, series: Vec<Series>, now: Nanos) 
         says,
         height: HEIGHT / 2.0,
         grid: [top, top / 2.0, 0.0]
-            .map(|amount| Grid { y: format!("{:.1}", y(amount) * HEIGHT / 200.0), label: format::count(amount) })
+            .map(|amount| Grid {
+                y: format!("{:.1}", y(amount) * HEIGHT / 200.0),
+                label: format::count(amount),
+            })
             .into(),
         ticks: columns.ticks(now),
         lines: series.into_iter().map(|series| line(columns, series, y)).collect(),

@@ -48,7 +48,8 @@ pub fn ratio(value: Option<f64>) -> String {
 /// `one` to `twelve` in letters, larger numbers in digits, as running text has them.
 pub fn spelled(n: usize) -> String {
     const WORDS: [&str; 13] = [
-        "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+        "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
+        "twelve",
     ];
     WORDS.get(n).map_or_else(|| figure::exact(n as u64), |word| (*word).to_owned())
 }

@@ -77,7 +77,11 @@ pub fn listed(frame: Frame, mut incidents: Vec<Incident>, state: &'static str, n
         (0, n) => format!("No incident is open. {} resolved.", format::capital(&format::spelled(n))),
         (1, n) => format!("One incident is open, {} resolved.", format::spelled(n)),
         (open, n) => {
-            format!("{} incidents are open, {} resolved.", format::capital(&format::spelled(open)), format::spelled(n))
+            format!(
+                "{} incidents are open, {} resolved.",
+                format::capital(&format::spelled(open)),
+                format::spelled(n)
+            )
         }
     };
     incident::sort(&mut incidents);

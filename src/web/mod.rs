@@ -158,4 +158,3 @@ pub fn router(state: State) -> Router {
         .layer(header("referrer-policy", "no-referrer"))
         .layer(header("cache-control", "no-store"))
 }
-

@@ -61,10 +61,14 @@ fn instant(name: &str, text: &str) -> Result<Nanos, String> {
     let parsed = match seconds {
         Some(seconds) => Some((seconds * 1e9) as Nanos),
         // A plus that was not percent-encoded arrives as a space.
-        None => DateTime::parse_from_rfc3339(&text.replace(' ', "+")).ok().and_then(|time| time.timestamp_nanos_opt()),
+        None => DateTime::parse_from_rfc3339(&text.replace(' ', "+"))
+            .ok()
+            .and_then(|time| time.timestamp_nanos_opt()),
     };
     parsed.ok_or_else(|| {
-        format!("`{name}` is not a time. Write 2025-11-24T09:00:00Z, or seconds since 1970 such as 1763974800.")
+        format!(
+            "`{name}` is not a time. Write 2025-11-24T09:00:00Z, or seconds since 1970 such as 1763974800."
+        )
     })
 }
 
@@ -77,9 +81,9 @@ pub fn length(name: &str, text: &str) -> Result<i64, String> {
     let minutes = number('m')
         .or(number('h').and_then(|hours| hours.checked_mul(60)))
         .or(number('d').and_then(|days| days.checked_mul(1440)));
-    minutes.filter(|minutes| (1..=LONGEST_MINUTES).contains(minutes)).ok_or_else(|| {
-        format!("`{name}` is not a length of time between 1m and 400d. Write 60m, 6h or 2d.")
-    })
+    minutes
+        .filter(|minutes| (1..=LONGEST_MINUTES).contains(minutes))
+        .ok_or_else(|| format!("`{name}` is not a length of time between 1m and 400d. Write 60m, 6h or 2d."))
 }
 
 #[cfg(test)]
@@ -96,9 +100,11 @@ mod tests {
 
     #[test]
     fn both_spellings_of_a_time_are_read_and_widened() {
-        let by_name = Period::between(Some("2025-11-24T09:00:30Z"), Some("2025-11-24T10:00:00+01:00"), 60, NOW);
+        let by_name =
+            Period::between(Some("2025-11-24T09:00:30Z"), Some("2025-11-24T10:00:00+01:00"), 60, NOW);
         assert!(by_name.is_err(), "ends before it starts");
-        let by_name = Period::between(Some("2025-11-24T09:00:30Z"), Some("2025-11-24T09:30:01Z"), 60, NOW).unwrap();
+        let by_name =
+            Period::between(Some("2025-11-24T09:00:30Z"), Some("2025-11-24T09:30:01Z"), 60, NOW).unwrap();
         let by_number = Period::between(Some("1763974800"), Some("1763976660"), 60, NOW).unwrap();
         assert_eq!(by_name, by_number);
         assert_eq!(by_name.to.0 - by_name.from.0, 31);

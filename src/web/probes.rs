@@ -51,8 +51,13 @@ mod tests {
 
     #[test]
     fn counters_become_prometheus_text() {
-        let text = exposition(&[("accepted_spans".into(), 5), ("lag_ms".into(), 7), ("refused_bad gzip".into(), 1)]);
-        assert!(text.contains("# TYPE seamwatch_accepted_spans_total counter\nseamwatch_accepted_spans_total 5\n"));
+        let text =
+            exposition(&[("accepted_spans".into(), 5), ("lag_ms".into(), 7), ("refused_bad gzip".into(), 1)]);
+        assert!(
+            text.contains(
+                "# TYPE seamwatch_accepted_spans_total counter\nseamwatch_accepted_spans_total 5\n"
+            )
+        );
         assert!(text.contains("# TYPE seamwatch_lag_ms gauge\nseamwatch_lag_ms 7\n"));
         assert!(text.contains("seamwatch_refused_bad_gzip_total 1\n"));
     }

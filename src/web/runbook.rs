@@ -69,7 +69,8 @@ pub fn listed(frame: Frame, rules: &RulesView) -> List {
 pub async fn show(Extract(state): Extract<State>, Path(name): Path<String>) -> Result<Response, Error> {
     let rules = state.rules.borrow().clone();
     let key = incident::runbook_key(&name);
-    let missing = || Error::NotFound(format!("No runbook is named {name}. The runbooks page lists them all."));
+    let missing =
+        || Error::NotFound(format!("No runbook is named {name}. The runbooks page lists them all."));
     let markdown = rules.runbooks.get(key).filter(|_| is_key(key)).ok_or_else(missing)?;
     let open = state.store.incidents(true, load::INCIDENTS).await?;
     let frame = Frame::new(&state, &open, "runbook", format!("Runbook {key}"));
@@ -88,7 +89,8 @@ pub fn shown(frame: Frame, key: &str, markdown: &str, open: &[Incident], now: Na
 
 /// Whether a text can be a runbook's key: `[a-z0-9-]+`.
 fn is_key(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
 /// Markdown to HTML. Raw HTML and dangerous links in it are left out.
@@ -104,7 +106,8 @@ fn html(markdown: &str) -> String {
 pub fn first_steps(markdown: &str) -> Option<String> {
     let mut lines = markdown.lines().skip_while(|line| !line.starts_with("## First"));
     lines.next()?;
-    let section: Vec<&str> = lines.take_while(|line| !line.starts_with("## ") && !line.starts_with("# ")).collect();
+    let section: Vec<&str> =
+        lines.take_while(|line| !line.starts_with("## ") && !line.starts_with("# ")).collect();
     let section = section.join("\n");
     (!section.trim().is_empty()).then(|| html(&section))
 }
@@ -117,7 +120,10 @@ mod tests {
     fn raw_html_and_scripts_never_reach_the_page() {
         let html = html("# A\n<script>alert(1)</script>\n\n[x](javascript:alert(1)) <img src=x onerror=y>");
         assert!(html.contains("<h1>A</h1>"), "{html}");
-        assert!(!html.contains("<script") && !html.contains("javascript:") && !html.contains("onerror"), "{html}");
+        assert!(
+            !html.contains("<script") && !html.contains("javascript:") && !html.contains("onerror"),
+            "{html}"
+        );
     }
 
     #[test]

@@ -53,7 +53,9 @@ pub fn build(
         .sum();
     let lede = match (accepted, refused) {
         (0, 0) => "Nothing has arrived since the start.".to_owned(),
-        (accepted, 0) => format!("{} records taken since the start, none refused.", format::count(accepted as f64)),
+        (accepted, 0) => {
+            format!("{} records taken since the start, none refused.", format::count(accepted as f64))
+        }
         (accepted, refused) => format!(
             "{} records taken since the start, {} refused.",
             format::count(accepted as f64),
@@ -69,7 +71,11 @@ pub fn build(
     };
     let mut groups = vec![
         group("Accepted", "Records that were acknowledged, and are on disk.", "accepted_"),
-        group("Rejected records", "Named in the answer to the sender; the rest of the request was taken.", "rejected_"),
+        group(
+            "Rejected records",
+            "Named in the answer to the sender; the rest of the request was taken.",
+            "rejected_",
+        ),
         group("Refused requests", "By reason. Those that may be sent again were told so.", "refused_"),
         rest(counters, watermark),
     ];
@@ -79,14 +85,19 @@ pub fn build(
         lede,
         groups,
         problems: rules.problems.clone(),
-        rules: format::capital(&format!("{} {} in force", format::spelled(count), if count == 1 { "rule" } else { "rules" })),
+        rules: format::capital(&format!(
+            "{} {} in force",
+            format::spelled(count),
+            if count == 1 { "rule" } else { "rules" }
+        )),
         rules_of: When::new(rules.loaded_at, now),
         frame,
     }
 }
 
 fn rest(counters: &[(String, u64)], watermark: u64) -> Group {
-    let grouped = |name: &str| ["accepted_", "rejected_", "refused_"].iter().any(|prefix| name.starts_with(prefix));
+    let grouped =
+        |name: &str| ["accepted_", "rejected_", "refused_"].iter().any(|prefix| name.starts_with(prefix));
     let mut figures: Vec<(String, String)> = counters
         .iter()
         .filter(|(name, _)| !grouped(name) && name != "watermark")

@@ -34,7 +34,10 @@ pub struct WhichLogs {
 }
 
 /// Spans that match, latest first. `status` is `ok` or `failed`; the last hour unless `from` and `to` say otherwise.
-pub async fn traces(Extract(state): Extract<State>, Asked(which): Asked<WhichSpans>) -> Answer<Items<SpanRecord>> {
+pub async fn traces(
+    Extract(state): Extract<State>,
+    Asked(which): Asked<WhichSpans>,
+) -> Answer<Items<SpanRecord>> {
     let now = (state.clock)();
     let failed = match which.status.as_deref() {
         None | Some("") => None,
@@ -42,7 +45,8 @@ pub async fn traces(Extract(state): Extract<State>, Asked(which): Asked<WhichSpa
         Some("failed" | "error") => Some(true),
         Some(_) => return Err(Problem::parameter("`status` is ok or failed.")),
     };
-    let period = Period::between(which.from.as_deref(), which.to.as_deref(), 60, now).map_err(Problem::parameter)?;
+    let period =
+        Period::between(which.from.as_deref(), which.to.as_deref(), 60, now).map_err(Problem::parameter)?;
     let query = SpanQuery {
         integration: which.integration,
         environment: which.environment,
@@ -72,9 +76,13 @@ fn trace_id(text: &str) -> Option<[u8; 16]> {
 }
 
 /// Log records that match, latest first.
-pub async fn logs(Extract(state): Extract<State>, Asked(which): Asked<WhichLogs>) -> Answer<Items<LogRecord>> {
+pub async fn logs(
+    Extract(state): Extract<State>,
+    Asked(which): Asked<WhichLogs>,
+) -> Answer<Items<LogRecord>> {
     let now = (state.clock)();
-    let period = Period::between(which.from.as_deref(), which.to.as_deref(), 60, now).map_err(Problem::parameter)?;
+    let period =
+        Period::between(which.from.as_deref(), which.to.as_deref(), 60, now).map_err(Problem::parameter)?;
     let query = LogQuery {
         text: which.q.filter(|text| !text.is_empty()),
         integration: which.integration,

@@ -80,7 +80,9 @@ pub async fn list(Extract(state): Extract<State>, Asked(which): Asked<Which>) ->
     };
     let loaded = load::window(&state, Period::last(minutes, now), None).await?;
     let all = health::all(&loaded.sources(&state, now));
-    let shown = all.iter().filter(|one| which.environment.as_deref().is_none_or(|name| *name == *one.key.environment));
+    let shown = all
+        .iter()
+        .filter(|one| which.environment.as_deref().is_none_or(|name| *name == *one.key.environment));
     Ok(Json(Items { items: shown.map(item).collect() }))
 }
 
@@ -136,7 +138,9 @@ pub async fn endpoints(
         return Err(Problem::not_found(integration::missing(&name, environment)));
     }
     let of_it = loaded.endpoints.iter().filter(|(key, _)| is_it(&key.integration));
-    Ok(Json(Items { items: of_it.map(|(key, row)| endpoint(key, row, loaded.seldom.contains(key))).collect() }))
+    Ok(Json(Items {
+        items: of_it.map(|(key, row)| endpoint(key, row, loaded.seldom.contains(key))).collect(),
+    }))
 }
 
 fn endpoint(key: &EndpointKey, row: &CallsRow, seldom: bool) -> Endpoint {

@@ -38,7 +38,8 @@ pub async fn show(Extract(state): Extract<State>) -> Answer<System> {
     let counters = (state.counters)();
     let watermark = state.store.watermark().await?;
     let rules = state.rules.borrow().clone();
-    let group = |prefix: &str| with_prefix(&counters, prefix).map(|(name, count)| (name.to_owned(), count)).collect();
+    let group =
+        |prefix: &str| with_prefix(&counters, prefix).map(|(name, count)| (name.to_owned(), count)).collect();
     let one = |wanted: &str| counters.iter().find(|(name, _)| name == wanted).map(|(_, count)| *count);
     Ok(Json(System {
         accepted: group("accepted_"),

@@ -131,7 +131,11 @@ pub fn reconciliations(one: &Health<'_>, sources: &Sources<'_>) -> Vec<Reconcili
         let run = &found.latest;
         let at = |seconds: i64| When::new(seconds.saturating_mul(1_000_000_000), now);
         ReconciliationRow {
-            name: if run.entity.is_empty() { run.name.to_string() } else { format!("{} · {}", run.name, run.entity) },
+            name: if run.entity.is_empty() {
+                run.name.to_string()
+            } else {
+                format!("{} · {}", run.name, run.entity)
+            },
             ran: When::new(run.time, now),
             window: run.window.map(|(from, to)| (at(from), at(to))),
             figures: figures(run),
@@ -201,8 +205,11 @@ pub fn runs(one: &Health<'_>, sources: &Sources<'_>) -> Vec<RunRow> {
     let mut own: Vec<_> = sources.states.runs.iter().filter(|run| run.integration == one.key).collect();
     own.sort_by_key(|run| std::cmp::Reverse(run.time));
     let row = |run: &crate::signals::observation::JobRun| {
-        let counted = |what: &str, count: Option<u64>| count.map(|count| format!("{} {what}", format::count(count as f64)));
-        let records = [counted("read", run.read), counted("written", run.written), counted("failed", run.failed)];
+        let counted = |what: &str, count: Option<u64>| {
+            count.map(|count| format!("{} {what}", format::count(count as f64)))
+        };
+        let records =
+            [counted("read", run.read), counted("written", run.written), counted("failed", run.failed)];
         RunRow {
             name: if run.name.is_empty() { "run".into() } else { run.name.to_string() },
             at: When::new(run.time, now),

@@ -86,8 +86,16 @@ pub async fn show(
     let loaded = load::window(&state, shown.period, Some(&name)).await?;
     let frame = Frame::new(&state, &loaded.incidents, "integration", name.clone());
     let sources = loaded.sources(&state, now);
-    let page = build(frame, &sources, &loaded, &shown, &name, asked.environment.as_deref(), &state.settings.non_production)
-        .ok_or_else(|| Error::NotFound(missing(&name, asked.environment.as_deref())))?;
+    let page = build(
+        frame,
+        &sources,
+        &loaded,
+        &shown,
+        &name,
+        asked.environment.as_deref(),
+        &state.settings.non_production,
+    )
+    .ok_or_else(|| Error::NotFound(missing(&name, asked.environment.as_deref())))?;
     Ok(page::render(&page))
 }
 
@@ -121,7 +129,8 @@ pub fn build(
     non_production: &[String],
 ) -> Option<Page> {
     let now = sources.now;
-    let mut all: Vec<Health<'_>> = health::all(sources).into_iter().filter(|one| &*one.key.name == name).collect();
+    let mut all: Vec<Health<'_>> =
+        health::all(sources).into_iter().filter(|one| &*one.key.name == name).collect();
     all.sort_by_key(|one| non_production.iter().any(|other| **other == *one.key.environment));
     let one = all.iter().find(|one| environment.is_none_or(|asked| asked == &*one.key.environment))?;
     let columns = Columns::of(shown.period.from, shown.period.to);
@@ -134,13 +143,21 @@ pub fn build(
     let headline = if direction == Direction::Outbound { &one.outbound } else { &one.inbound };
     let (rate, legend) = traffic::rate_chart(one, sources, &course, columns, direction);
     let link = |environment: &str, range: &str| {
-        let key = crate::signals::observation::IntegrationKey { environment: environment.into(), ..one.key.clone() };
+        let key = crate::signals::observation::IntegrationKey {
+            environment: environment.into(),
+            ..one.key.clone()
+        };
         let range = if range.is_empty() { String::new() } else { format!("&range={range}") };
         format!("{}{range}", figure::integration_href(&key))
     };
-    let ranges = [("1 hour", "1h"), ("6 hours", "6h"), ("24 hours", "24h"), ("7 days", "7d")].map(|(label, range)| {
-        Choice { label: label.into(), href: link(&one.key.environment, range), chosen: range == shown.range }
-    });
+    let ranges =
+        [("1 hour", "1h"), ("6 hours", "6h"), ("24 hours", "24h"), ("7 days", "7d")].map(|(label, range)| {
+            Choice {
+                label: label.into(),
+                href: link(&one.key.environment, range),
+                chosen: range == shown.range,
+            }
+        });
     let elsewhere = all.iter().map(|other| Choice {
         label: other.key.environment.to_string(),
         href: link(&other.key.environment, &shown.range),

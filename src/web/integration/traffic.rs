@@ -111,14 +111,16 @@ fn fails(row: &CallsRow, summary: &Summary) -> String {
         .filter(|(count, _)| *count > 0.0)
         .collect();
     let gone = last[Class::AmbiguousRead as usize];
-    let excused: f64 = [Class::AmbiguousRead, Class::AmbiguousWrite].map(|class| last[class as usize]).iter().sum();
+    let excused: f64 =
+        [Class::AmbiguousRead, Class::AmbiguousWrite].map(|class| last[class as usize]).iter().sum();
     let counted: f64 = bad.iter().map(|(count, _)| count).sum();
     if summary.judged.bad > counted + 0.5 {
         bad.push((gone, "gone (404 or 410)"));
     }
     bad.sort_by(|a, b| b.0.total_cmp(&a.0));
     if !bad.is_empty() {
-        let named: Vec<String> = bad.iter().take(3).map(|(n, class)| format!("{class} {}", format::count(*n))).collect();
+        let named: Vec<String> =
+            bad.iter().take(3).map(|(n, class)| format!("{class} {}", format::count(*n))).collect();
         return named.join(", ");
     }
     let mut notes = Vec::new();
@@ -131,7 +133,8 @@ fn fails(row: &CallsRow, summary: &Summary) -> String {
         notes.push(format!("{} throttled, none given up", format::count(throttled)));
     }
     if row.tally.records_failed > 0 {
-        let (failed, all) = (format::count(row.tally.records_failed as f64), format::count(row.tally.records as f64));
+        let (failed, all) =
+            (format::count(row.tally.records_failed as f64), format::count(row.tally.records as f64));
         notes.push(format!("{failed} of {all} records refused inside 2xx"));
     }
     notes.join("; ")
@@ -180,7 +183,8 @@ pub fn rate_chart(
     if series.is_empty() {
         return (None, Vec::new());
     }
-    let legend = series.iter().rev().map(|(class, label, _)| Legend { class, label: label.clone() }).collect();
+    let legend =
+        series.iter().rev().map(|(class, label, _)| Legend { class, label: label.clone() }).collect();
     let marks: Vec<(Nanos, Nanos, String)> = stood
         .iter()
         .take(4)
@@ -202,7 +206,12 @@ pub fn heat_chart(
     now: Nanos,
 ) -> Option<Plot> {
     let durations = course.durations(|key| key.integration == one.key && key.direction == direction);
-    chart::heatmap("Durations of successful calls, with their 95th percentile".into(), columns, &durations, now)
+    chart::heatmap(
+        "Durations of successful calls, with their 95th percentile".into(),
+        columns,
+        &durations,
+        now,
+    )
 }
 
 /// How many customers' accounts it called for.

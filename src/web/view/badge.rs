@@ -40,7 +40,9 @@ mod tests {
 
     #[test]
     fn a_state_has_its_word_and_its_shape() {
-        for (state, shape) in [("failing", "<rect"), ("degraded", "<path d=\"M5.5"), ("ok", "<circle"), ("new", "dasharray")] {
+        for (state, shape) in
+            [("failing", "<rect"), ("degraded", "<path d=\"M5.5"), ("ok", "<circle"), ("new", "dasharray")]
+        {
             let html = Badge(state).render().unwrap();
             assert!(html.contains(state) && html.contains(shape), "{html}");
         }

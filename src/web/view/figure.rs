@@ -37,7 +37,12 @@ impl Figure {
 /// The colour of the worst open incident on a signal of these families.
 pub fn colour(one: &Health<'_>, signals: &[&str]) -> &'static str {
     let on_it = |signal: &str| signals.iter().any(|family| signal.starts_with(family));
-    let worst = one.incidents.iter().filter(|incident| on_it(&incident.signal)).map(|incident| incident.severity).max();
+    let worst = one
+        .incidents
+        .iter()
+        .filter(|incident| on_it(&incident.signal))
+        .map(|incident| incident.severity)
+        .max();
     match worst {
         Some(Severity::Critical) => "bad",
         Some(Severity::Warning) => "warn",
@@ -141,7 +146,11 @@ pub fn reconciled(one: &Health<'_>) -> Figure {
         text: format::count(matched as f64),
         class: if colour.is_empty() && open > 0 { "warn" } else { colour },
         sub: format!("of {}", format::count(expected as f64)),
-        hint: if open > 0 { format!("{} records still differ", format::count(open as f64)) } else { String::new() },
+        hint: if open > 0 {
+            format!("{} records still differ", format::count(open as f64))
+        } else {
+            String::new()
+        },
     }
 }
 

@@ -99,9 +99,9 @@ pub struct Health<'s> {
 impl Health<'_> {
     /// What the worst open incident says is the cause: a class of failures, else the rule; empty when well.
     pub fn cause(&self) -> &str {
-        self.incidents.first().map_or("", |incident| {
-            if incident.cause.is_empty() { &incident.rule } else { &incident.cause }
-        })
+        self.incidents
+            .first()
+            .map_or("", |incident| if incident.cause.is_empty() { &incident.rule } else { &incident.cause })
     }
 }
 

@@ -89,11 +89,13 @@ fn value_at(points: &Points<'_>, at: Minute) -> Option<f64> {
         let speaks = |row: &&GaugeRow| newest.saturating_sub(row.last_at) <= REPORTER_GRACE;
         return Some(latest.values().filter(speaks).map(|row| row.last).sum::<f64>().max(0.0));
     }
-    latest.into_values().reduce(|mut a, b| {
-        a.merge(&b);
-        a
-    })
-    .map(|row| row.last)
+    latest
+        .into_values()
+        .reduce(|mut a, b| {
+            a.merge(&b);
+            a
+        })
+        .map(|row| row.last)
 }
 
 /// Ready items over all queues; none where no queue says.
