@@ -46,7 +46,7 @@ pub struct Standing {
 #[derive(Clone, Debug)]
 pub enum Figures {
     /// Calls.
-    Calls(CallSample),
+    Calls(Box<CallSample>),
     /// A credential.
     Credential {
         /// Unix seconds of its expiry.
@@ -290,7 +290,7 @@ impl Scene<'_> {
                     open.resolved_at.is_none() && open.cause == Class::AmbiguousRead.name()
                 });
                 let sample = take(series, measure, tick, gone_before);
-                Taken { value: sample.value(measure.signal), figures: Figures::Calls(sample) }
+                Taken { value: sample.value(measure.signal), figures: Figures::Calls(Box::new(sample)) }
             }
             Data::Slot(slot) => {
                 let now = tick.start() / 1_000_000_000;
