@@ -1,8 +1,8 @@
 //! The class of an attempt from its span: the table of vocabulary section 3, first line that applies.
 
 use super::call::Class;
+use super::lookup::Lookup;
 use super::observation::Direction;
-use super::observe::Lookup;
 use super::telemetry::{Span, SpanKind, Status};
 use super::vocabulary::Attr;
 

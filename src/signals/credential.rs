@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use super::lookup::Lookup;
 use super::observation::{IntegrationKey, SlotUpdate};
-use super::observe::Lookup;
 use super::telemetry::{Nanos, Point, PointValue, Refusal};
 use super::vocabulary::{Attr, Metric};
 

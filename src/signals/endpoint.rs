@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::lookup::Lookup;
 use super::observation::Direction;
-use super::observe::Lookup;
 use super::telemetry::{Span, SpanKind};
 use super::vocabulary::Attr;
 

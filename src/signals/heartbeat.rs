@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use super::lookup::Lookup;
 use super::observation::{IntegrationKey, JobRun};
-use super::observe::Lookup;
 use super::telemetry::{Log, Nanos, Refusal};
 use super::vocabulary::Attr;
 

@@ -1,7 +1,7 @@
 //! Whose telemetry it is: (environment, integration), by vocabulary section 2.
 
+use super::lookup::Lookup;
 use super::observation::{IntegrationInfo, IntegrationKey};
-use super::observe::Lookup;
 use super::telemetry::Attributes;
 use super::vocabulary::Attr;
 

@@ -6,12 +6,14 @@
 pub mod vocabulary;
 pub mod telemetry;
 pub mod observation;
+pub mod lookup;
 pub mod observe;
 pub mod integration;
 pub mod endpoint;
 pub mod classify;
 pub mod call;
 pub mod retry;
+pub mod sampling;
 pub mod queue;
 pub mod credential;
 pub mod reconciliation;

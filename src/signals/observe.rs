@@ -9,10 +9,11 @@ use rapidhash::fast::RapidHasher;
 use super::call::Class;
 use super::heartbeat::Report;
 use super::integration::{Identity, Naming, identify, renamed};
+use super::lookup::Lookup;
 use super::observation::{Call, CallKey, Direction, IntegrationKey, Observations, Source};
 use super::telemetry::{Attributes, Log, Nanos, Origin, Point, Refusal, Span, SpanKind, Value};
 use super::vocabulary::{Attr, Event, Metric};
-use super::{classify, credential, endpoint, heartbeat, queue, reconciliation, retry};
+use super::{classify, credential, endpoint, heartbeat, queue, reconciliation, retry, sampling};
 
 /// An event may be this far ahead of its receipt before the receipt's time is used.
 const AHEAD: Nanos = 300_000_000_000;
@@ -24,38 +25,6 @@ pub struct Rules {
     pub naming: Vec<Naming>,
     /// Our own ingest addresses (host, port): calls to them are no integration's calls.
     pub own_addresses: Vec<(String, u16)>,
-}
-
-/// Looks a name up on the record, then its scope, then its resource.
-#[derive(Clone, Copy, Debug)]
-pub struct Lookup<'l, 'a> {
-    /// The record's attributes.
-    pub own: &'l Attributes<'a>,
-    /// Its scope's.
-    pub scope: &'l Attributes<'a>,
-    /// Its resource's.
-    pub resource: &'l Attributes<'a>,
-}
-
-impl<'l, 'a> Lookup<'l, 'a> {
-    /// The value that stands.
-    pub fn get(&self, attr: Attr) -> Option<&'l Value<'a>> {
-        self.own.get(attr).or_else(|| self.scope.get(attr)).or_else(|| self.resource.get(attr))
-    }
-
-    /// Its text, when it is a string that is not empty.
-    pub fn str(&self, attr: Attr) -> Option<&'l str> {
-        self.get(attr).and_then(Value::as_str).filter(|text| !text.is_empty())
-    }
-
-    /// Its integer.
-    pub fn i64(&self, attr: Attr) -> Option<i64> {
-        self.get(attr).and_then(Value::as_i64)
-    }
-
-    fn bool(&self, attr: Attr) -> bool {
-        self.get(attr).and_then(Value::as_bool).unwrap_or(false)
-    }
 }
 
 /// What one span came to, for the row that is kept of it.
@@ -132,7 +101,7 @@ impl Observer {
             end,
             duration_us: (span.end.saturating_sub(span.start).max(0) as u64).div_ceil(1000),
             class,
-            weight: weight(&span.trace_state),
+            weight: sampling::weight(&span.trace_state),
             supersedes: None,
             unlinked_retry: false,
             exhausted: look.bool(Attr::RetryExhausted),
@@ -402,21 +371,6 @@ impl Observer {
             None => self.seen.notices.push((what, 1)),
         }
     }
-}
-
-/// Adjusted count of a sampled span: `ot=th:` of the tracestate is the rejection threshold in up to 14 hex digits.
-fn weight(trace_state: &str) -> f64 {
-    let threshold = || {
-        let entry = trace_state.split(',').find_map(|entry| entry.trim().strip_prefix("ot="))?;
-        let digits = entry.split(';').find_map(|part| part.strip_prefix("th:"))?;
-        let value = u64::from_str_radix(digits.get(..digits.len().min(14))?, 16).ok()?;
-        Some(value << (4 * (14usize.checked_sub(digits.len().min(14))?)))
-    };
-    if trace_state.is_empty() {
-        return 1.0;
-    }
-    let whole = (1u64 << 56) as f64;
-    threshold().map_or(1.0, |threshold| whole / (whole - threshold as f64).max(1.0))
 }
 
 /// A hash that is the same within a build: for tables and outcome hashes, never persisted as identity.

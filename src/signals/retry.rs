@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use super::call::Class;
+use super::lookup::Lookup;
 use super::observation::Call;
-use super::observe::{Lookup, hash, is_client};
+use super::observe::{hash, is_client};
 use super::telemetry::Span;
 use super::vocabulary::Attr;
 

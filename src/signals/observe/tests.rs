@@ -138,14 +138,6 @@ fn a_time_in_the_future_is_that_of_receipt_and_is_counted() {
 }
 
 #[test]
-fn a_sampled_span_counts_for_those_left_out() {
-    assert_eq!(weight(""), 1.0);
-    assert_eq!(weight("ot=th:8"), 2.0, "half were rejected");
-    assert_eq!(weight("vendor=x,ot=th:c;rv:1"), 4.0);
-    assert_eq!(weight("ot=th:nonsense"), 1.0);
-}
-
-#[test]
 fn points_become_queues_slots_and_runs_or_are_refused_with_a_reason() {
     let resource = attributes(&[("service.name", "worker")]);
     let scope = Attributes::default();
