@@ -104,3 +104,17 @@ pub fn limit(asked: Option<u32>, usual: u32, most: u32) -> Result<u32, Problem> 
         Err(Problem::parameter(format!("`limit` is a number from 1 to {most}.")))
     }
 }
+
+/// A number of things. Whole ones go out as integers; weighted ones may have a fraction.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Count(pub f64);
+
+impl serde::Serialize for Count {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.0.fract() == 0.0 && self.0.abs() < 9.0e15 {
+            serializer.serialize_i64(self.0 as i64)
+        } else {
+            serializer.serialize_f64(self.0)
+        }
+    }
+}
