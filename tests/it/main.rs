@@ -1,3 +1,14 @@
 //! The one integration binary: the walls of the code, and the real server driven from outside.
+//!
+//! Tests that need Python, Node or a browser take them from `.test-env/`, which `scripts/test` fills.
 
+mod support;
+
+mod bad_input;
+mod face;
+mod journey;
+mod kill;
+mod mail;
+mod pages;
 mod tidy;
+mod web;

@@ -1,0 +1,165 @@
+//! An alert by e-mail, to a real mail server over STARTTLS, as its reader gets it.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+
+use mail_parser::{Message, MessageParser};
+use serde_json::Value;
+
+use crate::support::server::Server;
+use crate::support::{A_TICK, SOON, clients, story};
+
+const FROM: &str = "seamwatch@example.com";
+const TO: &str = "on-call@example.com";
+
+/// A mail server that takes nothing without TLS.
+struct Relay {
+    child: Child,
+    // It ends when this closes.
+    _stdin: ChildStdin,
+    lines: Receiver<Value>,
+    folder: PathBuf,
+    port: u64,
+}
+
+impl Relay {
+    fn start(folder: &Path) -> Relay {
+        let mut child = clients::python("smtp.py")
+            .arg(folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the mail server can be started");
+        let (_stdin, stdout) = (child.stdin.take().expect("a pipe"), child.stdout.take().expect("a pipe"));
+        let (tell, lines) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                let line = serde_json::from_str(&line).expect("the mail server prints JSON");
+                if tell.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        let ready: Value = lines.recv_timeout(SOON).expect("the mail server says its port");
+        let port = ready["port"].as_u64().expect("a port");
+        Relay { child, _stdin, lines, folder: folder.to_owned(), port }
+    }
+
+    /// All of the configuration that speaks of mail.
+    fn configuration(&self) -> String {
+        let ca = self.folder.join("ca.pem");
+        format!(
+            "[mail]\nfrom = \"{FROM}\"\nto = [\"{TO}\"]\n\n[smtp]\nhost = \"localhost\"\nport = {}\ntls = \"starttls\"\nca_file = \"{}\"\n",
+            self.port,
+            ca.display()
+        )
+    }
+
+    /// The next mail, as bytes; it came by TLS and for one reader.
+    fn next(&self) -> Vec<u8> {
+        let line = self.lines.recv_timeout(A_TICK).expect("a mail comes");
+        assert_eq!(line["tls"], true, "{line}");
+        assert_eq!(line["recipients"], serde_json::json!([TO]), "{line}");
+        assert_eq!(line["sender"], FROM, "{line}");
+        std::fs::read(self.folder.join(format!("{}.eml", line["mail"]))).expect("the mail server kept it")
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn parse(bytes: &[u8]) -> Message<'_> {
+    MessageParser::default().parse(bytes).expect("a mail reader can parse it")
+}
+
+/// What a reader sees: narrow and unbreakable spaces are spaces.
+fn plain(text: &str) -> String {
+    text.replace(['\u{202f}', '\u{a0}', '\u{2009}'], " ")
+        .replace("&nbsp;", " ")
+        .replace("&#8239;", " ")
+        .replace("&amp;", "&")
+}
+
+/// Both parts, the text first.
+fn parts(mail: &Message<'_>) -> [String; 2] {
+    assert_eq!((mail.text_body.len(), mail.html_body.len()), (1, 1), "one text and one HTML part");
+    let text = mail.body_text(0).expect("a text part").into_owned();
+    let html = mail.body_html(0).expect("an HTML part").into_owned();
+    assert!(!text.contains("</") && html.contains("</"), "each part in its own form");
+    [plain(&text), plain(&html)]
+}
+
+fn links(part: &str) -> BTreeSet<String> {
+    let ends = |c: char| c.is_whitespace() || ['"', '<', '>', ')', '\''].contains(&c);
+    part.match_indices("http")
+        .filter(|(at, _)| part[*at..].starts_with("http://") || part[*at..].starts_with("https://"))
+        .map(|(at, _)| part[at..].split(ends).next().unwrap_or("").trim_end_matches(['.', ',']).to_owned())
+        .collect()
+}
+
+/// Every link is of this server and leads somewhere; among them are the runbook and the integration.
+fn links_resolve(server: &Server, part: &str) {
+    let base = format!("http://{}", server.web);
+    let links = links(part);
+    for link in &links {
+        let path = link.strip_prefix(&base).unwrap_or_else(|| panic!("{link} does not lead to {base}"));
+        let answer = server.get(if path.is_empty() { "/" } else { path });
+        assert_eq!(answer.status, 200, "{link}: {}", answer.text());
+    }
+    for wanted in ["/runbooks/", "/integrations/", "/incidents/"] {
+        assert!(links.iter().any(|link| link.contains(wanted)), "no link to {wanted} in {links:?}");
+    }
+}
+
+#[test]
+fn a_failing_endpoint_is_mailed_over_starttls_and_so_is_its_end() {
+    let home = story::quick_home();
+    let relay = Relay::start(&home.path().join("relay"));
+    home.configure(&relay.configuration());
+    let server = home.start();
+    story::fail(&server);
+
+    let bytes = relay.next();
+    let firing = parse(&bytes);
+    let incident = story::incident(&server, "open");
+    let since = incident["since"].as_str().and_then(|since| since.get(11..16)).expect("since is a time");
+    let subject = firing.subject().expect("a subject");
+    assert!(subject.contains(story::INTEGRATION) || subject.contains(story::ENDPOINT), "{subject}");
+    for part in parts(&firing) {
+        for wanted in ["60 %", "95 %", since, story::INTEGRATION, story::ENDPOINT, "40"] {
+            assert!(part.contains(wanted), "no {wanted} in:\n{part}");
+        }
+        assert!(part.contains("read which class fails"), "no first step of the runbook in:\n{part}");
+        links_resolve(&server, &part);
+    }
+    let id = firing.message_id().expect("a Message-ID").to_owned();
+    assert!(firing.date().is_some(), "a Date");
+    let all = server.get("/mail").text();
+    assert!(all.contains(story::ENDPOINT), "the mail page does not list it");
+
+    story::heal(&server);
+    let bytes = relay.next();
+    let resolved = parse(&bytes);
+    let answers: Vec<&str> =
+        resolved.in_reply_to().as_text_list().unwrap_or_default().iter().map(|id| &**id).collect();
+    assert_eq!(answers, [id.as_str()], "the end belongs to the thread of the beginning");
+    assert_ne!(resolved.message_id(), Some(id.as_str()));
+    for part in parts(&resolved) {
+        for wanted in [story::INTEGRATION, story::ENDPOINT, "95 %", since] {
+            assert!(part.contains(wanted), "no {wanted} in:\n{part}");
+        }
+        links_resolve(&server, &part);
+    }
+    let closed = story::incident(&server, "resolved");
+    assert_eq!(closed["code"], incident["code"]);
+    assert!(closed["resolved_at"].is_string(), "{closed}");
+    assert_eq!(server.json("/api/v1/incidents?state=open")["items"], serde_json::json!([]));
+}

@@ -1,0 +1,45 @@
+//! Every page in a real browser, in both sizes and both schemes: no console error, no failed request, nothing wider
+//! than the screen. The screenshots stay in `artifacts/`.
+
+use serde_json::json;
+
+use crate::support::{SOON, wait_until};
+use crate::support::{clients, story};
+
+#[test]
+fn every_page_opens_in_a_browser_without_a_fault() {
+    let home = story::quick_home();
+    let server = home.start();
+    story::fleet(&server);
+    story::fail(&server);
+    let incident = story::incident(&server, "open");
+    let code = incident["code"].as_str().expect("an incident has a code");
+    let mail = wait_until("a mail on the mail page", SOON, || {
+        let page = server.get("/mail").text();
+        let from = page.find("href=\"/mail/")? + "href=\"/mail/".len();
+        page[from..].split('"').next().map(str::to_owned)
+    });
+    let paths = [
+        "/".to_owned(),
+        format!("/integrations/{}", story::INTEGRATION),
+        "/integrations/hubspot-crm".to_owned(),
+        "/incidents".to_owned(),
+        format!("/incidents/{code}"),
+        "/runbooks".to_owned(),
+        format!("/runbooks/{}", story::RUNBOOK),
+        "/mail".to_owned(),
+        format!("/mail/{mail}"),
+        "/system".to_owned(),
+    ];
+    let mut browser = clients::node("pages.mjs");
+    let shots = concat!(env!("CARGO_MANIFEST_DIR"), "/artifacts");
+    let order = json!({
+        "base": format!("http://{}", server.web), "paths": paths, "shots": shots, "chromium": clients::chromium(),
+    });
+    browser.arg(order.to_string());
+    let seen = clients::run(browser);
+    let problems = seen["problems"].as_array().expect("a list of problems");
+    assert!(problems.is_empty(), "{problems:#?}");
+    let opened = seen["opened"].as_array().expect("a list of pages");
+    assert_eq!(opened.len(), paths.len() * 4, "{opened:?}");
+}
