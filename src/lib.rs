@@ -7,3 +7,4 @@ pub mod signals;
 pub mod decode;
 pub mod rollup;
 pub mod alert;
+pub mod cli;
