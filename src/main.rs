@@ -14,7 +14,7 @@ async fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let outcome = match cli::Cli::parse().command {
         Command::Serve(args) => cli::serve::run(args).await,
-        Command::Demo(args) => cli::demo::run(args).await,
+        Command::Demo(args) => cli::demo::run::run(args).await,
         Command::Check(args) => cli::check::run(args),
         Command::Test(args) => cli::test::run(args),
     };

@@ -2,8 +2,8 @@
 
 use std::time::SystemTime;
 
-use opentelemetry::trace::{Span, SpanBuilder, SpanContext, SpanKind, Status};
-use opentelemetry::{KeyValue, Value};
+use opentelemetry::trace::{Span, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt};
+use opentelemetry::{Context, KeyValue, Value};
 use opentelemetry_sdk::trace::{SdkTracer, Span as SdkSpan};
 
 use crate::names;
@@ -16,6 +16,7 @@ pub struct Call<'i> {
     span: SpanBuilder,
     attributes: Vec<KeyValue>,
     kind: SpanKind,
+    parent: Option<SpanContext>,
 }
 
 impl<'i> Call<'i> {
@@ -31,14 +32,14 @@ impl<'i> Call<'i> {
             KeyValue::new(names::SERVER_ADDRESS, peer),
             KeyValue::new(names::URL_TEMPLATE, template),
         ];
-        Call { tracer, span, attributes, kind: SpanKind::Client }
+        Call { tracer, span, attributes, kind: SpanKind::Client, parent: None }
     }
 
     pub(crate) fn inbound(tracer: &'i SdkTracer, method: &'static str, route: String) -> Call<'i> {
         let span = SpanBuilder::from_name(format!("{method} {route}")).with_kind(SpanKind::Server);
         let attributes =
             vec![KeyValue::new(names::HTTP_METHOD, method), KeyValue::new(names::HTTP_ROUTE, route)];
-        Call { tracer, span, attributes, kind: SpanKind::Server }
+        Call { tracer, span, attributes, kind: SpanKind::Server, parent: None }
     }
 
     /// Which customer account or tenant it is for.
@@ -79,9 +80,20 @@ impl<'i> Call<'i> {
         self
     }
 
-    /// Begins it, as a child of the current OpenTelemetry context.
+    /// What caused it, if not the current OpenTelemetry context: the webhook whose order is written, say.
+    pub fn caused_by(mut self, parent: &SpanContext) -> Call<'i> {
+        self.parent = Some(parent.clone());
+        self
+    }
+
+    /// Begins it, as a child of what caused it.
     pub fn start(self) -> Attempt {
-        Attempt { span: self.span.with_attributes(self.attributes).start(self.tracer), kind: self.kind }
+        let parent = match self.parent {
+            Some(parent) => Context::new().with_remote_span_context(parent),
+            None => Context::current(),
+        };
+        let span = self.span.with_attributes(self.attributes).start_with_context(self.tracer, &parent);
+        Attempt { span, kind: self.kind }
     }
 }
 

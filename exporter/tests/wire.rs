@@ -166,7 +166,10 @@ fn a_rejected_delivery_is_no_error_of_ours_and_a_timeout_is_one_of_theirs() {
         .start()
         .answered(401)
         .end();
-    shopify.call("POST", "wms.example.com", "/orders").start().failed("timeout").end();
+    let delivery = shopify.inbound("POST", "/webhooks/orders/paid").start();
+    let write = shopify.call("POST", "wms.example.com", "/orders").caused_by(delivery.context()).start();
+    write.failed("timeout").end();
+    delivery.answered(200).end();
     drop(shopify.call("GET", "wms.example.com", "/stock").start());
     shopify.shutdown().unwrap();
 
@@ -177,7 +180,9 @@ fn a_rejected_delivery_is_no_error_of_ours_and_a_timeout_is_one_of_theirs() {
     assert_eq!(text(&inbound.attributes)["http.route"], "/webhooks/orders");
     assert_eq!(text(&inbound.attributes)["integration.webhook.event_type"], "orders/create");
     assert_ne!(inbound.status.as_ref().map(|status| status.code), Some(StatusCode::Error as i32));
-    let timeout = text(&find("POST /orders").attributes);
+    let (delivery, write) = (find("POST /webhooks/orders/paid"), find("POST /orders"));
+    assert_eq!((&write.trace_id, &write.parent_span_id), (&delivery.trace_id, &delivery.span_id));
+    let timeout = text(&write.attributes);
     assert_eq!(timeout["error.type"], "timeout");
     assert!(!timeout.contains_key("http.response.status_code"));
     assert!(
