@@ -26,7 +26,7 @@ class Vendor(http.server.BaseHTTPRequestHandler):
     """Answers 503 to every order whose number ends in 7."""
 
     def do_GET(self):
-        self.send_response(503 if self.path.endswith("7") else 200)
+        self.send_response(503 if self.path.split("?")[0].endswith("7") else 200)
         self.send_header("Content-Length", "2")
         self.end_headers()
         self.wfile.write(b"{}")

@@ -1,11 +1,11 @@
 // Opens pages in a real browser, in both sizes and both schemes, and prints everything that is wrong with them.
 //
-//     node pages.mjs '{"base": "http://127.0.0.1:1", "paths": ["/"], "shots": "artifacts", "chromium": "chromium"}'
+//     node pages.mjs '{"base": "http://127.0.0.1:1", "pages": [["overview", "/"]], "shots": "artifacts", "chromium": "chromium"}'
 
 import { mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
-const { base, paths, shots, chromium: executablePath } = JSON.parse(process.argv[2]);
+const { base, pages, shots, chromium: executablePath } = JSON.parse(process.argv[2]);
 const installed = createRequire(`${process.env.SEAMWATCH_TEST_MODULES}/`);
 const { chromium } = installed('playwright-core');
 
@@ -24,7 +24,7 @@ const opened = [];
 for (const [width, viewport] of Object.entries(sizes)) {
   for (const colorScheme of ['light', 'dark']) {
     const context = await browser.newContext({ viewport, colorScheme, reducedMotion: 'reduce' });
-    for (const path of paths) {
+    for (const [name, path] of pages) {
       const where = `${path} at ${width}, ${colorScheme}`;
       const page = await context.newPage();
       const problem = (what) => problems.push(`${where}: ${what}`);
@@ -63,7 +63,6 @@ for (const [width, viewport] of Object.entries(sizes)) {
         return canvas.getImageData(0, 0, 1, 1).data.slice(0, 3).reduce((sum, part) => sum + part, 0) / 3;
       });
       if (colorScheme === 'light' ? ground < 160 : ground > 95) problem(`its ground is not ${colorScheme} (${ground})`);
-      const name = path === '/' ? 'overview' : path.slice(1).replace(/[^a-zA-Z0-9]+/g, '-').slice(0, 60);
       await page.screenshot({ path: `${shots}/${name}-${width}-${colorScheme}.png`, fullPage: true });
       opened.push(where);
       page.closing = true;

@@ -80,12 +80,14 @@ fn parse(bytes: &[u8]) -> Message<'_> {
     MessageParser::default().parse(bytes).expect("a mail reader can parse it")
 }
 
-/// What a reader sees: narrow and unbreakable spaces are spaces.
+/// What a reader sees: a space is a space, however narrow, and where a line breaks does not matter.
 fn plain(text: &str) -> String {
-    text.replace(['\u{202f}', '\u{a0}', '\u{2009}'], " ")
-        .replace("&nbsp;", " ")
-        .replace("&#8239;", " ")
-        .replace("&amp;", "&")
+    let text =
+        text.replace("&nbsp;", " ").replace("&#8239;", " ").replace("&amp;", "&").replace("&#38;", "&");
+    text.split(|c: char| c.is_whitespace() || c == '\u{202f}')
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Both parts, the text first.

@@ -33,9 +33,15 @@ pub const QUICK_RUNBOOK: &str = "# Success rate low
 ## What it means
 Calls to one endpoint fail more often than the business can bear.
 
-## First steps
+## First look (2 minutes)
 1. Open the endpoint on the integration's page and read which class fails.
 2. Ask the vendor's status page before touching the code.
+
+## Fix
+Send again what failed, once the endpoint answers.
+
+## If that fails
+Call whoever owns the integration.
 
 ## Why this threshold
 Under 95 % a customer notices.
