@@ -166,6 +166,7 @@ fn body(transition: &Transition, context: &Context, over: bool) -> Body {
         (_, _, Severity::Info) => ("notice", "#3b63c9"),
     };
     let end = incident.resolved_at.unwrap_or(context.now);
+    let sentence = incident.sentence.trim_end_matches('.');
     let steps = first_steps(&context.runbook);
     let query = |pairs: &[(&str, String)]| {
         let pairs: Vec<String> =
@@ -186,8 +187,8 @@ fn body(transition: &Transition, context: &Context, over: bool) -> Body {
         environment: label("environment"),
         route: context.route.clone(),
         title: incident.title.clone(),
-        sentence_wrapped: wrapped(&incident.sentence, COLUMNS, ""),
-        sentence: incident.sentence.clone(),
+        sentence_wrapped: wrapped(&format!("{}: {}.", incident.title, sentence), COLUMNS, ""),
+        sentence: sentence.to_owned(),
         value: incident.value.clone(),
         worst: incident.worst.clone(),
         threshold: incident.threshold.clone(),
