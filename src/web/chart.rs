@@ -215,7 +215,7 @@ pub fn heatmap(says: String, columns: Columns, durations: &[Latency], now: Nanos
             let level = ((6.0 * (*count as f64 / most).sqrt()).ceil() as usize).clamp(1, 6);
             let (x, y) = (columns.x(at), row as f64 * height);
             if let Some(shade) = shades.get_mut(level - 1) {
-                shade.path += &format!("M{x:.1} {y:.1}h{width:.1}v{height:.1}h-{width:.1}z");
+                shade.path += &format!("M{x:.2} {y:.2}h{width:.2}v{height:.2}h-{width:.2}z");
             }
         }
     }
@@ -294,7 +294,7 @@ pub fn spark(values: &[Option<f64>], class: &'static str) -> Option<Spark> {
     Some(Spark {
         class,
         // Minutes without a judged call are bridged: a sparkline shows a course, the page's chart the gaps.
-        pieces: vec![joined(&known)],
+        pieces: if known.len() > 1 { vec![joined(&known)] } else { Vec::new() },
         last: Some((format!("{:.1}", last.0), format!("{:.1}", last.1))),
     })
 }

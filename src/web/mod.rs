@@ -158,3 +158,6 @@ pub fn router(state: State) -> Router {
         .layer(header("referrer-policy", "no-referrer"))
         .layer(header("cache-control", "no-store"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -151,7 +151,7 @@ fn lede(shown: &[&Health<'_>], is_production: &impl Fn(&Health<'_>) -> bool, cal
         }
     };
     if all > 0 {
-        rest += &format!(" {} calls in 24\u{202f}hours.", format::count(calls));
+        rest += &format!(" {} calls in 24 hours.", format::count(calls));
     }
     Lede { strong, rest }
 }

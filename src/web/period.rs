@@ -44,7 +44,7 @@ impl Period {
         };
         let end = Minute(to.div_euclid(MINUTE) + i64::from(to.rem_euclid(MINUTE) != 0));
         let period = Period { from: Minute::of(from), to: end };
-        if period.from >= period.to {
+        if from >= to {
             return Err("`from` must lie before `to`.".into());
         }
         if period.to.0 - period.from.0 > LONGEST_MINUTES {

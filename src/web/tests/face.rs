@@ -1,0 +1,200 @@
+//! The router over an empty store: routes, headers, the API's names and its errors.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use futures_util::StreamExt;
+use serde_json::Value;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use super::sample::NOW;
+use crate::store::{Settings as StoreSettings, Store};
+use crate::web::{MailInfo, RulesView, Settings, State, router};
+
+struct Server {
+    state: State,
+    _folder: tempfile::TempDir,
+    _rules: watch::Sender<Arc<RulesView>>,
+    tick: watch::Sender<u64>,
+}
+
+async fn server() -> Server {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(StoreSettings { folder: folder.path().into() }).await.unwrap();
+    let runbooks = [("success-rate-low".to_owned(), "# What to do".to_owned())].into();
+    let (rules_sender, rules) = watch::channel(Arc::new(RulesView { runbooks, ..RulesView::default() }));
+    let (tick, live) = watch::channel(0);
+    let counters =
+        || vec![("accepted_spans".to_owned(), 7), ("refused_full".to_owned(), 2), ("lag_ms".to_owned(), 9)];
+    let state = State {
+        store,
+        clock: Arc::new(|| NOW),
+        rules,
+        counters: Arc::new(counters),
+        live,
+        stop: CancellationToken::new(),
+        mail: MailInfo { transport: "file".into(), folder: Some("mail".into()) },
+        settings: Arc::new(Settings::default()),
+    };
+    Server { state, _folder: folder, _rules: rules_sender, tick }
+}
+
+impl Server {
+    async fn get(&self, path: &str) -> (StatusCode, HeaderMap, String) {
+        let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+        let response = router(self.state.clone()).oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, 10_000_000).await.unwrap();
+        (parts.status, parts.headers, String::from_utf8_lossy(&body).into_owned())
+    }
+
+    async fn json(&self, path: &str) -> (StatusCode, Value) {
+        let (status, _, body) = self.get(path).await;
+        (status, serde_json::from_str(&body).unwrap())
+    }
+}
+
+#[tokio::test]
+async fn every_page_answers_with_the_policy() {
+    let server = server().await;
+    for path in [
+        "/",
+        "/incidents",
+        "/incidents?state=open",
+        "/runbooks",
+        "/runbooks/success-rate-low",
+        "/mail",
+        "/system",
+    ] {
+        let (status, headers, body) = server.get(path).await;
+        assert_eq!(status, StatusCode::OK, "{path}");
+        let policy = headers["content-security-policy"].to_str().unwrap();
+        assert!(
+            policy.starts_with("default-src 'none'; script-src 'self'")
+                && policy.contains("frame-ancestors 'none'")
+        );
+        assert_eq!(
+            (&headers["x-content-type-options"], &headers["referrer-policy"]),
+            (&"nosniff".parse().unwrap(), &"no-referrer".parse().unwrap())
+        );
+        assert!(body.contains("<main"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_said_in_a_sentence() {
+    let server = server().await;
+    for (path, words) in [
+        ("/nowhere", "There is no page at /nowhere"),
+        ("/integrations/a%2Fb", "No integration is named a/b"),
+        ("/incidents/ZZZZ", "No incident has the code ZZZZ"),
+        ("/runbooks/..%2f..%2fetc%2fpasswd", "No runbook is named"),
+        ("/mail/5", "There is no such mail"),
+        ("/mail/5/html", "There is no such mail"),
+    ] {
+        let (status, headers, body) = server.get(path).await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{path}");
+        assert!(body.contains(words), "{path}: {body}");
+        assert!(headers.contains_key("content-security-policy"));
+    }
+    for path in ["/incidents?state=odd", "/integrations/a?from=yesterday", "/integrations/a?range=1y"] {
+        assert_eq!(server.get(path).await.0, StatusCode::BAD_REQUEST, "{path}");
+    }
+    let post = Request::builder().method(Method::POST).uri("/").body(Body::empty()).unwrap();
+    let answer = router(server.state.clone()).oneshot(post).await.unwrap();
+    assert_eq!(
+        (answer.status(), &answer.headers()["allow"]),
+        (StatusCode::METHOD_NOT_ALLOWED, &"GET, HEAD".parse().unwrap())
+    );
+}
+
+#[tokio::test]
+async fn assets_are_kept_for_ever_under_their_hash_only() {
+    let server = server().await;
+    let (_, _, page) = server.get("/").await;
+    let links: Vec<&str> = page.split('"').filter(|text| text.starts_with("/static/")).collect();
+    assert!(links.len() >= 5, "{links:?}");
+    for link in links {
+        let (status, headers, _) = server.get(link).await;
+        assert_eq!(status, StatusCode::OK, "{link}");
+        assert_eq!(headers["cache-control"], "public, max-age=31536000, immutable");
+    }
+    let (status, headers, _) = server.get("/static/0/base.css").await;
+    assert_eq!((status, headers["cache-control"].to_str().unwrap()), (StatusCode::OK, "no-cache"));
+    assert_eq!(server.get("/static/0/..%2fCargo.toml").await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn the_api_answers_problems_as_problem_json() {
+    let server = server().await;
+    for (path, status) in [
+        ("/api/v1/integrations?window=soon", 400),
+        ("/api/v1/integrations/nobody/endpoints", 404),
+        ("/api/v1/integrations/nobody/endpoints?from=tomorrow", 400),
+        ("/api/v1/traces/xyz", 400),
+        ("/api/v1/traces?limit=0", 400),
+        ("/api/v1/traces?limit=many", 400),
+        ("/api/v1/traces?status=odd", 400),
+        ("/api/v1/logs?from=5&to=4", 400),
+        ("/api/v1/incidents?state=odd", 400),
+        ("/api/v1/nothing", 404),
+    ] {
+        let (code, headers, body) = server.get(path).await;
+        assert_eq!(code.as_u16(), status, "{path}: {body}");
+        assert_eq!(headers["content-type"], "application/problem+json", "{path}");
+        let problem: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(problem["status"], status);
+        assert!(problem["detail"].as_str().is_some_and(|detail| detail.len() > 10), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_server_answers_every_question() {
+    let server = server().await;
+    for path in
+        ["integrations", "integrations?window=2h&environment=x", "traces", "logs?q=a", "incidents?state=open"]
+    {
+        let (status, body) = server.json(&format!("/api/v1/{path}")).await;
+        assert_eq!((status, &body["items"]), (StatusCode::OK, &Value::Array(Vec::new())), "{path}");
+    }
+    let (_, system) = server.json("/api/v1/system").await;
+    assert_eq!((&system["accepted"]["spans"], &system["refused"]["full"]), (&7.into(), &2.into()));
+    assert_eq!(
+        (&system["lag_ms"], &system["late"]),
+        (&9.into(), &Value::Null),
+        "what is not counted is null"
+    );
+}
+
+#[tokio::test]
+async fn machines_are_told() {
+    let server = server().await;
+    assert_eq!(server.get("/healthz").await.0, StatusCode::OK);
+    assert_eq!(server.get("/readyz").await.0, StatusCode::OK);
+    let (_, headers, text) = server.get("/metrics").await;
+    assert!(headers["content-type"].to_str().unwrap().starts_with("text/plain; version=0.0.4"));
+    assert!(text.contains("seamwatch_accepted_spans_total 7"));
+    server.state.stop.cancel();
+    assert_eq!(server.get("/readyz").await.0, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn a_stream_tells_of_changes_and_ends_with_the_server() {
+    let server = server().await;
+    let request = Request::builder().uri("/live").body(Body::empty()).unwrap();
+    let response = router(server.state.clone()).oneshot(request).await.unwrap();
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    let mut events = response.into_body().into_data_stream();
+    let first = events.next().await.unwrap().unwrap();
+    assert!(String::from_utf8_lossy(&first).contains("data: 0"));
+    server.tick.send(5).unwrap();
+    let second = events.next().await.unwrap().unwrap();
+    assert!(String::from_utf8_lossy(&second).contains("event: change\ndata: 5"));
+    server.state.stop.cancel();
+    let end = tokio::time::timeout(Duration::from_secs(5), events.next()).await;
+    assert!(matches!(end, Ok(None)), "the stream ends");
+}

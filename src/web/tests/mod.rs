@@ -3,4 +3,3 @@
 mod sample;
 mod pages;
 mod face;
-mod look;

@@ -1,0 +1,283 @@
+//! Every page from plain values.
+
+use askama::Template;
+
+use super::sample::{self, NOW, fleet, incidents, key};
+use crate::alert::incident::{Incident, Severity};
+use crate::rollup::window::Part;
+use crate::signals::call::Class;
+use crate::store::mail::MailState;
+use crate::web::load::Loaded;
+use crate::web::page::Frame;
+use crate::web::period::Period;
+use crate::web::view::calls::{self, Seldom};
+use crate::web::view::health::{self, Overrides, Sources, State as Health};
+use crate::web::{
+    MailInfo, OPEN_TO_ALL, RulesView, Settings, incidents as incident_pages, integration, mail, overview,
+    runbook, system,
+};
+
+const HOSTILE: &str = "\"><script>alert(1)</script>";
+
+fn rules() -> RulesView {
+    RulesView {
+        runbooks: [("success-rate-low".to_owned(), "# T\n\n## First look\n\nLook <b>here</b>.\n".to_owned())]
+            .into(),
+        problems: vec!["alerts/x.toml:14:11 no such signal".into()],
+        loaded_at: NOW,
+        ..RulesView::default()
+    }
+}
+
+fn frame(incidents: &[Incident], here: &'static str) -> Frame {
+    Frame::of(&[OPEN_TO_ALL.to_owned()], &rules(), incidents, here, "Title".into(), NOW)
+}
+
+fn loaded(part: Part, incidents: Vec<Incident>) -> Loaded {
+    let period = Period::last(60, NOW);
+    let endpoints = calls::endpoints(&part, period.from, period.to);
+    Loaded { endpoints, seldom: Seldom::new(), window: part.clone(), states: part, incidents }
+}
+
+fn sources<'s>(loaded: &'s Loaded, overrides: &'s Overrides) -> Sources<'s> {
+    Sources {
+        endpoints: &loaded.endpoints,
+        seldom: &loaded.seldom,
+        window: &loaded.window,
+        states: &loaded.states,
+        incidents: &loaded.incidents,
+        overrides,
+        now: NOW,
+    }
+}
+
+fn overview_of(loaded: &Loaded, settings: &Settings) -> String {
+    let sources = sources(loaded, &settings.overrides);
+    let page =
+        overview::build(frame(&loaded.incidents, "overview"), &sources, &loaded.window, settings, None);
+    page.render().unwrap()
+}
+
+fn integration_of(loaded: &Loaded, name: &str) -> Option<String> {
+    let overrides = Overrides::new();
+    let shown = integration::Shown { period: Period::last(60, NOW), range: "1h".into() };
+    let sources = sources(loaded, &overrides);
+    let frame = frame(&loaded.incidents, "integration");
+    integration::build(frame, &sources, loaded, &shown, name, None, &[]).map(|page| page.render().unwrap())
+}
+
+#[track_caller]
+fn in_order(text: &str, wanted: &[&str]) {
+    let mut at = 0;
+    for want in wanted {
+        let found = text[at..].find(want).unwrap_or_else(|| panic!("{want:?} is not where it should be"));
+        at += found + want.len();
+    }
+}
+
+#[test]
+fn the_overview_says_who_needs_somebody_and_puts_the_worst_first() {
+    let html = overview_of(&loaded(fleet(), incidents()), &Settings::default());
+    in_order(
+        &html,
+        &[
+            "<b>Rules not reloaded.</b>",
+            "alerts/x.toml:14:11 no such signal",
+            OPEN_TO_ALL,
+            "<b>Three of seven</b> integrations need somebody.",
+            "failing</span>",
+            "hubspot-crm</a>",
+            "<b>Auth since <time datetime=\"2025-11-24T09:12:30Z\">09:12</time>.</b>",
+            "of contact updates answer 401",
+            "expired",
+            "crm-oauth",
+            "shopify-orders</a>",
+            "857",
+            "of 1,071",
+            "degraded</span>",
+            "salesforce-nightly</a>",
+            "ok</span>",
+            "klaviyo-push</a>",
+            "sheets-export</a>",
+            "renews itself",
+            "new</span>",
+            "erp-bridge</a>",
+        ],
+    );
+    assert!(!html.contains(" style="), "the policy forbids style attributes");
+}
+
+#[test]
+fn an_empty_overview_teaches() {
+    let settings = Settings { otlp_http: "127.0.0.1:4318".into(), ..Settings::default() };
+    let html = overview_of(&loaded(Part::default(), Vec::new()), &settings);
+    in_order(&html, &["Nothing has arrived yet.", "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318"]);
+}
+
+#[test]
+fn environments_that_notify_nobody_are_not_in_the_sentence() {
+    let settings = Settings { non_production: vec!["production".into()], ..Settings::default() };
+    let mut part = Part::default();
+    sample::register(&mut part, "a", "", "", "");
+    sample::say(&mut part, |seen| {
+        seen.integrations.push(crate::signals::observation::IntegrationInfo {
+            key: crate::signals::observation::IntegrationKey { environment: "live".into(), name: "a".into() },
+            source: String::new(),
+            destination: String::new(),
+            owner: String::new(),
+            tier: String::new(),
+            version: String::new(),
+        });
+    });
+    let incident = sample::incident("K7Q2", "a", Severity::Critical, 5);
+    let html = overview_of(&loaded(part, vec![incident]), &settings);
+    in_order(&html, &["The one integration</b> is well", "live</span>", "production</span>"]);
+}
+
+#[test]
+fn the_integration_page_has_its_evidence() {
+    let html = integration_of(&loaded(fleet(), incidents()), "hubspot-crm").unwrap();
+    in_order(
+        &html,
+        &[
+            "<h1>hubspot-crm</h1>",
+            "<b>Auth since",
+            "HubSpot → CRM",
+            "revenue-systems",
+            "2 connections",
+            "class=\"line bad\"",
+            "auth K7Q2",
+            "PATCH /crm/v3/objects/contacts/{id}</li>",
+            "class=\"heat heat",
+            "Calls to peers",
+            "auth 1",
+            "crm-oauth",
+            "never",
+            "Queue",
+            "1,204 ready",
+            "Reconciliation",
+            "10,240",
+            "Incidents",
+            "K7Q2",
+        ],
+    );
+    assert!(!html.contains(" style=") && !html.contains("onclick"));
+    assert!(integration_of(&loaded(fleet(), Vec::new()), "nobody").is_none());
+}
+
+#[test]
+fn what_came_from_outside_is_escaped_on_every_page() {
+    let mut part = Part::default();
+    sample::register(&mut part, HOSTILE, HOSTILE, HOSTILE, HOSTILE);
+    sample::calls(&mut part, HOSTILE, HOSTILE, NOW, Class::Server, 5, 30);
+    sample::queue(&mut part, HOSTILE, "integration.queue.depth", NOW, 5.0);
+    sample::slot(&mut part, HOSTILE, HOSTILE, "manual", Some(-5));
+    sample::reconciliation(&mut part, HOSTILE, 5, 4);
+    let mut incident = sample::incident(HOSTILE, HOSTILE, Severity::Critical, 5);
+    incident.labels.insert(HOSTILE.into(), HOSTILE.into());
+    (incident.title, incident.sentence, incident.cause) = (HOSTILE.into(), HOSTILE.into(), HOSTILE.into());
+    incident.evidence = vec![(HOSTILE.into(), HOSTILE.into())];
+    let mut letter = sample::mail(HOSTILE, MailState::Deferred);
+    (letter.mail.subject, letter.mail.text, letter.error) = (HOSTILE.into(), HOSTILE.into(), HOSTILE.into());
+    let info = MailInfo { transport: "file".into(), folder: Some(HOSTILE.into()) };
+    let all = vec![incident.clone()];
+    let loaded = loaded(part, all.clone());
+    let pages = [
+        overview_of(&loaded, &Settings::default()),
+        integration_of(&loaded, HOSTILE).unwrap(),
+        incident_pages::listed(frame(&all, "incidents"), all.clone(), "all", NOW).render().unwrap(),
+        incident_pages::shown(frame(&all, "incidents"), &incident, &[letter.clone()], &rules(), NOW)
+            .render()
+            .unwrap(),
+        mail::listed(frame(&all, "mail"), &[letter.clone()], &info, NOW).render().unwrap(),
+        mail::shown(frame(&all, "mail"), &letter, NOW).render().unwrap(),
+        runbook::shown(frame(&all, "runbook"), "success-rate-low", HOSTILE, &all, NOW).render().unwrap(),
+        system::build(frame(&all, "system"), &[(HOSTILE.into(), 1)], 5, &rules(), NOW).render().unwrap(),
+    ];
+    for html in pages {
+        assert!(!html.contains("<script>"), "{html}");
+        assert!(html.contains("&#60;script&#62;") || html.contains("raw HTML omitted"), "{html}");
+    }
+}
+
+#[test]
+fn an_incident_shows_its_course_and_the_first_steps() {
+    let one = sample::incident("K7Q2", "hubspot-crm", Severity::Critical, 48);
+    let letters = [sample::mail("m1", MailState::Sent)];
+    let html =
+        incident_pages::shown(frame(&[], "incidents"), &one, &letters, &rules(), NOW).render().unwrap();
+    in_order(&html, &["Auth since", "68.9", "still open", "First steps", "Look", "oncall@example.com"]);
+    assert!(!html.contains("<b>here</b>"), "raw HTML of a runbook is left out");
+}
+
+#[test]
+fn the_list_of_incidents_can_be_narrowed() {
+    let list =
+        |state| incident_pages::listed(frame(&[], "incidents"), incidents(), state, NOW).render().unwrap();
+    in_order(
+        &list("all"),
+        &["4 incidents are open, one resolved".replace('4', "Four").as_str(), "M3XA", "P9TR", "A2BC"],
+    );
+    assert!(!list("open").contains("A2BC") && !list("resolved").contains("K7Q2"));
+}
+
+#[test]
+fn the_mail_page_says_plainly_that_nobody_is_told() {
+    let info = MailInfo { transport: "file".into(), folder: Some("data/mail".into()) };
+    let html = mail::listed(frame(&[], "mail"), &[], &info, NOW).render().unwrap();
+    in_order(&html, &["No SMTP server is configured", "data/mail"]);
+    let smtp = MailInfo { transport: "smtp".into(), folder: None };
+    assert!(!mail::listed(frame(&[], "mail"), &[], &smtp, NOW).render().unwrap().contains("No SMTP"));
+    let letter = mail::shown(frame(&[], "mail"), &sample::mail("m1", MailState::Sent), NOW).render().unwrap();
+    in_order(
+        &letter,
+        &["k7q2.1@", "<iframe class=\"letter\" sandbox src=\"/mail/m1/html\"", "31 % of contact"],
+    );
+}
+
+#[test]
+fn states_follow_the_worst_open_incident() {
+    let (part, overrides) = (fleet(), Overrides::new());
+    let mut resolved = sample::incident("A2BC", "klaviyo-push", Severity::Critical, 50);
+    resolved.resolved_at = Some(NOW);
+    let mut elsewhere = sample::incident("B3CD", "klaviyo-push", Severity::Critical, 50);
+    elsewhere.labels.insert("environment".into(), "sandbox".into());
+    let warning = sample::incident("C4DE", "sheets-export", Severity::Warning, 50);
+    let loaded = loaded(part, vec![resolved, elsewhere, warning]);
+    let sources = sources(&loaded, &overrides);
+    assert_eq!(health::one(&sources, &key("klaviyo-push")).state, Health::Ok);
+    assert_eq!(health::one(&sources, &key("sheets-export")).state, Health::Degraded);
+    assert_eq!(health::one(&sources, &key("erp-bridge")).state, Health::New);
+}
+
+#[test]
+fn figures_are_summed_after_each_endpoint_is_judged() {
+    let mut part = Part::default();
+    sample::calls(&mut part, "a", "GET /x", NOW, Class::Ok, 10, 30);
+    sample::calls(&mut part, "a", "GET /x", NOW, Class::Throttled, 1, 9);
+    sample::calls(&mut part, "a", "GET /y", NOW, Class::Server, 900, 10);
+    sample::calls(&mut part, "a", "GET /old", NOW - 3_600_000_000_000 * 3, Class::Server, 1, 99);
+    let (loaded, overrides) = (loaded(part, Vec::new()), Overrides::new());
+    let one = health::one(&sources(&loaded, &overrides), &key("a"));
+    assert_eq!(one.outbound.judged.success_rate(), Some(0.75));
+    assert_eq!((one.outbound.judged.operations, one.outbound.judged.attempts), (49.0, 49.0));
+    assert!(one.outbound.quantile_us(0.99).unwrap() < 12_000, "failed attempts are not in the percentiles");
+}
+
+#[test]
+fn an_endpoint_that_only_answers_404_is_judged_by_the_days_before() {
+    let mut part = Part::default();
+    sample::calls(&mut part, "a", "GET /x", NOW, Class::AmbiguousRead, 10, 40);
+    let loaded = loaded(part, Vec::new());
+    let suspects = calls::suspects(&loaded.endpoints);
+    assert_eq!(suspects.len(), 1);
+    let before = |class| {
+        let mut part = Part::default();
+        sample::calls(&mut part, "a", "GET /x", NOW, class, 10, 100);
+        let period = Period::last(60, NOW);
+        calls::endpoints(&part, period.from, period.to)
+    };
+    assert_eq!(calls::seldom(&suspects, &before(Class::Ok)).len(), 1, "it is gone");
+    assert!(calls::seldom(&suspects, &before(Class::AmbiguousRead)).is_empty(), "it was always so");
+    assert!(calls::seldom(&suspects, &calls::Endpoints::new()).is_empty(), "nothing is known of it");
+}

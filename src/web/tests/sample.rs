@@ -136,7 +136,11 @@ pub fn reconciliation(part: &mut Part, name: &str, expected: u64, matched: u64) 
 }
 
 pub fn incident(code: &str, name: &str, severity: Severity, minutes: i64) -> Incident {
-    let labels = [("integration", name), ("environment", "production"), ("endpoint", "PATCH /crm/v3/objects/contacts/{id}")];
+    let labels = [
+        ("integration", name),
+        ("environment", "production"),
+        ("endpoint", "PATCH /crm/v3/objects/contacts/{id}"),
+    ];
     Incident {
         id: format!("{code:0>32}"),
         code: code.into(),
@@ -155,14 +159,17 @@ pub fn incident(code: &str, name: &str, severity: Severity, minutes: i64) -> Inc
         worst_raw: 0.641,
         threshold: "< 95 %".into(),
         sentence: "31 % of contact updates answer 401: 412 of 1,326 failed in the last 5 min.".into(),
-        evidence: vec![("operations".into(), "1,326".into()), ("bad".into(), "412, of these 412 auth".into())],
+        evidence: vec![
+            ("operations".into(), "1,326".into()),
+            ("bad".into(), "412, of these 412 auth".into()),
+        ],
         cause: "auth".into(),
     }
 }
 
 pub fn mail(id: &str, state: MailState) -> Mail {
     Mail {
-        new: NewMail {
+        mail: NewMail {
             id: id.into(),
             incident_id: format!("{:0>32}", "K7Q2"),
             change: Change::Fired,
@@ -189,7 +196,8 @@ pub fn incidents() -> Vec<Incident> {
     queue.signal = "queue.oldest_age".into();
     queue.rule = "queue-behind".into();
     queue.cause = String::new();
-    queue.labels = BTreeMap::from([("integration".into(), "hubspot-crm".into()), ("queue".into(), "outbox".into())]);
+    queue.labels =
+        BTreeMap::from([("integration".into(), "hubspot-crm".into()), ("queue".into(), "outbox".into())]);
     queue.title = "outbox is behind".into();
     queue.sentence = "The oldest of 1,204 ready items waits for 22 min.".into();
     (queue.value, queue.worst, queue.threshold) = ("22 min".into(), "22 min".into(), "> 15 min".into());
@@ -206,7 +214,8 @@ pub fn incidents() -> Vec<Incident> {
     gap.labels.remove("endpoint");
     gap.title = "nightly order gap".into();
     gap.sentence = "214 of 1,071 orders never reached the warehouse.".into();
-    (gap.value, gap.worst, gap.threshold) = ("214 records".into(), "214 records".into(), ">= 1 record".into());
+    (gap.value, gap.worst, gap.threshold) =
+        ("214 records".into(), "214 records".into(), ">= 1 record".into());
     let mut past = incident("A2BC", "klaviyo-push", Severity::Warning, 900);
     past.resolved_at = Some(NOW - 850 * MINUTE);
     vec![incident("K7Q2", "hubspot-crm", Severity::Critical, 48), queue, expiry, gap, past]
@@ -229,7 +238,15 @@ pub fn fleet() -> Part {
     for minute in 0..1440i64 {
         let end = NOW - minute * MINUTE;
         let wave = (minute * 7919 % 13) as u64;
-        calls(&mut part, "hubspot-crm", "GET /crm/v3/objects/contacts/{id}", end, Class::Ok, 80 + wave * 9, 6);
+        calls(
+            &mut part,
+            "hubspot-crm",
+            "GET /crm/v3/objects/contacts/{id}",
+            end,
+            Class::Ok,
+            80 + wave * 9,
+            6,
+        );
         let patch = "PATCH /crm/v3/objects/contacts/{id}";
         calls(&mut part, "hubspot-crm", patch, end, Class::Ok, 140 + wave * 20, 6);
         if minute < 48 {
@@ -250,7 +267,13 @@ pub fn fleet() -> Part {
         let end = NOW - minute * MINUTE;
         let depth = (1204 - minute * 24).max(12) as f64;
         queue(&mut part, "hubspot-crm", "integration.queue.depth", end, depth);
-        queue(&mut part, "hubspot-crm", "integration.queue.oldest_age", end, (1320 - minute * 40).max(3) as f64);
+        queue(
+            &mut part,
+            "hubspot-crm",
+            "integration.queue.oldest_age",
+            end,
+            (1320 - minute * 40).max(3) as f64,
+        );
         queue(&mut part, "klaviyo-push", "integration.queue.depth", end, 17.0);
     }
     slot(&mut part, "hubspot-crm", "crm-oauth", "manual", Some(-3000));

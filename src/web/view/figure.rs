@@ -146,10 +146,10 @@ pub fn reconciled(one: &Health<'_>) -> Figure {
         text: format::count(matched as f64),
         class: if colour.is_empty() && open > 0 { "warn" } else { colour },
         sub: format!("of {}", format::count(expected as f64)),
-        hint: if open > 0 {
-            format!("{} records still differ", format::count(open as f64))
-        } else {
-            String::new()
+        hint: match open {
+            0 => String::new(),
+            1 => "1 record still differs".into(),
+            open => format!("{} records still differ", format::count(open as f64)),
         },
     }
 }
