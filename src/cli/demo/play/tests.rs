@@ -45,7 +45,8 @@ async fn traces(State(seen): State<Shared>, headers: HeaderMap, body: Bytes) -> 
     let request = ExportTraceServiceRequest::decode(unpacked(&headers, &body).as_slice()).unwrap();
     let mut seen = seen.lock().unwrap();
     for group in request.resource_spans {
-        if let Some(Value::StringValue(name)) = value(&group.resource.unwrap().attributes, "integration.name") {
+        if let Some(Value::StringValue(name)) = value(&group.resource.unwrap().attributes, "integration.name")
+        {
             seen.integrations.insert(name);
         }
         for span in group.scope_spans.into_iter().flat_map(|scope| scope.spans) {
