@@ -102,7 +102,8 @@ impl Integration {
         Credential::new(id.into(), self.readings.clone())
     }
 
-    /// Sends all that waits and returns when the server has answered. Blocks: not on an async worker.
+    /// Sends all that waits and returns when the server has answered. Blocks: not on an async worker. A signal has
+    /// five seconds; what waits longer is still sent, but counts as an error here, so flush a replay often.
     ///
     /// # Errors
     /// [`Error::Export`] with a sentence for each signal that was not delivered.

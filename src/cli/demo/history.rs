@@ -16,8 +16,8 @@ use super::traffic::{Faults, operation};
 
 /// Minutes of history.
 pub const MINUTES: u32 = 1_440;
-/// Spans between two flushes; far under what an exporter's queue holds.
-const FLUSH_EVERY: u32 = 16_000;
+/// Spans between two flushes: a request's worth, since the SDK gives a flush five seconds.
+const FLUSH_EVERY: u32 = 1_900;
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// Sends the day before `now` for all members; how many spans it took.

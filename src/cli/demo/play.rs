@@ -1,7 +1,7 @@
 //! The demo as it runs: history first, then the story in real time, then health until it is stopped.
 
 use std::net::SocketAddr;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use chrono::{DateTime, Local};
@@ -48,13 +48,13 @@ pub async fn play(
     out(format!("Dashboard: http://{}/", door.web));
     out("Sending a day of history of six integrations ...".into());
     let fleet = start(door).await?;
-    let began = Instant::now();
+    let (began, history_end) = (Instant::now(), now());
     let told = tokio::select! {
         _ = stop.cancelled() => Ok(()),
-        sent = replay(door.otlp_http, &fleet, SystemTime::now()) => match sent {
+        sent = replay(door.otlp_http, &fleet, history_end) => match sent {
             Ok(spans) => {
                 out(format!("{spans} spans of history in {:.1} s.", began.elapsed().as_secs_f64()));
-                Stage::new(fleet.clone(), pace, &out, door).run(&stop).await;
+                Stage::new(fleet.clone(), pace, &out, history_end).run(&stop, door).await;
                 Ok(())
             }
             Err(why) => Err(why),
@@ -79,6 +79,15 @@ async fn start(door: Door) -> anyhow::Result<Vec<(Member, Integration)>> {
     tokio::task::spawn_blocking(all).await.context("the fleet could not be started")?
 }
 
+/// The time, from the one clock there is.
+fn now() -> SystemTime {
+    UNIX_EPOCH + Duration::from_nanos(u64::try_from(crate::clock::system()()).unwrap_or(0))
+}
+
+fn minute_of(at: SystemTime) -> u64 {
+    at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() / 60
+}
+
 /// The story under way.
 struct Stage<'o> {
     fleet: Vec<(Member, Integration)>,
@@ -88,7 +97,8 @@ struct Stage<'o> {
     told: usize,
     token: Token,
     short: Option<(SystemTime, SystemTime)>,
-    minute: Option<u64>,
+    /// The last minute whose scheduled work was done, counted from 1970.
+    minute: u64,
     debts: Vec<f64>,
     count: u64,
     rng: Rng,
@@ -99,29 +109,24 @@ impl<'o> Stage<'o> {
         fleet: Vec<(Member, Integration)>,
         pace: Pace,
         out: &'o (dyn Fn(String) + Send + Sync),
-        door: Door,
+        history_end: SystemTime,
     ) -> Stage<'o> {
-        let begun = SystemTime::now();
+        let begun = now();
         // A pace of nought would never pass a minute.
         let pace = pace.0.max(Duration::from_millis(1));
-        let left = pace * Beat::TokenNears.minute() + NEAR;
-        let debts = vec![0.0; fleet.len()];
-        let token = Token::near_its_end(begun, left);
-        let stage = Stage {
+        Stage {
+            token: Token::near_its_end(begun, pace * Beat::TokenNears.minute() + NEAR),
+            debts: vec![0.0; fleet.len()],
             fleet,
             out,
             pace,
             begun,
             told: 0,
-            token,
             short: None,
-            minute: None,
-            debts,
+            minute: minute_of(history_end),
             count: 0,
             rng: Rng::new(11),
-        };
-        stage.timetable(door);
-        stage
+        }
     }
 
     fn timetable(&self, door: Door) {
@@ -137,13 +142,14 @@ impl<'o> Stage<'o> {
         say(&format!("Mails are on http://{}/mail and, as .eml files, in the data folder.", door.web));
     }
 
-    async fn run(mut self, stop: &CancellationToken) {
+    async fn run(mut self, stop: &CancellationToken, door: Door) {
+        self.timetable(door);
         let mut steps = interval(STEP);
         steps.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 _ = stop.cancelled() => return,
-                _ = steps.tick() => self.step(SystemTime::now()),
+                _ = steps.tick() => self.step(now()),
             }
         }
     }
@@ -161,17 +167,11 @@ impl<'o> Stage<'o> {
         }
         let faults = Faults { token_expired: now >= self.token.expires_at, ..faults(story) };
         self.gauges(now, story, faults);
-        let minute = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs() / 60;
-        // The minute that is under way at the beginning belongs to the history.
-        let turned = self.minute.replace(minute).is_some_and(|before| before != minute);
+        let minute = minute_of(now);
+        let turned = std::mem::replace(&mut self.minute, minute) != minute;
         for ((member, integration), debt) in self.fleet.iter().zip(&mut self.debts) {
             if turned {
-                due(
-                    integration,
-                    member,
-                    faults,
-                    SystemTime::UNIX_EPOCH + MINUTE * u32::try_from(minute).unwrap_or(0),
-                );
+                due(integration, member, faults, UNIX_EPOCH + Duration::from_secs(minute * 60));
             }
             // A worker that stands still calls nobody.
             if faults.queue_stalled && member.queue == "push" {

@@ -7,7 +7,7 @@ pub struct Rng(u64);
 impl Rng {
     /// From a seed; 0 is as good as any other.
     pub fn new(seed: u64) -> Rng {
-        Rng(seed ^ 0x9e37_79b9_7f4a_7c15 | 1)
+        Rng((seed.wrapping_mul(2) ^ 0x9e37_79b9_7f4a_7c15) | 1)
     }
 
     fn next(&mut self) -> u64 {

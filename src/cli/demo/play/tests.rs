@@ -7,86 +7,33 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::routing::post;
-use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value::Value};
-use prost::Message;
+use axum::http::{HeaderMap, StatusCode, Uri};
 
 use super::*;
+use crate::decode::{Decoded, Limits, record};
+use crate::signals::observe::Rules;
 
-#[derive(Default)]
-struct Seen {
-    integrations: BTreeSet<String>,
-    spans: usize,
-    oldest: u64,
-    contact_failures: usize,
-    matched: Vec<i64>,
-    gauges: usize,
-}
+type Shared = Arc<Mutex<Vec<Decoded>>>;
 
-type Shared = Arc<Mutex<Seen>>;
-
-fn unpacked(headers: &HeaderMap, body: &Bytes) -> Vec<u8> {
-    let mut out = Vec::new();
-    match headers.get("content-encoding") {
-        Some(_) => flate2::read::GzDecoder::new(&body[..]).read_to_end(&mut out).unwrap(),
-        None => (&body[..]).read_to_end(&mut out).unwrap(),
+/// Reads a request as the server does.
+async fn take(State(seen): State<Shared>, path: Uri, headers: HeaderMap, body: Bytes) -> StatusCode {
+    let text = |name: &str| headers.get(name).map_or("", |value| value.to_str().unwrap());
+    let mut plain = Vec::new();
+    match text("content-encoding") {
+        "gzip" => flate2::read::GzDecoder::new(&body[..]).read_to_end(&mut plain).unwrap(),
+        _ => (&body[..]).read_to_end(&mut plain).unwrap(),
     };
-    out
-}
-
-fn value(attributes: &[KeyValue], key: &str) -> Option<Value> {
-    attributes.iter().find(|one| one.key == key)?.value.clone()?.value
-}
-
-async fn traces(State(seen): State<Shared>, headers: HeaderMap, body: Bytes) -> StatusCode {
-    let request = ExportTraceServiceRequest::decode(unpacked(&headers, &body).as_slice()).unwrap();
-    let mut seen = seen.lock().unwrap();
-    for group in request.resource_spans {
-        if let Some(Value::StringValue(name)) = value(&group.resource.unwrap().attributes, "integration.name")
-        {
-            seen.integrations.insert(name);
-        }
-        for span in group.scope_spans.into_iter().flat_map(|scope| scope.spans) {
-            seen.spans += 1;
-            seen.oldest = seen.oldest.min(span.start_time_unix_nano);
-            let failed = value(&span.attributes, "http.response.status_code") == Some(Value::IntValue(500));
-            let update = span.name == "PATCH /crm/v3/objects/contacts/{id}";
-            seen.contact_failures += usize::from(failed && update);
-        }
-    }
-    StatusCode::OK
-}
-
-async fn logs(State(seen): State<Shared>, headers: HeaderMap, body: Bytes) -> StatusCode {
-    let request = ExportLogsServiceRequest::decode(unpacked(&headers, &body).as_slice()).unwrap();
-    let records = request.resource_logs.into_iter().flat_map(|r| r.scope_logs).flat_map(|s| s.log_records);
-    for record in records {
-        let expected = value(&record.attributes, "integration.reconciliation.expected");
-        let matched = value(&record.attributes, "integration.reconciliation.matched");
-        if let (Some(Value::IntValue(1_071)), Some(Value::IntValue(matched))) = (expected, matched) {
-            seen.lock().unwrap().matched.push(matched);
-        }
-    }
-    StatusCode::OK
-}
-
-async fn metrics(State(seen): State<Shared>) -> StatusCode {
-    seen.lock().unwrap().gauges += 1;
+    let now = crate::clock::system()();
+    let rules = Arc::new(Rules::default());
+    let decoded = record(path.path(), text("content-type"), &plain, now, &rules, &Limits::default()).unwrap();
+    seen.lock().unwrap().push(decoded);
     StatusCode::OK
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_day_of_history_then_a_story_with_an_end() {
-    let seen: Shared = Arc::new(Mutex::new(Seen { oldest: u64::MAX, ..Seen::default() }));
-    let app = Router::new()
-        .route("/v1/traces", post(traces))
-        .route("/v1/logs", post(logs))
-        .route("/v1/metrics", post(metrics))
-        .layer(DefaultBodyLimit::max(16 << 20))
-        .with_state(seen.clone());
+    let seen = Shared::default();
+    let app = Router::new().fallback(take).layer(DefaultBodyLimit::max(16 << 20)).with_state(seen.clone());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let server = tokio::spawn(async move { axum::serve(listener, app).await });
@@ -101,19 +48,39 @@ async fn a_day_of_history_then_a_story_with_an_end() {
         }
         lines.lock().unwrap().push(line);
     };
-    let now = crate::clock::system()() as u64;
+    let now = crate::clock::system()();
     let door = Door { otlp_http: address, web: "127.0.0.1:4380".parse().unwrap() };
-    play(door, Pace(Duration::from_millis(1_500)), stop, out).await.unwrap();
+    play(door, Pace(Duration::from_millis(900)), stop, out).await.unwrap();
     server.abort();
 
     let seen = seen.lock().unwrap();
-    assert_eq!(seen.integrations.len(), 6, "{:?}", seen.integrations);
-    assert!((40_000..60_000).contains(&seen.spans), "{} spans", seen.spans);
-    let day = 86_400_000_000_000;
-    assert!((now - day - day / 24..now - day + day / 24).contains(&seen.oldest), "{}", seen.oldest);
-    assert!(seen.contact_failures > 3, "{} failures", seen.contact_failures);
-    assert_eq!(seen.matched, [857, 1_071]);
-    assert!(seen.gauges > 2, "queue history and the fleet's own gauges");
+    for one in seen.iter() {
+        assert_eq!(one.rejected.count, 0, "{}", one.rejected.message);
+        assert!(one.batch.observations.notices.is_empty(), "{:?}", one.batch.observations.notices);
+    }
+    let all = || seen.iter().map(|one| &one.batch.observations);
+    let names: BTreeSet<_> = all().flat_map(|one| &one.series).map(|key| &*key.integration.name).collect();
+    assert_eq!(names.len(), 6, "{names:?}");
+    let calls = all().map(|one| one.calls.len()).sum::<usize>();
+    assert!((40_000..60_000).contains(&calls), "{calls} calls");
+    let oldest = all().flat_map(|one| &one.calls).map(|call| call.end).min().unwrap();
+    let hour = 3_600_000_000_000;
+    assert!((now - 25 * hour..now - 23 * hour).contains(&oldest), "{oldest}");
+    assert!(all().flat_map(|one| &one.series).any(|key| {
+        &*key.peer == "api.hubapi.com" && &*key.endpoint == "PATCH /crm/v3/objects/contacts/{id}"
+    }));
+    let runs: Vec<_> =
+        all().flat_map(|one| &one.reconciliations).filter(|run| run.expected == 1_071).collect();
+    assert_eq!(runs.iter().map(|run| run.matched).collect::<Vec<_>>(), [857, 1_071]);
+    assert_eq!(runs[0].window, runs[1].window);
+    assert!(all().flat_map(|one| &one.runs).any(|run| &*run.name == "nightly-sync"));
+    assert!(all().map(|one| one.gauges.len()).sum::<usize>() > 4 * 1_440);
+    let expiries: BTreeSet<_> = all()
+        .flat_map(|one| &one.slots)
+        .filter(|slot| &*slot.credential == "svc-etl")
+        .filter_map(|slot| slot.expires_at)
+        .collect();
+    assert_eq!(expiries.len(), 2, "one expiry, and after the renewal another: {expiries:?}");
     let told = told.lock().unwrap();
     assert_eq!(told[0], "Dashboard: http://127.0.0.1:4380/");
     assert!(told.iter().any(|line| line.contains("http://127.0.0.1:4380/mail")), "{told:#?}");
