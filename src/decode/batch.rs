@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::json;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::columns::{LogColumns, NO_CLASS, SpanColumns};
+use super::columns::{LogColumns, Maps, NO_CLASS, SpanColumns};
 use super::{Batch, Decoded, Rejected, redact};
 use crate::signals::observe::{Observer, Rules};
 use crate::signals::telemetry::{
@@ -16,6 +16,8 @@ use crate::signals::telemetry::{
 
 /// Longest message of a partial success, in bytes.
 const MESSAGE: usize = 1024;
+/// Bytes that the kept rows of one request may take: each repeats its resource, so a small body could grow large.
+const ROWS: usize = 256 << 20;
 /// Different reasons that are told apart in one request.
 const REASONS: usize = 16;
 
@@ -76,6 +78,18 @@ impl Collector {
         self.count(taken, || format!("log \"{}\"", log.event_name));
     }
 
+    fn check_room(&self) -> Result<(), Refusal> {
+        let of = |maps: &Maps| maps.keys.bytes.len() + maps.values.bytes.len();
+        let spans = of(&self.spans.attributes) + of(&self.spans.resource) + self.spans.events.bytes.len();
+        let logs = of(&self.logs.attributes) + of(&self.logs.resource) + self.logs.body.bytes.len();
+        if spans + logs > ROWS {
+            return Err(Refusal::Borrowed(
+                "the request's records take more than 256 MiB with their resources",
+            ));
+        }
+        Ok(())
+    }
+
     fn count(&mut self, taken: Result<(), Refusal>, what: impl Fn() -> String) {
         let Err(reason) = taken else {
             self.records += 1;
@@ -119,6 +133,7 @@ impl Sink for Collector {
         if span.span_id == [0; 8] {
             return Err(Refusal::Borrowed("its span id is not 8 bytes, or all zero"));
         }
+        self.check_room()?;
         let meaning = self.observer.span(origin, span)?;
         let columns = &mut self.spans;
         columns.environment.push(&meaning.integration.environment);
@@ -155,6 +170,7 @@ impl Sink for Collector {
 
     fn log(&mut self, origin: &Origin<'_, '_>, log: &Log<'_>) -> Result<(), Refusal> {
         self.timed |= log.time != 0 || log.span_id != [0; 8];
+        self.check_room()?;
         let integration = self.observer.log(origin, log)?;
         let columns = &mut self.logs;
         columns.environment.push(&integration.environment);

@@ -349,3 +349,27 @@ fn values_nested_too_deep_are_refused_in_both_encodings() {
     let body = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{span}]}}]}}]}}"#);
     assert!(json(Signal::Traces, &body).is_err());
 }
+
+#[test]
+fn a_large_resource_cannot_be_multiplied_without_bound() {
+    let key = |value: String| KeyValue {
+        key: "note".into(),
+        value: Some(AnyValue { value: Some(any_value::Value::StringValue(value)) }),
+        ..Default::default()
+    };
+    let span = |id: u32| Span {
+        trace_id: vec![1; 16],
+        span_id: [&[1; 4][..], &id.to_be_bytes()].concat(),
+        ..Default::default()
+    };
+    let mut message = request_of((0..6_000).map(span).collect());
+    message.resource_spans[0].resource =
+        Some(Resource { attributes: vec![key("x".repeat(60_000))], ..Default::default() });
+    let decoded = read(Signal::Traces, Encoding::Protobuf, &message.encode_to_vec()).unwrap();
+    assert!(
+        decoded.rejected.count > 1_000 && decoded.rejected.message.contains("256 MiB"),
+        "{:?}",
+        decoded.rejected
+    );
+    assert_eq!(decoded.batch.records + decoded.rejected.count, 6_000);
+}
