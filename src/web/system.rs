@@ -66,10 +66,12 @@ pub fn build(
         title,
         note,
         figures: with_prefix(counters, prefix)
+            // What never happened would bury what did.
+            .filter(|(_, count)| *count > 0)
             .map(|(name, count)| (format::words(name), format::count(count as f64)))
             .collect(),
     };
-    let mut groups = vec![
+    let groups = vec![
         group("Accepted", "Records that were acknowledged, and are on disk.", "accepted_"),
         group(
             "Rejected records",
@@ -79,7 +81,6 @@ pub fn build(
         group("Refused requests", "By reason. Those that may be sent again were told so.", "refused_"),
         rest(counters, watermark),
     ];
-    groups.retain(|group| !group.figures.is_empty());
     let count = rules.rules.len();
     Page {
         lede,
@@ -109,7 +110,7 @@ fn rest(counters: &[(String, u64)], watermark: u64) -> Group {
     figures.push(("watermark".into(), format::count(watermark as f64)));
     Group {
         title: "Corridor",
-        note: "Lag is from receipt to the dashboard. Everything up to the watermark is in the catalog.",
+        note: "From receipt to the dashboard. Everything up to the watermark is in the catalog.",
         figures,
     }
 }
