@@ -17,7 +17,7 @@ const SHIPPED: &[(&str, &str)] = &[
     ("throttled.toml", include_str!("../alerts/throttled.toml")),
 ];
 
-/// The runbooks of [`SHIPPED`].
+/// The runbooks that ship.
 pub const SHIPPED_RUNBOOKS: &[(&str, &str)] = &[
     ("credential-expiry.md", include_str!("../alerts/runbooks/credential-expiry.md")),
     ("latency-p95-high.md", include_str!("../alerts/runbooks/latency-p95-high.md")),

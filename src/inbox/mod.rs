@@ -8,7 +8,7 @@
 //!   waits.
 //! - A file on which a write or a sync failed is never written to again and never trusted beyond its last good
 //!   sync. What waited for it is refused, and the next group goes into a fresh file.
-//! - After a crash, [`Inbox::open`] cuts the torn tail of the last file, and [`Replay`](replay::Replay) gives all
+//! - After a crash, [`Inbox::open`] cuts the torn tail of the last file, and [`Replay`] gives all
 //!   records above the watermark. Damage to bytes that had been synced is an error that names file and offset.
 //! - Files whose records are all at or below the watermark are deleted whole.
 //!

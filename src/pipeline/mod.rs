@@ -54,6 +54,10 @@ pub enum Event {
 pub struct Gauges {
     /// Requests acknowledged and not counted because they were counted before.
     pub duplicates: AtomicU64,
+    /// Calls that came after their minute was judged.
+    pub late: AtomicU64,
+    /// Milliseconds from the receipt of the latest request to its being counted.
+    pub lag_ms: AtomicU64,
     /// Series folded into `(other)`.
     pub folded: AtomicU64,
     /// Flushes that failed; what they held stays in memory and in the inbox.
@@ -213,6 +217,12 @@ impl<C: Compose> Corridor<C> {
                 *notices.entry(*notice).or_default() += count;
             }
         }
+        if let Some(judged) = self.last_tick {
+            let late = batch.observations.calls.iter().filter(|call| Minute::of(call.end) < judged).count();
+            self.gauges.late.fetch_add(late as u64, Ordering::Relaxed);
+        }
+        let lag = ((self.clock)() - batch.received_at).max(0) / 1_000_000;
+        self.gauges.lag_ms.store(lag as u64, Ordering::Relaxed);
         self.store.absorb(seq, batch);
     }
 

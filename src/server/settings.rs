@@ -160,12 +160,14 @@ pub fn counters(
     Arc::new(move || {
         let mut counters: BTreeMap<String, u64> = intake.snapshot().into_iter().collect();
         counters.insert("duplicates".into(), gauges.duplicates.load(Ordering::Relaxed));
+        counters.insert("late".into(), gauges.late.load(Ordering::Relaxed));
+        counters.insert("lag_ms".into(), gauges.lag_ms.load(Ordering::Relaxed));
         counters.insert("folded".into(), gauges.folded.load(Ordering::Relaxed));
         counters.insert("flush_failures".into(), gauges.flush_failures.load(Ordering::Relaxed));
         let judged = gauges.judged_until.load(Ordering::Relaxed);
         if judged > 0 {
             let lag = (clock() / 1_000_000 - judged as i64 * 1000).max(0) as u64;
-            counters.insert("judged_lag_ms".into(), lag);
+            counters.insert("judged_ago_ms".into(), lag);
         }
         let stats = inbox.stats();
         counters.insert("inbox_bytes".into(), stats.bytes);

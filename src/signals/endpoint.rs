@@ -181,7 +181,7 @@ fn split_port(address: &str) -> (&str, Option<u16>) {
     }
 }
 
-/// At most [`LONGEST`] bytes, at a character's end.
+/// At most 200 bytes, at a character's end.
 pub fn cut(text: &str) -> &str {
     if text.len() <= LONGEST {
         return text;
