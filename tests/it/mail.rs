@@ -10,7 +10,7 @@ use mail_parser::{Message, MessageParser};
 use serde_json::Value;
 
 use crate::support::server::Server;
-use crate::support::{A_TICK, SOON, clients, story};
+use crate::support::{A_TICK, SOON, clients, story, wait_until};
 
 const FROM: &str = "seamwatch@example.com";
 const TO: &str = "on-call@example.com";
@@ -164,4 +164,29 @@ fn a_failing_endpoint_is_mailed_over_starttls_and_so_is_its_end() {
     assert_eq!(closed["code"], incident["code"]);
     assert!(closed["resolved_at"].is_string(), "{closed}");
     assert_eq!(server.json("/api/v1/incidents?state=open")["items"], serde_json::json!([]));
+}
+
+#[test]
+fn a_relay_whose_certificate_nobody_vouches_for_gets_nothing_and_the_mail_waits() {
+    let home = story::quick_home();
+    let relay = Relay::start(&home.path().join("relay"));
+    let trusting = relay.configuration();
+    let wary: Vec<&str> = trusting.lines().filter(|line| !line.starts_with("ca_file")).collect();
+    home.configure(&wary.join("\n"));
+    let server = home.start();
+    story::fail(&server);
+    story::incident(&server, "open");
+    let page = wait_until("the mail page says why the mail waits", A_TICK, || {
+        let page = server.get("/mail").text();
+        page.contains("deferred").then_some(page)
+    });
+    assert!(page.to_lowercase().contains("certificate"), "{page}");
+    assert!(relay.lines.try_recv().is_err(), "a mail went to a relay that nobody vouches for");
+
+    // It is sent as soon as the operator says whom to trust, in another life of the server too.
+    drop(server);
+    home.configure(&trusting);
+    let _server = home.start();
+    let bytes = relay.next();
+    assert!(parse(&bytes).subject().is_some_and(|subject| subject.contains(story::ENDPOINT)));
 }
