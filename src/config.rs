@@ -243,6 +243,13 @@ impl Config {
 
     /// What types cannot say: (text to look for in the file, what is wrong and what to do).
     fn validate(&self) -> Result<(), (String, String)> {
+        if !(1..=7200).contains(&self.ingest.claim_seconds) {
+            let problem = format!(
+                "claim_seconds = {} must be 1 to 7200: claims are kept for two hours.",
+                self.ingest.claim_seconds
+            );
+            return Err(("claim_seconds".into(), problem));
+        }
         for rule in &self.integration {
             let matches = [&rule.service, &rule.peer, &rule.route_prefix, &rule.queue];
             let overrides = rule.tier.is_some() || rule.owner.is_some();

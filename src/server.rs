@@ -57,6 +57,7 @@ pub struct Running {
     store: Store,
     rules: Arc<Rules>,
     doors: Vec<JoinHandle<()>>,
+    forward: JoinHandle<()>,
     rooms: Vec<JoinHandle<()>>,
     corridor: JoinHandle<()>,
     stop: CancellationToken,
@@ -112,7 +113,10 @@ pub async fn start(config: Config, origin: Origin, clock: Clock) -> anyhow::Resu
     for entry in replay {
         let (seq, record) = entry.context("the inbox cannot be read")?;
         match intake::replay(&record, &observe_rules, &limits) {
-            Ok(decoded) => corridor.absorb(seq, decoded.batch),
+            Ok(decoded) => {
+                corridor.absorb(seq, decoded.batch);
+                corridor.flush_if_large().await;
+            }
             // It was acknowledged, so it was readable then: say so loudly, and do not stop the rest.
             Err(error) => {
                 tracing::error!(seq, %error, "A request in the inbox cannot be read again.");
@@ -126,10 +130,8 @@ pub async fn start(config: Config, origin: Origin, clock: Clock) -> anyhow::Resu
     let doors_settings = settings::receive(&config);
     let intake =
         Arc::new(Intake::new(inbox.clone(), observe_rules, limits, doors_settings.clone(), clock.clone()));
-    let mut rooms = vec![
-        tokio::spawn(forward(delivered, events.clone())),
-        tokio::spawn(pass(store.clone(), inbox.clone(), live_seen.clone())),
-    ];
+    let forward = tokio::spawn(forward(delivered, events.clone()));
+    let mut rooms = vec![tokio::spawn(pass(store.clone(), inbox.clone(), live_seen.clone()))];
     let (mailer, mail_info) = settings::mailer(&config)?;
     rooms.push(tokio::spawn(notify::outbox::run(
         store.clone(),
@@ -157,7 +159,7 @@ pub async fn start(config: Config, origin: Origin, clock: Clock) -> anyhow::Resu
         tokio::spawn(receive::listen::listen(web_door, web::router(state), doors_settings, stop.clone())),
     ];
     tracing::info!(web = %addresses.web, otlp_http = %addresses.otlp_http, otlp_grpc = %addresses.otlp_grpc, "Ready.");
-    Ok(Running { addresses, events, inbox, store, rules, doors, rooms, corridor, stop, stop_mail })
+    Ok(Running { addresses, events, inbox, store, rules, doors, forward, rooms, corridor, stop, stop_mail })
 }
 
 impl Running {
@@ -175,6 +177,8 @@ impl Running {
                 let _ = door.await;
             }
             self.inbox.close().await;
+            // All that is durable has to be in the corridor before it is told to end.
+            let _ = self.forward.await;
             let (done, finished) = oneshot::channel();
             if self.events.send(Event::Stop(done)).await.is_ok() {
                 let _ = finished.await;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::ServerArgs;
 use crate::rules::Origin;
@@ -12,24 +12,53 @@ use crate::{clock, server, telemetry};
 /// Runs until a signal says stop.
 pub async fn run(args: ServerArgs) -> anyhow::Result<ExitCode> {
     telemetry::init();
+    let mut signals = Signals::watch()?;
     let config = args.read()?;
     let rules = Origin::choose(config.server.alerts.as_deref());
-    let running = server::start(config, rules, clock::system()).await?;
+    let running = tokio::select! {
+        started = server::start(config, rules, clock::system()) => started?,
+        // Nothing is accepted yet; what the inbox holds is read again at the next start.
+        () = signals.stop() => return Ok(ExitCode::SUCCESS),
+    };
     println!("{}", running.addresses.ready_line());
-    until_stopped(&running).await?;
+    signals.until_stopped(&running).await;
     running.stop().await;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Waits for SIGTERM or Ctrl-C; SIGHUP meanwhile reads the rules again.
-pub async fn until_stopped(running: &server::Running) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be watched")?;
-    let mut hangup = signal(SignalKind::hangup()).context("SIGHUP cannot be watched")?;
-    loop {
+/// The signals that the server answers to, watched from before it starts.
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    /// Watches SIGTERM, SIGINT and SIGHUP from now on.
+    pub fn watch() -> anyhow::Result<Signals> {
+        let watched = |kind| signal(kind).context("signals cannot be watched");
+        Ok(Signals {
+            terminate: watched(SignalKind::terminate())?,
+            interrupt: watched(SignalKind::interrupt())?,
+            hangup: watched(SignalKind::hangup())?,
+        })
+    }
+
+    async fn stop(&mut self) {
         tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = tokio::signal::ctrl_c() => return Ok(()),
-            _ = hangup.recv() => running.reload_rules(),
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
+    /// Waits for SIGTERM or Ctrl-C; SIGHUP meanwhile reads the rules again.
+    pub async fn until_stopped(&mut self, running: &server::Running) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hangup.recv() => running.reload_rules(),
+            }
         }
     }
 }

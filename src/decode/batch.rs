@@ -7,7 +7,8 @@ use std::sync::Arc;
 use serde_json::json;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::columns::{LogColumns, Maps, NO_CLASS, SpanColumns};
+use super::columns::{LogColumns, Maps, NO_CLASS, SpanColumns, Strings};
+use super::value::cut_text;
 use super::{Batch, Decoded, Rejected, redact};
 use crate::signals::observe::{Observer, Rules};
 use crate::signals::telemetry::{
@@ -17,7 +18,11 @@ use crate::signals::telemetry::{
 /// Longest message of a partial success, in bytes.
 const MESSAGE: usize = 1024;
 /// Bytes that the kept rows of one request may take: each repeats its resource, so a small body could grow large.
-const ROWS: usize = 256 << 20;
+const ROWS: usize = 128 << 20;
+/// Longest name of a span, an event or a scope, in bytes.
+const NAME: usize = 1024;
+/// Longest body or status message, in bytes.
+const TEXT: usize = 64 << 10;
 /// Different reasons that are told apart in one request.
 const REASONS: usize = 16;
 
@@ -51,8 +56,9 @@ impl Collector {
 
     /// Takes a span, or counts it as rejected.
     pub fn offer_span(&mut self, origin: &Origin<'_, '_>, span: &mut Span<'_>) {
-        span.name = redact::text(std::mem::take(&mut span.name));
-        span.status_message = redact::text(std::mem::take(&mut span.status_message));
+        span.name = redact::text(cut_text(std::mem::take(&mut span.name), NAME));
+        span.status_message = redact::text(cut_text(std::mem::take(&mut span.status_message), TEXT));
+        span.trace_state = cut_text(std::mem::take(&mut span.trace_state), NAME);
         let taken = self.span(origin, span);
         self.count(taken, || format!("span \"{}\"", span.name));
     }
@@ -71,20 +77,26 @@ impl Collector {
     /// Takes a log record, or counts it as rejected.
     pub fn offer_log(&mut self, origin: &Origin<'_, '_>, mut log: Log<'_>) {
         log.body = match log.body {
-            Value::Str(text) => Value::Str(redact::text(text)),
+            Value::Str(text) => Value::Str(redact::text(cut_text(text, TEXT))),
             other => other,
         };
+        log.event_name = cut_text(log.event_name, NAME);
+        log.severity_text = cut_text(log.severity_text, NAME);
         let taken = self.log(origin, &log);
         self.count(taken, || format!("log \"{}\"", log.event_name));
     }
 
     fn check_room(&self) -> Result<(), Refusal> {
         let of = |maps: &Maps| maps.keys.bytes.len() + maps.values.bytes.len();
-        let spans = of(&self.spans.attributes) + of(&self.spans.resource) + self.spans.events.bytes.len();
-        let logs = of(&self.logs.attributes) + of(&self.logs.resource) + self.logs.body.bytes.len();
+        let texts = |texts: &[&Strings]| texts.iter().map(|texts| texts.bytes.len()).sum::<usize>();
+        let (s, l) = (&self.spans, &self.logs);
+        let spans = of(&s.attributes)
+            + of(&s.resource)
+            + texts(&[&s.events, &s.links, &s.scope, &s.name, &s.status_message, &s.endpoint]);
+        let logs = of(&l.attributes) + of(&l.resource) + texts(&[&l.body, &l.scope, &l.event_name]);
         if spans + logs > ROWS {
             return Err(Refusal::Borrowed(
-                "the request's records take more than 256 MiB with their resources",
+                "the request's records take more than 128 MiB with their resources",
             ));
         }
         Ok(())
@@ -96,7 +108,7 @@ impl Collector {
             return;
         };
         self.rejected += 1;
-        let what = super::value::cut_text(Cow::Owned(what()), 120);
+        let what = cut_text(Cow::Owned(what()), 120);
         let reason = format!("{what}: {reason}");
         if self.reasons.len() < REASONS || self.reasons.contains_key(&reason) {
             *self.reasons.entry(reason).or_default() += 1;
@@ -119,7 +131,7 @@ impl Collector {
             records: self.records,
             bytes: body.len() as u64,
         };
-        let message = super::value::cut_text(Cow::Owned(message.join("; ")), MESSAGE).into_owned();
+        let message = cut_text(Cow::Owned(message.join("; ")), MESSAGE).into_owned();
         Decoded { batch, rejected: Rejected { count: self.rejected, message } }
     }
 }
@@ -155,7 +167,7 @@ impl Sink for Collector {
         columns.status.push(span.status as u8);
         columns.status_message.push(&span.status_message);
         columns.name.push(&span.name);
-        columns.scope.push(origin.scope_name);
+        columns.scope.push(&cut_text(Cow::Borrowed(origin.scope_name), NAME));
         columns.attributes.push(texts(&span.attributes));
         columns.resource.push(texts(origin.resource));
         columns.events.push(&events(&span.events));
@@ -183,7 +195,7 @@ impl Sink for Collector {
         columns.severity_text.push(&log.severity_text);
         columns.event_name.push(&log.event_name);
         columns.body.push(&log.body.text());
-        columns.scope.push(origin.scope_name);
+        columns.scope.push(&cut_text(Cow::Borrowed(origin.scope_name), NAME));
         columns.attributes.push(texts(&log.attributes));
         columns.resource.push(texts(origin.resource));
         Ok(())

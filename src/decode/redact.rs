@@ -29,6 +29,9 @@ const SECRET_KEYS: [&str; 14] = [
 /// Query parameters and JSON members whose value is a secret though their name is short.
 const SECRET_PARAMETERS: [&str; 6] = ["key", "sig", "signature", "code", "auth", "pwd"];
 
+/// Longest name of a parameter or member that is looked at, in bytes.
+const LONGEST_KEY: usize = 64;
+
 /// How secrets of well-known makers begin.
 const PREFIXES: [&str; 17] = [
     "sk_live_",
@@ -52,8 +55,11 @@ const PREFIXES: [&str; 17] = [
 
 /// An attribute's value with its secrets taken out. Names of the vocabulary are never secret as a whole.
 pub fn attribute<'a>(key: &str, value: Value<'a>) -> Value<'a> {
+    // A count of tokens is no token: numbers are hidden only under the plainest of names.
     let holds_text = matches!(value, Value::Str(_) | Value::Json(_) | Value::Bytes(_));
-    if holds_text && is_secret_key(key) {
+    if (holds_text && is_secret_key(key))
+        || (!matches!(value, Value::Empty | Value::Bool(_)) && !holds_text && is_plainly_secret(key))
+    {
         return Value::Str(Cow::Borrowed(MARK));
     }
     match value {
@@ -93,12 +99,23 @@ pub fn tree(value: &mut serde_json::Value) {
     }
 }
 
+/// Whether even a number under this key is a secret.
+fn is_plainly_secret(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    ["password", "passwd", "secret"].iter().any(|word| key.ends_with(word))
+}
+
 fn is_secret_key(key: &str) -> bool {
-    if Attr::from_wire(key).is_some() || key.ends_with("expires_at") || key.ends_with("_tokens") {
+    if Attr::from_wire(key).is_some()
+        || key.ends_with("expires_at")
+        || (key.ends_with("_tokens") && !key.contains("access") && !key.contains("refresh"))
+    {
         return false;
     }
     let key = key.to_ascii_lowercase();
+    let squeezed = || key.replace(['_', '-'], "");
     SECRET_KEYS.iter().any(|word| key.contains(word))
+        || ["privatekey", "sessionid", "accesskey"].iter().any(|word| squeezed().contains(word))
 }
 
 /// The text without its secrets; none when it holds none, which is nearly always and costs one pass.
@@ -154,7 +171,8 @@ fn may_hold_secret(bytes: &[u8]) -> bool {
 fn secret_at(before: &str, rest: &str) -> Option<(usize, usize)> {
     let starts_word = !before.ends_with(|c: char| c.is_ascii_alphanumeric());
     if starts_word {
-        if let Some(found) = scheme(rest).or_else(|| prefixed(rest)).or_else(|| json_web_token(rest)) {
+        let token = || if before.ends_with(['.', '_', '-']) { None } else { json_web_token(rest) };
+        if let Some(found) = scheme(rest).or_else(|| prefixed(rest)).or_else(token) {
             return Some(found);
         }
         if let Some(digits) = card(rest) {
@@ -211,14 +229,19 @@ fn user_info(rest: &str) -> Option<(usize, usize)> {
 
 /// `token=…` in a query or a form, `"token": "…"` in JSON.
 fn member(before: &str, rest: &str) -> Option<(usize, usize)> {
-    let name = rest.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(byte)).count();
+    // A key that is longer is none: without this bound a text of underscores would be read once from each byte.
+    let in_key = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-".contains(byte);
+    let name = rest.bytes().take(LONGEST_KEY + 1).take_while(in_key).count();
+    if name > LONGEST_KEY || before.ends_with(['_', '-']) {
+        return None;
+    }
     let key = rest.get(..name).filter(|key| !key.is_empty())?;
     let after = rest.get(name..)?;
     let secret =
         || is_secret_key(key) || SECRET_PARAMETERS.iter().any(|short| key.eq_ignore_ascii_case(short));
     if let Some(value) = after.strip_prefix('=') {
         // A word before `=` is a parameter at the start, or behind what separates parameters.
-        if !(before.is_empty() || before.ends_with(['?', '&', ';', ' ', '\n', ','])) || !secret() {
+        if before.ends_with('.') || !secret() {
             return None;
         }
         let taken = value.find(['&', ';', ' ', '"', '#', '\n']).unwrap_or(value.len());
@@ -227,9 +250,35 @@ fn member(before: &str, rest: &str) -> Option<(usize, usize)> {
     if !before.ends_with('"') || !is_secret_key(key) {
         return None;
     }
-    let value = after.strip_prefix('"')?.trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?;
-    let taken = value.find('"').unwrap_or(value.len());
+    // JSON within JSON escapes its quotes; the value's end is a quote behind as many backslashes as its start.
+    let escape = after.bytes().take_while(|byte| *byte == b'\\').count();
+    let after = after.get(escape..)?.strip_prefix('"')?.trim_start().strip_prefix(':')?.trim_start();
+    let Some(value) = after.trim_start_matches('\\').strip_prefix('"') else {
+        if !is_plainly_secret(key) {
+            return None;
+        }
+        let taken =
+            after.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte)).count();
+        return (taken > 0 && !after.starts_with("null")).then_some((rest.len() - after.len(), taken));
+    };
+    let taken = end_of_string(value, escape);
     (taken > 0 && !value.starts_with(MARK)).then_some((rest.len() - value.len(), taken))
+}
+
+/// Where a JSON string ends whose own quotes stand behind `escape` backslashes.
+fn end_of_string(value: &str, escape: usize) -> usize {
+    let mut backslashes = 0;
+    for (at, byte) in value.bytes().enumerate() {
+        match byte {
+            b'\\' => backslashes += 1,
+            b'"' if backslashes <= escape => return at - backslashes,
+            _ => backslashes = 0,
+        }
+        if byte == b'"' {
+            backslashes = 0;
+        }
+    }
+    value.len()
 }
 
 /// The length of a payment card's number: 13 to 19 digits that pass Luhn, in groups or not.
@@ -241,6 +290,7 @@ fn card(rest: &str) -> Option<usize> {
     let mut end = 0;
     for (at, byte) in rest.bytes().enumerate() {
         match byte {
+            b'0'..=b'9' if digits.len() > 19 => return None,
             b'0'..=b'9' => {
                 digits.push(u32::from(byte - b'0'));
                 end = at + 1;

@@ -367,7 +367,7 @@ fn a_large_resource_cannot_be_multiplied_without_bound() {
         Some(Resource { attributes: vec![key("x".repeat(60_000))], ..Default::default() });
     let decoded = read(Signal::Traces, Encoding::Protobuf, &message.encode_to_vec()).unwrap();
     assert!(
-        decoded.rejected.count > 1_000 && decoded.rejected.message.contains("256 MiB"),
+        decoded.rejected.count > 1_000 && decoded.rejected.message.contains("128 MiB"),
         "{:?}",
         decoded.rejected
     );

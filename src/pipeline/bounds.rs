@@ -84,6 +84,7 @@ impl Bounds {
             }
         }
         seen.gauges.retain(|gauge| self.admit_gauge(&gauge.key));
+        seen.slots.retain(|slot| self.admit_slot(&slot.integration, &slot.credential));
     }
 
     fn admit(&mut self, key: &mut CallKey) {
@@ -107,6 +108,22 @@ impl Bounds {
                 known.endpoints.insert((key.peer.clone(), OTHER.into()));
             }
         }
+    }
+
+    fn admit_slot(&mut self, integration: &IntegrationKey, credential: &Arc<str>) -> bool {
+        let room = self.known.contains_key(integration) || self.known.len() < self.limits.integrations;
+        if !room {
+            self.folded += 1;
+            return false;
+        }
+        let known = self.known.entry(integration.clone()).or_default();
+        let admitted = known.names.contains(credential) || known.names.len() < self.limits.names;
+        if admitted {
+            known.names.insert(credential.clone());
+        } else {
+            self.folded += 1;
+        }
+        admitted
     }
 
     fn admit_gauge(&mut self, key: &GaugeKey) -> bool {

@@ -8,6 +8,7 @@ pub mod claims;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -157,7 +158,8 @@ impl<C: Compose> Corridor<C> {
         let until = Minute(Minute::of(now).0 + 10);
         let mut recent = store.window(from, until, None, Detail::Full).await?;
         recent.merge(&store.states().await?);
-        let claims = Claims::new(claim_window, store.claims(now - claim_window).await?);
+        // All that are kept: what stands above the watermark is replayed as of its own receipt, however long ago.
+        let claims = Claims::new(claim_window, store.claims(0).await?);
         Ok(Corridor {
             bounds: Bounds::new(limits, &recent),
             stored: instances.iter().map(|instance| instance.key.clone()).collect(),
@@ -184,11 +186,9 @@ impl<C: Compose> Corridor<C> {
             match event {
                 Event::Batch(seq, batch) => {
                     self.absorb(seq, *batch);
-                    if self.store.hot_bytes() > FLUSH_BYTES {
-                        self.flush().await;
-                    }
+                    self.flush_if_large().await;
                 }
-                Event::Flush => self.flush().await,
+                Event::Flush => drop(self.flush().await),
                 Event::Tick => self.tick().await,
                 Event::Rules(rules) => self.rules = rules,
                 Event::Stop(done) => {
@@ -199,6 +199,17 @@ impl<C: Compose> Corridor<C> {
             }
         }
         self.flush().await;
+    }
+
+    /// Flushes once much is in memory. While that fails and memory fills, nothing more is taken: the inbox fills
+    /// behind the corridor, and senders are told to come again.
+    pub async fn flush_if_large(&mut self) {
+        if self.store.hot_bytes() <= FLUSH_BYTES {
+            return;
+        }
+        while !self.flush().await && self.store.hot_bytes() > 8 * FLUSH_BYTES {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
     }
 
     /// Absorb: claim the body, fold what is past the limits, add to what is in memory.
@@ -226,18 +237,20 @@ impl<C: Compose> Corridor<C> {
         self.store.absorb(seq, batch);
     }
 
-    /// Flush: one catalog transaction. What could not be written stays in memory and is tried again.
-    async fn flush(&mut self) {
+    /// Flush: one catalog transaction. What could not be written stays in memory and is tried again; false then.
+    async fn flush(&mut self) -> bool {
         match self.store.flush(&self.fresh_claims, (self.clock)()).await {
             Ok(Some(part)) => {
                 self.fresh_claims.clear();
                 self.recent.merge(&part);
                 self.live.send_modify(|version| *version += 1);
+                true
             }
-            Ok(None) => {}
+            Ok(None) => true,
             Err(error) => {
                 self.gauges.flush_failures.fetch_add(1, Ordering::Relaxed);
                 tracing::error!(%error, "A flush failed; its data stays in the inbox and is tried again.");
+                false
             }
         }
     }
@@ -249,7 +262,10 @@ impl<C: Compose> Corridor<C> {
         if next > due.0 {
             return;
         }
-        self.flush().await;
+        // Minutes whose data could not be written are judged later, when it is there.
+        if !self.flush().await {
+            return;
+        }
         let mut transitions = Vec::new();
         for tick in (next..=due.0).map(Minute) {
             transitions.extend(self.judge(tick));
@@ -311,15 +327,19 @@ fn net(transitions: Vec<Transition>) -> Vec<Transition> {
     }
     let mut kept = Vec::new();
     for mut of_one in by_incident.into_values() {
-        let opened =
-            of_one.iter().any(|transition| matches!(transition.change, Change::Fired | Change::Reopened));
+        let first = of_one.first().map(|transition| transition.change);
+        let was_closed = matches!(first, Some(Change::Fired | Change::Reopened));
         let told = of_one.iter().any(|transition| transition.notify);
         let Some(mut last) = of_one.pop() else { continue };
         let closed = last.incident.resolved_at.is_some();
-        if opened && !closed {
+        if was_closed && !closed {
             last.change = Change::Fired;
         }
-        last.notify = told && !(opened && closed);
+        last.notify = match (was_closed, closed) {
+            (true, true) => false,
+            (false, false) => told && !matches!(last.change, Change::Eased | Change::Reopened),
+            _ => told,
+        };
         kept.push(last);
     }
     kept

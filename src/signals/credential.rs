@@ -1,9 +1,11 @@
 //! Credential slots from their gauges and events (vocabulary section 4, semantics section 4). Never the secret.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::lookup::Lookup;
 use super::observation::{IntegrationKey, SlotUpdate};
+use super::observe::hash;
 use super::telemetry::{Nanos, Point, PointValue, Refusal};
 use super::vocabulary::{Attr, Metric};
 
@@ -77,14 +79,19 @@ pub fn empty(integration: IntegrationKey, id: &str, time: Nanos) -> SlotUpdate {
     }
 }
 
-/// Joins what one request says of the same slot, so that a generation's instants stay together.
-pub fn join(updates: &mut Vec<SlotUpdate>, update: SlotUpdate) {
-    let same = |kept: &&mut SlotUpdate| {
-        kept.integration == update.integration && kept.credential == update.credential
+/// Joins what one request says of the same slot, so that a generation's instants stay together. `places` knows where
+/// each slot's latest update stands.
+pub fn join(updates: &mut Vec<SlotUpdate>, places: &mut HashMap<u64, usize>, update: SlotUpdate) {
+    let place = hash(&(&update.integration, &update.credential));
+    let known = places.get(&place).copied();
+    let same = |kept: &SlotUpdate| {
+        kept.integration == update.integration
+            && kept.credential == update.credential
+            && (kept.time - update.time).abs() < 1_000_000_000
     };
-    let Some(kept) =
-        updates.iter_mut().rev().find(same).filter(|kept| (kept.time - update.time).abs() < 1_000_000_000)
-    else {
+    let known = known.filter(|at| updates.get(*at).is_some_and(same));
+    let Some(kept) = known.and_then(|at| updates.get_mut(at)) else {
+        places.insert(place, updates.len());
         return updates.push(update);
     };
     let SlotUpdate {

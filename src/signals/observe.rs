@@ -11,7 +11,7 @@ use super::heartbeat::Report;
 use super::integration::{Identity, Naming, identify, renamed};
 use super::lookup::Lookup;
 use super::observation::{Call, CallKey, Direction, IntegrationKey, Observations, Source};
-use super::telemetry::{Attributes, Log, Nanos, Origin, Point, Refusal, Span, SpanKind, Value};
+use super::telemetry::{Attributes, Log, Nanos, Origin, Point, Refusal, Span, Value};
 use super::vocabulary::{Attr, Event, Metric};
 use super::{classify, credential, endpoint, heartbeat, queue, reconciliation, retry, sampling};
 
@@ -48,6 +48,8 @@ pub struct Observer {
     series: Map<u64, Vec<u32>>,
     names: Map<Arc<str>, u32>,
     attempts: Vec<retry::Attempt>,
+    slots: HashMap<u64, usize>,
+    runs: HashMap<u64, usize>,
     seen: Observations,
 }
 
@@ -62,6 +64,8 @@ impl Observer {
             series: Map::default(),
             names: Map::default(),
             attempts: Vec::new(),
+            slots: HashMap::new(),
+            runs: HashMap::new(),
             seen: Observations::default(),
         }
     }
@@ -144,7 +148,7 @@ impl Observer {
             | Metric::CredentialRotationDueAt
             | Metric::CredentialIdleLimit => {
                 if let Some(update) = credential::update(metric, key, &look, point, time)? {
-                    credential::join(&mut self.seen.slots, update);
+                    credential::join(&mut self.seen.slots, &mut self.slots, update);
                 }
             }
             Metric::ReconciliationExpected
@@ -153,7 +157,15 @@ impl Observer {
             | Metric::ReconciliationUnexpected
             | Metric::ReconciliationMismatched
             | Metric::ReconciliationPending => {
-                reconciliation::gauge(metric, &mut self.seen.reconciliations, key, &look, point, time)?;
+                reconciliation::gauge(
+                    metric,
+                    &mut self.seen.reconciliations,
+                    &mut self.runs,
+                    key,
+                    &look,
+                    point,
+                    time,
+                )?;
             }
             Metric::QueueEnqueued | Metric::QueueDequeued | Metric::QueueDeadLettered => {
                 look.str(Attr::QueueName).ok_or(Refusal::Borrowed("no integration.queue.name"))?;
@@ -183,7 +195,7 @@ impl Observer {
                     look.str(Attr::CredentialId).ok_or(Refusal::Borrowed("no integration.credential.id"))?;
                 let mut update = credential::empty(key, id, time);
                 update.retired = true;
-                credential::join(&mut self.seen.slots, update);
+                credential::join(&mut self.seen.slots, &mut self.slots, update);
             }
             _ => {}
         }
@@ -266,7 +278,9 @@ impl Observer {
 
     /// Index of the integration a record belongs to, registered once a request.
     fn integration(&mut self, origin: &Origin<'_, '_>, look: &Lookup<'_, '_>, peer: &str) -> usize {
-        let cached = self.identities.iter().rposition(|(index, ..)| *index == origin.resource_index);
+        // Resources come one after another, so the latest is the one or it is new.
+        let latest = self.identities.len().checked_sub(1);
+        let cached = latest.filter(|at| self.identities[*at].0 == origin.resource_index);
         let at = cached.unwrap_or_else(|| {
             let mut hasher = RapidHasher::default();
             for (name, value) in origin.resource.iter() {
@@ -297,7 +311,7 @@ impl Observer {
     }
 
     fn reporter(&self, resource_index: usize) -> u64 {
-        self.identities.iter().rfind(|(index, ..)| *index == resource_index).map_or(0, |(.., hash)| *hash)
+        self.identities.last().filter(|(index, ..)| *index == resource_index).map_or(0, |(.., hash)| *hash)
     }
 
     fn is_own(&self, host: &str, port: u16) -> bool {
@@ -378,11 +392,6 @@ pub fn hash(value: &impl Hash) -> u64 {
     let mut hasher = RapidHasher::default();
     value.hash(&mut hasher);
     hasher.finish()
-}
-
-/// Whether a span may be an attempt of an operation with retries.
-pub fn is_client(span: &Span<'_>) -> bool {
-    matches!(span.kind, SpanKind::Client | SpanKind::Internal)
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! Reconciliation runs from the event, or from gauges of the same run (vocabulary sections 4 and 5).
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::lookup::Lookup;
 use super::observation::{IntegrationKey, ReconciliationRun};
+use super::observe::hash;
 use super::telemetry::{Nanos, Point, PointValue, Refusal};
 use super::vocabulary::{Attr, Metric};
 
@@ -44,10 +46,11 @@ pub fn event(
     Ok(run)
 }
 
-/// Takes one gauge point into the run of the same id.
+/// Takes one gauge point into the run of the same id; `places` knows where each run stands.
 pub fn gauge(
     metric: Metric,
     runs: &mut Vec<ReconciliationRun>,
+    places: &mut HashMap<u64, usize>,
     integration: IntegrationKey,
     look: &Lookup<'_, '_>,
     point: &Point<'_, '_>,
@@ -62,13 +65,8 @@ pub fn gauge(
         return Err(format!("{} is {value}, not a count", metric.name()).into());
     }
     let fresh = empty(integration, look, time)?;
-    let same = |run: &ReconciliationRun| {
-        run.window.is_none()
-            && (&run.integration, &run.name, &run.entity, &run.run_id)
-                == (&fresh.integration, &fresh.name, &fresh.entity, &fresh.run_id)
-    };
-    let at = runs.iter().position(same);
-    let at = at.unwrap_or_else(|| {
+    let place = hash(&(&fresh.integration, &fresh.name, &fresh.entity, &fresh.run_id));
+    let at = *places.entry(place).or_insert_with(|| {
         runs.push(fresh);
         runs.len() - 1
     });

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use super::call::Class;
 use super::lookup::Lookup;
 use super::observation::Call;
-use super::observe::{hash, is_client};
-use super::telemetry::Span;
+use super::observe::hash;
+use super::telemetry::{Span, SpanKind};
 use super::vocabulary::Attr;
 
 /// What linking needs of an attempt beyond its call; one for each call, in the same order.
@@ -30,7 +30,7 @@ impl Attempt {
             count: look.i64(Attr::HttpResendCount).or_else(|| look.i64(Attr::RetryAttempt)),
             of: look.str(Attr::RetryOf).and_then(Class::from_name),
             key,
-            client: is_client(span),
+            client: matches!(span.kind, SpanKind::Client | SpanKind::Internal),
         }
     }
 }
@@ -41,6 +41,10 @@ pub fn link(attempts: &[Attempt], calls: &mut [Call]) {
     for (at, attempt) in attempts.iter().enumerate().filter(|(_, attempt)| attempt.client) {
         groups.entry(attempt.siblings).or_default().push(at);
     }
+    let retriers: HashMap<u64, usize> = groups
+        .iter()
+        .map(|(group, members)| (*group, members.iter().filter(|at| retries(attempts, **at)).count()))
+        .collect();
     for (at, attempt) in attempts.iter().enumerate() {
         let Some(class) = calls.get(at).map(|call| call.class) else { continue };
         let retried = attempt.count.is_some_and(|count| count > 0) || attempt.of.is_some();
@@ -50,8 +54,8 @@ pub fn link(attempts: &[Attempt], calls: &mut [Call]) {
             None if retried => sibling_before(attempts, calls, siblings, at),
             None => None,
         };
-        let retriers =
-            siblings.iter().any(|other| *other != at && attempts[*other].count.is_some_and(|n| n > 0));
+        let of_group = retriers.get(&attempt.siblings).copied().unwrap_or(0);
+        let retriers = of_group > usize::from(retries(attempts, at));
         let Some(call) = calls.get_mut(at) else { continue };
         call.supersedes = supersedes;
         call.unlinked_retry = retried && supersedes.is_none();
@@ -66,12 +70,17 @@ pub fn link(attempts: &[Attempt], calls: &mut [Call]) {
     without_count(attempts, calls, &groups);
 }
 
+fn retries(attempts: &[Attempt], at: usize) -> bool {
+    attempts.get(at).and_then(|attempt| attempt.count).is_some_and(|count| count > 0)
+}
+
 /// The class of the sibling whose resend count is one less.
 fn sibling_before(attempts: &[Attempt], calls: &[Call], siblings: &[usize], at: usize) -> Option<Class> {
     let attempt = attempts.get(at)?;
     let before = attempt.count? - 1;
     let same_key = |other: &Attempt| attempt.key.is_none() || other.key.is_none() || attempt.key == other.key;
-    let found = siblings.iter().filter(|other| **other != at).find(|other| {
+    // More siblings than this are a loop, not an operation.
+    let found = siblings.iter().take(1_000).filter(|other| **other != at).find(|other| {
         attempts.get(**other).is_some_and(|other| other.count.unwrap_or(0) == before && same_key(other))
     })?;
     calls.get(*found).map(|call| call.class)

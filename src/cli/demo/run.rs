@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::play::{Door, Pace, play};
 use super::rules::RULES;
 use crate::cli::ServerArgs;
-use crate::cli::serve::until_stopped;
+use crate::cli::serve::Signals;
 use crate::rules::{Origin, SHIPPED_RUNBOOKS};
 use crate::{clock, server, telemetry};
 
@@ -22,6 +22,7 @@ const MARK: &str = "made-by-seamwatch-demo";
 /// Runs server and fleet until a signal says stop.
 pub async fn run(args: ServerArgs) -> anyhow::Result<ExitCode> {
     telemetry::init();
+    let mut signals = Signals::watch()?;
     let mut config = args.read()?;
     config.server.data = match &args.data {
         Some(given) => given.clone(),
@@ -35,7 +36,7 @@ pub async fn run(args: ServerArgs) -> anyhow::Result<ExitCode> {
     let door = Door { otlp_http: running.addresses.otlp_http, web: running.addresses.web };
     let fleet =
         tokio::spawn(play(door, Pace(Duration::from_secs(60)), stop.clone(), |line| println!("{line}")));
-    until_stopped(&running).await?;
+    signals.until_stopped(&running).await;
     stop.cancel();
     let played = tokio::time::timeout(Duration::from_secs(5), fleet).await;
     running.stop().await;

@@ -23,6 +23,15 @@ fn secrets_go_and_the_text_around_them_stays() {
         (r#"{"client_secret" : "s3"}"#, r#"{"client_secret" : "[redacted]"}"#),
         ("card 4242 4242 4242 4242 declined", "card [redacted] declined"),
         ("card 4242424242424242", "card [redacted]"),
+        (
+            r#"POST body: "refresh_token=1//0abc&client_id=x""#,
+            r#"POST body: "refresh_token=[redacted]&client_id=x""#,
+        ),
+        ("{access_token=abc}", "{access_token=[redacted]"),
+        (r#"{\"password\":\"hunter2\",\"a\":1}"#, r#"{\"password\":\"[redacted]\",\"a\":1}"#),
+        (r#"{"password":"ab\"cd","a":1}"#, r#"{"password":"[redacted]","a":1}"#),
+        (r#"{"password": 12345, "a":1}"#, r#"{"password": [redacted], "a":1}"#),
+        (r#"{"privateKey":"abc"}"#, r#"{"privateKey":"[redacted]"}"#),
         ("-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----\nafter", "[redacted]\nafter"),
     ];
     for (raw, wanted) in cases {
@@ -43,6 +52,15 @@ fn what_is_no_secret_stays() {
         r#"{"tokens_left":5,"code":12}"#,
     ] {
         assert_eq!(clean(plain), plain);
+    }
+}
+
+/// Each of these would be read once from each of its bytes without a bound on what one look may read.
+#[test]
+fn long_runs_are_read_in_linear_time() {
+    for piece in ["_", "-", "eyJ-", "4 ", "a_", "key=\"", "eyJ."] {
+        let long = piece.repeat(400_000 / piece.len());
+        assert!(!clean(&long).is_empty(), "{piece}");
     }
 }
 

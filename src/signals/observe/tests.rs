@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
 use super::*;
-use crate::signals::telemetry::{PointValue, Status};
+use crate::signals::telemetry::{PointValue, SpanKind, Status};
 
 const NOW: Nanos = 1_800_000_000_000_000_000;
 

@@ -28,8 +28,8 @@ impl Catalog {
     }
 }
 
-/// Keeps claims and forgets those made before `oldest`. A hash that is claimed again within the time stays with
-/// its first owner.
+/// Keeps claims and forgets those made before `oldest`. A hash that is claimed again belongs to its later owner: the
+/// corridor claims it again only once the earlier claim's time is over.
 pub async fn write(
     write: &mut SqliteConnection,
     claims: &[(u128, u64, Nanos)],
@@ -46,7 +46,7 @@ pub async fn write(
             values.push_bind(hash.to_be_bytes().to_vec());
             values.push_bind(i64::try_from(*seq).unwrap_or(i64::MAX)).push_bind(*at);
         });
-        statement.push(" ON CONFLICT (hash) DO NOTHING");
+        statement.push(" ON CONFLICT (hash) DO UPDATE SET seq = excluded.seq, at = excluded.at WHERE excluded.at > claims.at");
         let query = statement.build().persistent(false);
         query.execute(&mut *write).await.map_err(fault("write claims"))?;
     }
