@@ -36,6 +36,7 @@ pub struct Collector {
     records: u64,
     rejected: u64,
     reasons: BTreeMap<String, u64>,
+    warning: Option<String>,
     timed: bool,
 }
 
@@ -50,6 +51,7 @@ impl Collector {
             records: 0,
             rejected: 0,
             reasons: BTreeMap::new(),
+            warning: None,
             timed: false,
         }
     }
@@ -86,6 +88,11 @@ impl Collector {
         self.count(taken, || format!("log \"{}\"", log.event_name));
     }
 
+    /// Tells the sender of something that is no record and seems to be a mistake.
+    pub fn warn(&mut self, sentence: String) {
+        self.warning = Some(sentence);
+    }
+
     fn check_room(&self) -> Result<(), Refusal> {
         let of = |maps: &Maps| maps.keys.bytes.len() + maps.values.bytes.len();
         let texts = |texts: &[&Strings]| texts.iter().map(|texts| texts.bytes.len()).sum::<usize>();
@@ -120,8 +127,8 @@ impl Collector {
         let mut hasher = Xxh3::new();
         hasher.update(path.as_bytes());
         hasher.update(body);
-        let message: Vec<String> =
-            self.reasons.iter().map(|(reason, count)| format!("{count} × {reason}")).collect();
+        let reasons = self.reasons.iter().map(|(reason, count)| format!("{count} × {reason}"));
+        let message: Vec<String> = reasons.chain(self.warning).collect();
         let batch = Batch {
             received_at: self.received_at,
             hash: self.timed.then(|| hasher.digest128()),
