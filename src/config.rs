@@ -73,6 +73,8 @@ pub struct Ingest {
     pub claim_seconds: u64,
     /// Browser origins that may send.
     pub cors_origins: Vec<String>,
+    /// Headers that their pages may send besides OTLP's own.
+    pub cors_headers: Vec<String>,
     /// Endpoints an integration; the rest is `(other)`.
     pub endpoints_per_integration: usize,
 }
@@ -86,6 +88,7 @@ impl Default for Ingest {
             inbox_bytes: 4 << 30,
             claim_seconds: 3600,
             cors_origins: Vec::new(),
+            cors_headers: Vec::new(),
             endpoints_per_integration: 500,
         }
     }
