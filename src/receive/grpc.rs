@@ -52,12 +52,15 @@ pub(super) fn router(intake: Arc<Intake>) -> Router {
 async fn call(State(intake): State<Arc<Intake>>, request: Request) -> Response {
     let counters = intake.counters();
     counters.request();
-    if let Some(answer) = not_grpc(&request) {
-        counters.refused(&Refusal::ContentType(media_type(request.headers()), "application/grpc"));
-        return answer;
-    }
+    let not_grpc = not_grpc(&request);
     let (head, body) = request.into_parts();
     let mut body = Arriving::new(&head.headers, body);
+    if let Some(answer) = not_grpc {
+        let refusal = Refusal::ContentType(media_type(&head.headers), "application/grpc");
+        counters.refused(&refusal);
+        body.discard_after(&refusal, intake.settings());
+        return answer;
+    }
     match intake::guarded(export(&intake, &head, &mut body)).await {
         Ok(rejected) => exported(&rejected),
         Err(refusal) => {

@@ -1,7 +1,12 @@
 //! What is not taken on the HTTP port, and how that is said.
 
+use std::convert::Infallible;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use futures_util::{StreamExt, stream};
+use http_body::Frame;
+use http_body_util::StreamBody;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -198,6 +203,24 @@ async fn s1_a_body_that_does_not_come_is_given_up() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 413 ") && !answer.contains("retry-after: "), "{answer}");
+}
+
+#[tokio::test]
+async fn s1_a_message_that_does_not_come_is_given_up() {
+    let settings = Settings { body_timeout: Duration::from_millis(50), ..Settings::default() };
+    let server = Setup { settings, ..Setup::default() }.start().await;
+    // Half a message, and then nothing: the body never ends.
+    let half = Frame::data(Bytes::copy_from_slice(&frame(0, &one_span())[..9]));
+    let body = StreamBody::new(stream::iter([Ok::<_, Infallible>(half)]).chain(stream::pending()).boxed());
+    let stream = TcpStream::connect(server.grpc).await.unwrap();
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let request =
+        Request::post(format!("http://{}{TRACES}", server.grpc)).header("content-type", "application/grpc");
+    let answer = Answer::of(sender.send_request(request.body(body).unwrap()).await.unwrap()).await;
+    assert_eq!(bad(&answer).code, 14);
+    assert_eq!(server.count("refused_slow"), 1);
 }
 
 #[test]

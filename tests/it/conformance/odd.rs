@@ -137,6 +137,8 @@ fn o9_a_refused_body_is_read_to_its_end_so_that_the_answer_arrives() {
         assert_eq!(connection.send(post(path, headers, &large)).answer().status, status);
         assert_eq!(connection.send(post("/v1/traces", &[JSON], "{}")).answer().status, 200);
     }
+    let mut connection = Raw::connect(&server.otlp_grpc);
+    assert_eq!(connection.send(post("/v1/traces", &[JSON], &large)).answer().status, 415, "the other port");
     let busy = start("in_flight_bytes = 100000");
     let mut connection = Raw::connect(&busy.otlp_http);
     assert_eq!(connection.send(post("/v1/traces", &[JSON], &large)).answer().status, 503);
