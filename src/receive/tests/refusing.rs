@@ -10,6 +10,7 @@ use http_body_util::StreamBody;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use super::super::limits::Held;
 use super::super::refusal::REASONS;
 use super::grpc::{TRACES, bad, frame};
 use super::*;
@@ -115,9 +116,18 @@ async fn a_closed_inbox_is_retryable() {
 }
 
 #[tokio::test]
-async fn too_many_bytes_in_flight_are_retryable() {
-    let settings = Settings { in_flight_bytes: 1, ..Settings::default() };
-    come_again(&Setup { settings, ..Setup::default() }.start().await, "busy").await;
+async fn too_many_bytes_in_flight_are_retryable_and_more_than_all_of_them_is_too_large() {
+    let settings = Settings { in_flight_bytes: 1000, ..Settings::default() };
+    let server = Setup { settings, ..Setup::default() }.start().await;
+    let mut others = Held::default();
+    server.intake.budget().hold(&mut others, 999).unwrap();
+    come_again(&server, "busy").await;
+    drop(others);
+    // It would be told to come again for ever.
+    let answer = server.post("/v1/traces", &[("content-type", JSON)], vec![b' '; 1001]).await;
+    refused(&server, answer, 413, "too_large", "1000 bytes").await;
+    let answer = server.post("/v1/traces", &[("content-type", JSON)], "{}").await;
+    assert_eq!(answer.status, StatusCode::OK);
 }
 
 /// Each with its counter: what fails for now, seen by a sender.

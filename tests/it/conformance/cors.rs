@@ -1,7 +1,6 @@
 //! Pages of configured origins may send from a browser.
 
 use super::*;
-use crate::support::raw::Raw;
 use crate::support::server::Answer;
 
 fn preflight(server: &Server, path: &str, origin: &str) -> Answer {
@@ -56,7 +55,7 @@ fn c3_errors_can_be_read_by_the_page_and_so_can_retry_after() {
         assert_eq!(answer.status, status);
         readable(&answer);
     }
-    let busy = start("in_flight_bytes = 1\ncors_origins = [\"https://app.example\"]");
+    let busy = busy("cors_origins = [\"https://app.example\"]");
     let answer = busy.post("/v1/traces", &[JSON, PAGE], "{}");
     assert_eq!(answer.status, 503);
     readable(&answer);

@@ -63,12 +63,14 @@ fn r7_what_cannot_be_decoded_is_400_with_a_bad_request() {
 
 /// Servers that refuse for now, each for a reason of its own: (the counter, the server).
 fn unable() -> [(&'static str, Shared); 2] {
-    [("busy", start("in_flight_bytes = 1")), ("inbox_full", start("inbox_bytes = 1"))]
+    [("busy", busy("")), ("inbox_full", start("inbox_bytes = 1"))]
 }
 
 #[test]
 fn r8_what_passes_is_503_and_what_does_not_is_no_retryable_status() {
     for (reason, server) in unable() {
+        let refused = || server.json("/api/v1/system")["refused"][reason].as_u64().expect("a counter");
+        let before = refused();
         for content_type in [JSON, PROTOBUF] {
             let sent = if content_type == JSON { b"{}".to_vec() } else { calls("r8", 1) };
             let answer = server.post("/v1/traces", &[content_type], sent);
@@ -77,8 +79,7 @@ fn r8_what_passes_is_503_and_what_does_not_is_no_retryable_status() {
             assert_eq!(status.code, 14);
             assert_eq!(status.details[0].type_url, "type.googleapis.com/google.rpc.RetryInfo");
         }
-        let refused = server.json("/api/v1/system")["refused"][reason].clone();
-        assert_eq!(refused, 2, "{reason}");
+        assert_eq!(refused() - before, 2, "{reason}");
     }
     let server = server();
     for (path, headers, sent) in [

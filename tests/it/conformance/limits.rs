@@ -4,7 +4,6 @@ use super::*;
 use crate::support::grpc::{self, call, code, frame, message, status};
 use crate::support::h2::{Connection, run};
 use crate::support::pack;
-use crate::support::raw::Raw;
 
 /// `{}` with spaces behind it.
 fn padded(length: usize) -> Vec<u8> {

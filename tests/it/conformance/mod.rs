@@ -16,12 +16,14 @@ mod vectors;
 
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use prost::Message;
 use serde_json::Value;
 
 use crate::support::home::Home;
 use crate::support::otlp::{self, Attempt};
+use crate::support::raw::Raw;
 use crate::support::server::Server;
 use crate::support::{SOON, wait_until};
 
@@ -34,6 +36,7 @@ const PAGE: (&str, &str) = ("origin", "https://app.example");
 /// The server that these tests share, because most of them send one request.
 struct Shared {
     server: Server,
+    _open: Option<Raw>,
     _home: Home,
 }
 
@@ -61,7 +64,21 @@ fn server() -> Arc<Shared> {
 fn start(ingest: &str) -> Shared {
     let home = Home::new();
     home.configure(&format!("[ingest]\n{ingest}\n"));
-    Shared { server: home.start(), _home: home }
+    Shared { server: home.start(), _open: None, _home: home }
+}
+
+/// One whose memory for requests is taken by a body that does not end.
+fn busy(ingest: &str) -> Shared {
+    let server = start(&format!("in_flight_bytes = 100000\n{ingest}"));
+    let open = wait_until("the server is busy", SOON, || {
+        let mut open = Raw::connect(&server.otlp_http);
+        open.send(format!("{}content-length: 100000\r\n\r\n", head("/v1/logs", &[JSON])))
+            .send([b' '; 99_999]);
+        // What is asked before all of that has arrived is taken, and then it is the other that finds no room.
+        std::thread::sleep(Duration::from_millis(200));
+        (server.post("/v1/logs", &[JSON], "{}").status == 503).then_some(open)
+    });
+    Shared { _open: Some(open), ..server }
 }
 
 /// A request of this many calls of `GET /v1/x`.

@@ -1,7 +1,6 @@
 //! What the specification leaves to HTTP: methods, types, paths.
 
 use super::*;
-use crate::support::raw::Raw;
 
 /// A request without a body, and its answer.
 fn bare(server: &Server, method: &str, path: &str) -> crate::support::server::Answer {

@@ -4,7 +4,6 @@ use super::*;
 use crate::support::grpc::{self, call, frame, message};
 use crate::support::h2::{Connection, run};
 use crate::support::pack;
-use crate::support::raw::Raw;
 
 fn log_of(server: &Server, integration: &str) {
     wait_until("the log record", SOON, || {

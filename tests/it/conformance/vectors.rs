@@ -14,7 +14,6 @@ use serde_json::json;
 
 use super::*;
 use crate::support::grpc::{self, call, frame, message};
-use crate::support::raw::Raw;
 use crate::support::server::Answer;
 
 fn data(path: &str) -> PathBuf {
