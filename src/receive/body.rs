@@ -1,6 +1,7 @@
 //! Bodies: collected within bounds, and decompressed within bounds.
 
 use std::borrow::Cow;
+use std::error::Error;
 use std::io::{self, Read};
 use std::time::Duration;
 
@@ -135,7 +136,7 @@ impl Arriving {
         self.waits = false;
         let (mut all, mut held) = (BytesMut::new(), Held::default());
         while let Some(frame) = self.body.frame().await {
-            let frame = frame.map_err(|error| Refusal::Broken(error.to_string()))?;
+            let frame = frame.map_err(|error| broken(&error))?;
             let Ok(data) = frame.into_data() else {
                 continue;
             };
@@ -164,5 +165,21 @@ impl Arriving {
                 }
             }
         }));
+    }
+}
+
+/// A connection that broke may bring the whole body the next time; chunks that are none will be none again.
+fn broken(error: &axum::Error) -> Refusal {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    let mut kind = None;
+    while let Some(error) = cause {
+        kind = kind.or(error.downcast_ref().map(io::Error::kind));
+        cause = error.source();
+    }
+    match kind {
+        Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => {
+            Refusal::Malformed("The chunks of the body are not what HTTP asks for.".to_owned())
+        }
+        _ => Refusal::Broken(error.to_string()),
     }
 }

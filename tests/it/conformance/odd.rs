@@ -174,3 +174,15 @@ fn o11_strange_targets_and_heads_are_refused_and_hurt_nobody() {
     answered(&server, "OPTIONS * HTTP/1.1\r\nhost: x\r\n\r\n", 200);
     answered(&server, post("/v1/traces", &[JSON], "{}"), 200);
 }
+
+#[test]
+fn o12_chunks_that_are_none_are_final_and_a_body_that_ends_early_is_not() {
+    let server = server();
+    let chunked = format!("{}transfer-encoding: chunked\r\n\r\n", head("/v1/traces", &[JSON]));
+    let answer = answered(&server, format!("{chunked}{{}}\r\n"), 400);
+    assert_eq!(answer.header("retry-after"), "");
+    assert!(answer.text().contains("chunks"), "{}", answer.text());
+    let mut connection = Raw::connect(&server.otlp_http);
+    let answer = connection.send(format!("{chunked}2\r\n{{")).end().answer();
+    assert_eq!(answer.status, 503);
+}

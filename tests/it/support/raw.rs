@@ -28,6 +28,12 @@ impl Raw {
         self
     }
 
+    /// Sends no more, but reads on.
+    pub fn end(&mut self) -> &mut Raw {
+        self.stream.shutdown(std::net::Shutdown::Write).expect("the connection is open");
+        self
+    }
+
     /// The next answer, with the body that its content-length says.
     pub fn answer(&mut self) -> Answer {
         let (status, headers) = self.head();
