@@ -315,14 +315,14 @@ impl Ingest {
             let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
             host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '*', ' ']))
         };
-        for origin in self.cors_origins.iter().filter(|origin| *origin != "*" && !is_origin(origin)) {
+        if let Some(origin) = self.cors_origins.iter().find(|origin| *origin != "*" && !is_origin(origin)) {
             let problem = format!(
                 "cors_origins: \"{origin}\" is no origin; write it as browsers do, like https://app.example.com, \
                  without a path, or \"*\" for all."
             );
             return Err((format!("\"{origin}\""), problem));
         }
-        for name in self.cors_headers.iter().filter(|name| name.parse::<http::HeaderName>().is_err()) {
+        if let Some(name) = self.cors_headers.iter().find(|name| name.parse::<http::HeaderName>().is_err()) {
             let problem = format!("cors_headers: \"{name}\" is no name of a header.");
             return Err((format!("\"{name}\""), problem));
         }
