@@ -45,6 +45,7 @@ pub struct Collector {
     records: u64,
     rejected: u64,
     reasons: BTreeMap<String, u64>,
+    warning: Option<String>,
     timed: bool,
 }
 
@@ -73,6 +74,7 @@ impl Collector {
             records: 0,
             rejected: 0,
             reasons: BTreeMap::new(),
+            warning: None,
             timed: false,
         }
     }
@@ -109,6 +111,11 @@ impl Collector {
         self.count(taken, || format!("log \"{}\"", log.event_name));
     }
 
+    /// Tells the sender of something that is no record and seems to be a mistake.
+    pub fn warn(&mut self, sentence: String) {
+        self.warning = Some(sentence);
+    }
+
     fn check_room(&self) -> Result<(), Refusal> {
         let entries = self.spans.attributes.entries.len() + self.logs.attributes.entries.len();
         if self.reading.texts.bytes() + entries * 8 > ROWS {
@@ -143,8 +150,8 @@ impl Collector {
         } else {
             logs.texts = texts;
         }
-        let message: Vec<String> =
-            self.reasons.iter().map(|(reason, count)| format!("{count} × {reason}")).collect();
+        let reasons = self.reasons.iter().map(|(reason, count)| format!("{count} × {reason}"));
+        let message: Vec<String> = reasons.chain(self.warning).collect();
         let batch = Batch {
             received_at: self.received_at,
             hash: self.timed.then(|| hasher.digest128()),

@@ -17,6 +17,8 @@ type Object = Map<String, Json>;
 
 /// Gives every record of a request to the collector.
 pub fn decode(signal: Signal, body: &[u8], limits: &Limits, into: &mut Collector) -> Result<(), Malformed> {
+    // Some systems write a byte order mark before every text.
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let parsed =
         serde_json::from_slice(body).map_err(|error| Malformed(format!("the body is not JSON: {error}")))?;
     let Json::Object(request) = parsed else {
@@ -27,6 +29,11 @@ pub fn decode(signal: Signal, body: &[u8], limits: &Limits, into: &mut Collector
         Signal::Metrics => ("resourceMetrics", "scopeMetrics", "metrics"),
         Signal::Logs => ("resourceLogs", "scopeLogs", "logRecords"),
     };
+    if !request.is_empty() && !request.contains_key(resources) {
+        into.warn(format!(
+            "The request has no \"{resources}\", so nothing was read. Names are in lowerCamelCase."
+        ));
+    }
     for (index, of_resource) in objects(&request, resources)?.enumerate() {
         let of_resource = of_resource?;
         let resource = attributes_in(of_resource, "resource", limits)?;
@@ -126,7 +133,7 @@ fn read_metric(
         let Some(data) = object(metric, key)? else { continue };
         let temporality =
             number_or_name(data, "aggregationTemporality", "AGGREGATION_TEMPORALITY_", &TEMPORALITIES)?;
-        let monotonic = member(data, "isMonotonic").and_then(Json::as_bool).unwrap_or(false);
+        let monotonic = truth(data, "isMonotonic")?.unwrap_or(false);
         for point in objects(data, "dataPoints")? {
             let raw = RawPoint { kind, temporality, monotonic, ..RawPoint::default() };
             metrics::offer(into, origin, name, unit, &read_point(point?, limits, raw)?);
@@ -205,6 +212,10 @@ fn text<'a>(of: &'a Object, key: &str) -> Result<&'a str, Malformed> {
 
 fn integer(of: &Object, key: &str) -> Result<Option<i128>, Malformed> {
     member(of, key).map(|value| as_integer(value).ok_or_else(|| wrong(key, value, "an integer"))).transpose()
+}
+
+fn truth(of: &Object, key: &str) -> Result<Option<bool>, Malformed> {
+    member(of, key).map(|value| value.as_bool().ok_or_else(|| wrong(key, value, "true or false"))).transpose()
 }
 
 /// An integer as a number, as a whole float (1.5e18), or as a decimal string.
@@ -302,8 +313,8 @@ fn any_value<'a>(value: &'a Json, limits: &Limits) -> Result<Value<'a>, Malforme
         let text = text.as_str().ok_or_else(|| wrong("stringValue", text, "a string"))?;
         return Ok(Value::Str(Cow::Borrowed(text)));
     }
-    if let Some(value) = member(one_of, "boolValue") {
-        return value.as_bool().map(Value::Bool).ok_or_else(|| wrong("boolValue", value, "true or false"));
+    if let Some(value) = truth(one_of, "boolValue")? {
+        return Ok(Value::Bool(value));
     }
     if let Some(number) = integer(one_of, "intValue")? {
         let number = i64::try_from(number).map_err(|_| Malformed("intValue does not fit 64 bits".into()))?;

@@ -111,7 +111,7 @@ impl std::error::Error for Malformed {}
 pub struct Rejected {
     /// Records rejected.
     pub count: u64,
-    /// What and why, at most 1 KiB.
+    /// What and why, at most 1 KiB. With a count of 0, a warning.
     pub message: String,
 }
 

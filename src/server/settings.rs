@@ -70,6 +70,7 @@ pub fn receive(config: &Config) -> receive::Settings {
         max_connections: config.ingest.max_connections,
         in_flight_bytes: config.ingest.in_flight_bytes,
         cors_origins: config.ingest.cors_origins.clone(),
+        cors_headers: config.ingest.cors_headers.clone(),
         ..receive::Settings::default()
     }
 }
