@@ -11,6 +11,7 @@ pub mod logs;
 pub mod metrics;
 pub mod redact;
 pub mod report;
+pub mod scan;
 pub mod traces;
 pub mod value;
 pub mod wire;
@@ -157,7 +158,7 @@ pub fn request(
         (Encoding::Protobuf, Signal::Logs) => logs::decode(body, limits, &mut collector)?,
         (Encoding::Json, signal) => json::decode(signal, body, limits, &mut collector)?,
     }
-    Ok(collector.finish(signal.path(), body))
+    collector.finish(signal.path(), body)
 }
 
 /// Reads a decompressed body by its path, live or from the inbox.

@@ -1,6 +1,11 @@
-//! A checked cursor over protobuf's wire format. It never reads past its bytes and never allocates.
+//! A checked cursor over protobuf's wire format. It never reads past its bytes, and allocates only to repair text.
+
+use std::borrow::Cow;
 
 use super::Malformed;
+
+/// Groups within groups that are passed over; OTLP has none, so any is an unknown field.
+const GROUPS: usize = 32;
 
 /// Walks the fields of one message.
 #[derive(Clone, Copy, Debug)]
@@ -17,12 +22,21 @@ pub enum Field<'a> {
     Fixed64(u64),
     /// Wire type 2.
     Bytes(&'a [u8]),
+    /// Wire types 3 and 4: a group, which has been passed over.
+    Group,
     /// Wire type 5.
     Fixed32(u32),
 }
 
 fn cut_short() -> Malformed {
     Malformed("the protobuf message is cut short".into())
+}
+
+fn wire_type_is(wire_type: u64) -> Malformed {
+    Malformed(match wire_type {
+        4 => "a protobuf group ends that did not begin".into(),
+        other => format!("a protobuf field has the wire type {other}, which does not exist"),
+    })
 }
 
 impl<'a> Cursor<'a> {
@@ -37,11 +51,8 @@ impl<'a> Cursor<'a> {
         if self.rest.is_empty() {
             return Ok(None);
         }
-        let tag = self.varint()?;
-        let number = u32::try_from(tag >> 3).ok().filter(|number| *number != 0 && *number < 1 << 29);
-        let number =
-            number.ok_or_else(|| Malformed("a protobuf field has the number 0 or one too large".into()))?;
-        let field = match tag & 7 {
+        let (number, wire_type) = self.tag()?;
+        let field = match wire_type {
             0 => Field::Varint(self.varint()?),
             1 => Field::Fixed64(u64::from_le_bytes(*self.take_array()?)),
             2 => {
@@ -49,13 +60,41 @@ impl<'a> Cursor<'a> {
                 Field::Bytes(self.take(length)?)
             }
             5 => Field::Fixed32(u32::from_le_bytes(*self.take_array()?)),
-            other => {
-                return Err(Malformed(format!(
-                    "a protobuf field has the wire type {other}, which OTLP does not use"
-                )));
-            }
+            3 => self.group(number)?,
+            other => return Err(wire_type_is(other)),
         };
         Ok(Some((number, field)))
+    }
+
+    #[inline]
+    fn tag(&mut self) -> Result<(u32, u64), Malformed> {
+        let tag = self.varint()?;
+        let number = u32::try_from(tag >> 3).ok().filter(|number| *number != 0 && *number < 1 << 29);
+        let number =
+            number.ok_or_else(|| Malformed("a protobuf field has the number 0 or one too large".into()))?;
+        Ok((number, tag & 7))
+    }
+
+    /// Passes over a group that has begun. Each group ends with the number it began with.
+    #[cold]
+    fn group(&mut self, number: u32) -> Result<Field<'a>, Malformed> {
+        let mut open = vec![number];
+        while let Some(innermost) = open.last() {
+            match self.tag()? {
+                (_, 0) => drop(self.varint()?),
+                (_, 1) => drop(self.fixed64()?),
+                (_, 2) => {
+                    let length = usize::try_from(self.varint()?).map_err(|_| cut_short())?;
+                    self.take(length)?;
+                }
+                (inner, 3) if open.len() < GROUPS => open.push(inner),
+                (_, 3) => return Err(Malformed(format!("protobuf groups nest more than {GROUPS} deep"))),
+                (ended, 4) if ended == *innermost => drop(open.pop()),
+                (_, 5) => drop(self.take_array::<4>()?),
+                (_, other) => return Err(wire_type_is(other)),
+            }
+        }
+        Ok(Field::Group)
     }
 
     /// A LEB128 integer.
@@ -111,19 +150,30 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// UTF-8 text.
+    /// Text. Bytes that are not UTF-8 become U+FFFD: one cut character in an error message is no reason to lose the
+    /// failing call that it tells of.
     #[inline]
-    pub fn text(self) -> Result<&'a str, Malformed> {
-        std::str::from_utf8(self.bytes()?).map_err(|_| Malformed("a protobuf string is not UTF-8".into()))
+    pub fn text(self) -> Result<Cow<'a, str>, Malformed> {
+        let bytes = self.bytes()?;
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Ok(Cow::Borrowed(text)),
+            Err(_) => Ok(String::from_utf8_lossy(bytes)),
+        }
     }
 
-    /// An integer, an enum or a boolean.
+    /// A 64-bit integer or a boolean.
     #[inline]
     pub fn integer(self) -> Result<u64, Malformed> {
         match self {
             Field::Varint(value) => Ok(value),
             other => Err(mistyped(other, "an integer")),
         }
+    }
+
+    /// An enum or a 32-bit integer: of what is longer, protobuf keeps the lower 32 bits.
+    #[inline]
+    pub fn integer32(self) -> Result<u32, Malformed> {
+        self.integer().map(|value| value as u32)
     }
 
     /// A fixed64 or sfixed64.
@@ -148,13 +198,14 @@ fn mistyped(found: Field<'_>, wanted: &str) -> Malformed {
         Field::Fixed64(_) => "64 fixed bits",
         Field::Bytes(_) => "length-delimited",
         Field::Fixed32(_) => "32 fixed bits",
+        Field::Group => "a group",
     };
     Malformed(format!("a protobuf field is {found} where it must be {wanted}"))
 }
 
-/// A zigzag-coded integer (sint32, sint64).
-pub fn zigzag(value: u64) -> i64 {
-    (value >> 1) as i64 ^ -((value & 1) as i64)
+/// A zigzag-coded sint32.
+pub fn zigzag(value: u32) -> i32 {
+    (value >> 1).cast_signed() ^ -(value & 1).cast_signed()
 }
 
 /// Unix nanoseconds from a wire's unsigned 64 bits; what does not fit is the farthest future.
