@@ -5,7 +5,10 @@
 mod support;
 
 mod bad_input;
+mod corpus;
+mod differential;
 mod face;
+mod hostile;
 mod journey;
 mod kill;
 mod mail;
