@@ -173,7 +173,7 @@ fn json_of_every_shape() {
     let resources = "{\"scopeSpans\":[{\"spans\":[{}]}]},".repeat(MANY as usize / 4);
     let bodies = [
         span(&keys.join(",")),
-        span(&r#""name":"a","#.repeat(MANY as usize).trim_end_matches(',').to_owned()),
+        span(r#""name":"a","#.repeat(MANY as usize).trim_end_matches(',')),
         span(&format!(
             r#""attributes":[{}{{}}]"#,
             r#"{"key":"a","value":{"intValue":"1"}},"#.repeat(MANY as usize)
