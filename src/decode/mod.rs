@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod reading;
 pub mod redact;
 pub mod report;
+pub mod scan;
 pub mod texts;
 pub mod traces;
 pub mod value;
@@ -159,7 +160,7 @@ pub fn request(
         (Encoding::Protobuf, Signal::Logs) => logs::decode(body, &mut collector)?,
         (Encoding::Json, signal) => json::decode(signal, body, limits, &mut collector)?,
     }
-    Ok(collector.finish(signal.path(), body))
+    collector.finish(signal.path(), body)
 }
 
 /// Reads a decompressed body by its path, live or from the inbox.

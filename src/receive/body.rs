@@ -75,6 +75,11 @@ impl From<BodyError> for Refusal {
 /// Zstandard's window, as RFC 9659 bounds it for HTTP: 8 MiB. A larger one is memory that a sender chooses.
 const ZSTD_WINDOW_LOG: u32 = 23;
 
+/// What a body may grow to before it is suspected of growing for ever …
+const USUAL: usize = 8 << 20;
+/// … or so many times its own size: telemetry compresses to a tenth or so.
+const RATIO: usize = 16;
+
 /// Decompresses at most `limit` bytes. An empty body is empty in every encoding.
 pub fn decompress(encoding: Encoding, body: &[u8], limit: usize) -> Result<Cow<'_, [u8]>, BodyError> {
     let corrupt = |error| BodyError::Corrupt(encoding.name(), error);
@@ -84,22 +89,45 @@ pub fn decompress(encoding: Encoding, body: &[u8], limit: usize) -> Result<Cow<'
             let fits = body.len() <= limit;
             return if fits { Ok(Cow::Borrowed(body)) } else { Err(BodyError::TooLarge(limit)) };
         }
-        Encoding::Gzip => read(flate2::read::MultiGzDecoder::new(body), body.len(), limit),
-        Encoding::Deflate => read(flate2::read::ZlibDecoder::new(body), body.len(), limit),
+        Encoding::Gzip => read(|| Ok(flate2::read::MultiGzDecoder::new(body)), body.len(), limit),
+        Encoding::Deflate => read(|| Ok(flate2::read::ZlibDecoder::new(body)), body.len(), limit),
         Encoding::Zstd => {
-            let mut decoder = zstd::stream::read::Decoder::with_buffer(body).map_err(corrupt)?;
-            decoder.window_log_max(ZSTD_WINDOW_LOG).map_err(corrupt)?;
-            read(decoder, body.len(), limit)
+            let open = || {
+                let mut decoder = zstd::stream::read::Decoder::with_buffer(body)?;
+                decoder.window_log_max(ZSTD_WINDOW_LOG)?;
+                Ok(decoder)
+            };
+            read(open, body.len(), limit)
         }
     };
     plain.map_err(corrupt)?.map(Cow::Owned).ok_or(BodyError::TooLarge(limit))
 }
 
-/// None when there is more than `limit`.
-fn read(from: impl Read, compressed: usize, limit: usize) -> io::Result<Option<Vec<u8>>> {
-    let mut plain = Vec::with_capacity(compressed.saturating_mul(4).min(limit).min(1 << 20));
-    from.take((limit as u64).saturating_add(1)).read_to_end(&mut plain)?;
-    Ok((plain.len() <= limit).then_some(plain))
+/// None when there is more than `limit`. A body that grows out of all proportion is counted before it is kept, so that
+/// a bomb costs time and no memory.
+fn read<R: Read>(
+    open: impl Fn() -> io::Result<R>,
+    compressed: usize,
+    limit: usize,
+) -> io::Result<Option<Vec<u8>>> {
+    let usual = compressed.saturating_mul(RATIO).max(USUAL).min(limit);
+    let mut plain = Vec::with_capacity(compressed.saturating_mul(4).min(usual).min(1 << 20));
+    open()?.take(one_more(usual)).read_to_end(&mut plain)?;
+    if plain.len() <= usual {
+        return Ok(Some(plain));
+    }
+    drop(plain);
+    let length = io::copy(&mut open()?.take(one_more(limit)), &mut io::sink())?;
+    if length > limit as u64 {
+        return Ok(None);
+    }
+    let mut plain = Vec::with_capacity(length as usize);
+    open()?.read_to_end(&mut plain)?;
+    Ok(Some(plain))
+}
+
+fn one_more(bytes: usize) -> u64 {
+    (bytes as u64).saturating_add(1)
 }
 
 /// A body as it comes in.

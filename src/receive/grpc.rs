@@ -115,7 +115,7 @@ fn message_encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
 }
 
 /// The flag and the message of a body that holds exactly one.
-fn unframe(mut frame: Bytes) -> Result<(bool, Bytes), Refusal> {
+pub fn unframe(mut frame: Bytes) -> Result<(bool, Bytes), Refusal> {
     let malformed = |sentence: &str| Refusal::Malformed(sentence.to_owned());
     if frame.len() < FRAME_HEAD {
         return Err(malformed("The body has no gRPC message."));

@@ -136,7 +136,7 @@ impl Wire {
 }
 
 /// The content type in lower case, without parameters such as charset.
-pub(super) fn media_type(headers: &HeaderMap) -> String {
+pub fn media_type(headers: &HeaderMap) -> String {
     let value = text(headers, &CONTENT_TYPE);
     value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
