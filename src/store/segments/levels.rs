@@ -38,16 +38,19 @@ fn pack(values: &[u32], width: u8, into: &mut Vec<u8>) {
     }
     let groups = values.len().div_ceil(GROUP);
     write_varint(into, (groups as u64) << 1 | 1);
-    let (mut bits, mut held) = (0u64, 0u8);
-    let filled = values.iter().copied().chain(std::iter::repeat(0)).take(groups * GROUP);
-    for value in filled {
-        bits |= u64::from(value) << held;
-        held += width;
-        while held >= 8 {
-            into.push(bits as u8);
-            bits >>= 8;
-            held -= 8;
+    for group in values.chunks(GROUP) {
+        // Eight values of up to 32 bits: a group is as many bytes as a value has bits.
+        let mut halves = [0u128; 2];
+        for (half, four) in halves.iter_mut().zip(group.chunks(GROUP / 2)) {
+            for (at, value) in four.iter().enumerate() {
+                *half |= u128::from(*value) << (at * usize::from(width));
+            }
         }
+        let bits = GROUP as u32 / 2 * u32::from(width);
+        let low = halves[0] | halves[1].checked_shl(bits).unwrap_or(0);
+        let high = if bits > 64 { halves[1] >> (128 - bits) } else { 0 };
+        let bytes = [low.to_le_bytes(), high.to_le_bytes()];
+        into.extend_from_slice(&bytes.as_flattened()[..usize::from(width)]);
     }
 }
 
