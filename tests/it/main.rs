@@ -5,10 +5,13 @@
 mod support;
 
 mod bad_input;
+mod disk;
 mod face;
 mod journey;
 mod kill;
 mod mail;
 mod pages;
+mod points;
+mod power;
 mod tidy;
 mod web;

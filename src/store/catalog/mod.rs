@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
 
-use super::Error;
 use super::segments::columns;
 use crate::rollup::window::Part;
 use crate::signals::telemetry::Nanos;
@@ -89,13 +88,4 @@ pub struct Flush<'a> {
     pub claims: &'a [(u128, u64, Nanos)],
     /// Claims older than this are forgotten.
     pub forget_claims_before: Nanos,
-}
-
-/// How a commit that failed ended.
-#[derive(Debug)]
-pub enum Failed {
-    /// Nothing of it was kept.
-    RolledBack(Error),
-    /// Whether it was kept is for the watermark to say.
-    Unknown(Error),
 }

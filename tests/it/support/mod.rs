@@ -2,7 +2,10 @@
 //! back. Nothing here knows the server's code; all goes through its command line and its ports.
 
 pub mod clients;
+pub mod disk;
+pub mod faulty;
 pub mod home;
+pub mod ledger;
 pub mod otlp;
 pub mod server;
 pub mod story;
