@@ -7,7 +7,7 @@ pub mod claims;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -68,6 +68,8 @@ pub struct Gauges {
     pub failing: std::sync::Mutex<Option<(Nanos, String)>>,
     /// Unix seconds up to which rules have been judged.
     pub judged_until: AtomicU64,
+    /// Whether memory is full of what the store does not take, so that the corridor waits.
+    pub stalled: AtomicBool,
     /// What the signals corrected or did not understand, by name.
     pub notices: std::sync::Mutex<BTreeMap<&'static str, u64>>,
 }
@@ -231,8 +233,10 @@ impl<C: Compose> Corridor<C> {
             return;
         }
         while !self.flush().await && self.store.hot_bytes() > 8 * FLUSH_BYTES {
+            self.gauges.stalled.store(true, Ordering::Relaxed);
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
+        self.gauges.stalled.store(false, Ordering::Relaxed);
     }
 
     /// Absorb: claim the body, fold what is past the limits, add to what is in memory.

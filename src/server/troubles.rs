@@ -1,6 +1,7 @@
 //! What the disk does not do now, in sentences for the dashboard; gone once it does.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -16,7 +17,7 @@ use crate::web::{Trouble, Troubles};
 pub fn of(inbox: Inbox<Batch>, gauges: Arc<Gauges>) -> Troubles {
     Arc::new(move || {
         let store = gauges.failing.lock().map_or(None, |failing| failing.clone());
-        sentences(inbox.stats().failing, store)
+        sentences(inbox.stats().failing, store, gauges.stalled.load(Ordering::Relaxed))
     })
 }
 
@@ -36,8 +37,8 @@ pub async fn announce(troubles: Troubles, live: watch::Sender<u64>, stop: Cancel
     }
 }
 
-fn sentences(inbox: Option<Failing>, store: Option<(Nanos, String)>) -> Vec<Trouble> {
-    let taken = inbox.is_none();
+fn sentences(inbox: Option<Failing>, store: Option<(Nanos, String)>, stalled: bool) -> Vec<Trouble> {
+    let inbox_works = inbox.is_none();
     let inbox = inbox.map(|Failing { since, why }| {
         let reason = match why {
             Refused::Disk(text) => format!("the disk does not take the inbox's writes ({text})"),
@@ -48,14 +49,18 @@ fn sentences(inbox: Option<Failing>, store: Option<(Nanos, String)>) -> Vec<Trou
             "Nothing new is taken in: {reason}. Senders are told to try again, and nothing that was acknowledged is \
              lost. It goes on by itself once this has passed."
         );
-        Trouble { since, sentence }
+        Trouble { since, refuses: true, sentence }
     });
     let store = store.map(|(since, error)| {
-        let meanwhile = if taken { "Requests are still acknowledged, and kept in the inbox. " } else { "" };
+        let meanwhile = match (inbox_works, stalled) {
+            (true, false) => "Requests are still acknowledged, and kept in the inbox. ",
+            (true, true) => "Memory is full of what is in the inbox only, so senders are told to try again. ",
+            (false, _) => "",
+        };
         let sentence = format!(
             "{error} {meanwhile}Rules are not judged until it has passed; then those minutes are judged too."
         );
-        Trouble { since, sentence }
+        Trouble { since, refuses: stalled, sentence }
     });
     inbox.into_iter().chain(store).collect()
 }
@@ -66,13 +71,17 @@ mod tests {
 
     #[test]
     fn a_trouble_says_what_still_works() {
-        assert_eq!(sentences(None, None), []);
+        assert_eq!(sentences(None, None, false), []);
         let full = || Failing { since: 5, why: Refused::Disk("no space left on device".into()) };
         let catalog = || (7, "The catalog could not commit a flush.".to_owned());
-        let only_store = sentences(None, Some(catalog()));
+        let stalled = sentences(None, Some(catalog()), true);
+        assert!(stalled[0].refuses && stalled[0].sentence.contains("told to try again"), "{stalled:?}");
+        let only_store = sentences(None, Some(catalog()), false);
+        assert!(!only_store[0].refuses);
         assert!(only_store[0].sentence.contains("still acknowledged"), "{only_store:?}");
-        let both = sentences(Some(full()), Some(catalog()));
+        let both = sentences(Some(full()), Some(catalog()), false);
         assert_eq!(both.iter().map(|trouble| trouble.since).collect::<Vec<_>>(), [5, 7]);
+        assert!(both[0].refuses);
         assert!(both[0].sentence.contains("no space left on device"), "{both:?}");
         assert!(!both[1].sentence.contains("still acknowledged"), "{both:?}");
     }

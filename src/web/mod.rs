@@ -52,6 +52,8 @@ pub type Counters = Arc<dyn Fn() -> Vec<(String, u64)> + Send + Sync>;
 pub struct Trouble {
     /// When it began.
     pub since: Nanos,
+    /// Whether senders are refused meanwhile.
+    pub refuses: bool,
     /// What does not work, what that means, and what still works.
     pub sentence: String,
 }

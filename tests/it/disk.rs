@@ -56,15 +56,34 @@ fn while_the_inbox_cannot_write_senders_are_told_to_come_again() {
         }
         let sentence = trouble(&server);
         assert!(sentence.contains("Nothing new is taken in"), "{fault}: {sentence}");
+        assert_eq!(server.get("/readyz").status, 503, "{fault}");
         // What was taken is counted and kept meanwhile.
         server.counted("shop", &ledger.endpoint, 10);
         faults.set("");
         well(&server);
+        assert_eq!(server.get("/readyz").status, 200, "{fault}");
         assert_eq!(ledger.send_new(&server, 7), Some(200), "{fault}");
         let said = server.said();
         assert_eq!(said.matches("the inbox takes nothing").count(), 1, "{fault}: said once:\n{said}");
         agrees(&home, server, &mut ledger);
     }
+}
+
+/// Somebody moves the folder away, and back.
+#[test]
+fn an_inbox_whose_folder_is_gone_is_said_and_comes_back() {
+    let home = Home::new();
+    let server = home.start();
+    let (inbox, away) = (home.data().join("inbox"), home.data().join("away"));
+    std::fs::rename(&inbox, &away).expect("a folder can be moved");
+    let mut ledger = Ledger::new("shop", "a");
+    assert_eq!(ledger.send_new(&server, 5), Some(503));
+    assert!(trouble(&server).contains("No such file"));
+    assert_eq!(server.get("/readyz").status, 503);
+    std::fs::rename(&away, &inbox).expect("a folder can be moved");
+    well(&server);
+    assert_eq!(server.get("/readyz").status, 200);
+    agrees(&home, server, &mut ledger);
 }
 
 /// Requests are acknowledged as long as the inbox writes; what the store could not take is there once it can.
@@ -89,6 +108,7 @@ fn while_segments_or_catalog_cannot_write_requests_are_still_acknowledged() {
         assert_eq!(ledger.send_new(&server, 5), Some(200), "{fault}");
         let sentence = trouble(&server);
         assert!(sentence.contains("Requests are still acknowledged"), "{fault}: {sentence}");
+        assert_eq!(server.get("/readyz").status, 200, "{fault}");
         assert_eq!(ledger.send_new(&server, 5), Some(200), "{fault}");
         server.counted("shop", &ledger.endpoint, 20);
         faults.set("");

@@ -54,7 +54,7 @@ impl State {
                     if rng.next_u32() % 100 >= keeps {
                         continue;
                     }
-                    let torn = rng.next_u32() % 10 == 0;
+                    let torn = rng.next_u32().is_multiple_of(10);
                     let kept = if torn { rng.next_u32() as usize % (sector.len() + 1) } else { sector.len() };
                     write(&mut content.synced, at + nth * 64, &sector[..kept]);
                 }
@@ -200,7 +200,7 @@ fn outlives(rng: &mut TestRng) {
                     let before = acknowledged.insert(sequence, record(sent));
                     assert_eq!(before, None, "the number {sequence} was used twice");
                     assert_eq!(delivered.recv().await, Some((sequence, sent)));
-                    if rng.next_u32() % 4 == 0 {
+                    if rng.next_u32().is_multiple_of(4) {
                         watermark = sequence - u64::from(rng.next_u32()) % (sequence - watermark).max(1);
                         inbox.passed(watermark);
                     }
@@ -210,7 +210,7 @@ fn outlives(rng: &mut TestRng) {
             drop(delivered);
             inbox.close().await;
         });
-        if rng.next_u32() % 2 == 0 {
+        if rng.next_u32().is_multiple_of(2) {
             state.lock().unwrap().lose(rng);
         }
     }
