@@ -24,8 +24,8 @@ const POINTS: &[(&str, u64)] = &[
     ("after-commit", 3),
     ("before-remove", 1),
     ("after-remove", 1),
-    ("in-tick", 2),
-    ("after-tick", 2),
+    ("in-tick", 1),
+    ("after-tick", 1),
 ];
 
 /// A minute has passed on each server's clock since the one before, so that a tick is due at its start.
