@@ -119,6 +119,31 @@ fn while_segments_or_catalog_cannot_write_requests_are_still_acknowledged() {
     }
 }
 
+/// A full disk is not made fuller: what the failed flush wrote is used by the next.
+#[test]
+fn while_the_catalog_cannot_write_segments_do_not_pile_up() {
+    let home = Home::new();
+    let faults = Faults::new(&home);
+    let server = faults.start(&home);
+    let mut ledger = Ledger::new("shop", "a");
+    faults.set("write catalog.db ENOSPC");
+    assert_eq!(ledger.send_new(&server, 10), Some(200));
+    wait_until("the third failed flush", SOON, || {
+        let system = server.json("/api/v1/system");
+        (system["counters"]["flush_failures"].as_u64()? >= 3).then_some(())
+    });
+    assert_eq!(segments(&home.data().join("segments/l0/spans")), 1);
+    faults.set("");
+    well(&server);
+    agrees(&home, server, &mut ledger);
+}
+
+fn segments(folder: &Path) -> usize {
+    let entries = std::fs::read_dir(folder).expect("the folder can be read");
+    let paths = entries.map(|entry| entry.expect("the folder can be read").path());
+    paths.map(|path| if path.is_dir() { segments(&path) } else { 1 }).sum()
+}
+
 /// The process ends while the disk fails: by a signal in time, or by SIGKILL. The next one has everything.
 #[test]
 fn a_server_that_ends_while_the_disk_fails_loses_nothing() {

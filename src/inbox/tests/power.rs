@@ -217,7 +217,6 @@ fn outlives(rng: &mut TestRng) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
     #[test]
     fn what_was_acknowledged_outlives_kills_and_power_cuts(seed: u64) {
         let mut bytes = [0; 32];

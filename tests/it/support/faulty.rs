@@ -16,14 +16,12 @@ fn binary() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let server = Path::new(env!("CARGO_BIN_EXE_seamwatch"));
-        let folder = server.parent().expect("a binary lies in a folder");
+        let folder = Path::new(env!("CARGO_BIN_EXE_seamwatch")).parent().expect("a binary lies in a folder");
         let path = folder.join("examples/faulty");
-        let changed = |path: &Path| path.metadata().and_then(|about| about.modified()).ok();
-        let sources = ["faulty.rs", "disk.rs", "audit.rs"].map(|name| root.join("tests/faulty").join(name));
-        let newest: Option<SystemTime> =
-            sources.iter().map(PathBuf::as_path).chain([server]).map(changed).max().flatten();
-        if changed(&path) < newest {
+        let made_of = ["src", "templates", "static", "migrations", "alerts", "tests/faulty", "Cargo.lock"];
+        let newest =
+            made_of.iter().map(|part| changed(&root.join(part))).max().expect("it is made of something");
+        if !path.exists() || changed(&path) < newest {
             let mut cargo = Command::new(env!("CARGO"));
             cargo.args(["build", "--locked", "--quiet", "--example", "faulty"]).current_dir(root);
             if folder.ends_with("release") {
@@ -33,6 +31,16 @@ fn binary() -> &'static Path {
         }
         path
     })
+}
+
+/// When a file, or the latest of the files in a folder, was changed.
+fn changed(path: &Path) -> SystemTime {
+    if path.is_dir() {
+        let inside = std::fs::read_dir(path).expect("a folder of ours can be read");
+        let times = inside.map(|entry| changed(&entry.expect("a folder of ours can be read").path()));
+        return times.max().unwrap_or(SystemTime::UNIX_EPOCH);
+    }
+    path.metadata().and_then(|about| about.modified()).expect("a file of ours has a time")
 }
 
 /// The faulty server's command, with nothing of this process' own settings around it.
