@@ -58,9 +58,9 @@ impl Store {
         if inner.catalog.watermark().await? >= generation.upto {
             return Ok(());
         }
-        for (signal, batches) in [(Signal::Spans, &generation.spans), (Signal::Logs, &generation.logs)] {
+        for signal in [Signal::Spans, Signal::Logs] {
             if written.iter().all(|segment| segment.signal != signal) {
-                written.extend(inner.segments.write(signal, batches, now).await?);
+                written.extend(inner.segments.write(generation.rows(signal), now).await?);
             }
         }
         inner.points.pass(Point::AfterSegment);
