@@ -1,10 +1,10 @@
 //! Reads one request's records in order and says what they mean.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use rapidhash::fast::RapidHasher;
+use rapidhash::fast::{RandomState, RapidHasher};
 
 use super::call::Class;
 use super::heartbeat::Report;
@@ -36,14 +36,15 @@ pub struct Meaning<'m> {
     pub call: Option<(u32, &'m CallKey, Class)>,
 }
 
-type Map<K, V> = HashMap<K, V, BuildHasherDefault<RapidHasher<'static>>>;
+/// The hasher is keyed: senders choose what is looked up, and names that all fall into one place would cost their square.
+type Map<K, V> = HashMap<K, V, RandomState>;
 
 /// Collects the observations of one request.
 #[derive(Debug)]
 pub struct Observer {
     rules: Arc<Rules>,
     received_at: Nanos,
-    identities: Vec<(usize, Identity, u64)>,
+    identity: Option<(usize, Identity, u64)>,
     /// (resource of the request, its place in `seen.integrations`), where no record of it was named apart.
     latest: Option<(usize, usize)>,
     /// Room for an endpoint's name.
@@ -63,7 +64,7 @@ impl Observer {
         Observer {
             rules,
             received_at,
-            identities: Vec::new(),
+            identity: None,
             latest: None,
             endpoint: String::new(),
             keys: Map::default(),
@@ -277,6 +278,11 @@ impl Observer {
         self.attempts.push(retry::Attempt::default());
     }
 
+    /// Bytes that all that was seen takes, about.
+    pub fn bytes(&self) -> usize {
+        self.seen.bytes() + self.attempts.len() * size_of::<retry::Attempt>()
+    }
+
     /// Links retries to what they replace and gives all that was seen.
     pub fn finish(mut self) -> Observations {
         retry::link(&self.attempts, &mut self.seen.calls);
@@ -293,43 +299,36 @@ impl Observer {
             return at;
         }
         // Resources come one after another, so the latest is the one or it is new.
-        let latest = self.identities.len().checked_sub(1);
-        let cached = latest.filter(|at| self.identities[*at].0 == origin.resource_index);
-        let at = cached.unwrap_or_else(|| {
+        if self.identity.as_ref().is_none_or(|(index, ..)| *index != origin.resource_index) {
             let mut hasher = RapidHasher::default();
             for (name, value) in origin.resource.iter() {
                 (name, value.text()).hash(&mut hasher);
             }
-            self.identities.push((origin.resource_index, identify(origin.resource), hasher.finish()));
-            self.identities.len() - 1
-        });
-        let identity = &self.identities[at].1;
+            self.identity = Some((origin.resource_index, identify(origin.resource), hasher.finish()));
+        }
+        let Some((_, identity, _)) = &self.identity else { return 0 };
         let other = renamed(identity, &self.rules.naming, look, peer);
         let settled = own.is_none() && (identity.explicit || self.rules.naming.is_empty());
-        let key = match other {
-            None => identity.info.key.clone(),
-            Some(name) => {
-                IntegrationKey { name: name.into(), environment: identity.info.key.environment.clone() }
-            }
-        };
+        let mut key = identity.info.key.clone();
+        key.name = other.map_or(key.name, Into::into);
         if let Some(at) = self.keys.get(&key).copied() {
             self.latest = settled.then_some((origin.resource_index, at));
             return at;
         }
         let mut info = identity.info.clone();
         if &*info.key.name == "unnamed" && other.is_none() {
-            self.seen.notices.push(("requests whose telemetry names no integration and no service", 1));
+            self.notice("requests whose telemetry names no integration and no service");
         }
         info.key = key.clone();
+        let at = self.seen.integrations.len();
         self.seen.integrations.push(info);
-        let at = self.seen.integrations.len() - 1;
         self.keys.insert(key, at);
         self.latest = settled.then_some((origin.resource_index, at));
         at
     }
 
     fn reporter(&self, resource_index: usize) -> u64 {
-        self.identities.last().filter(|(index, ..)| *index == resource_index).map_or(0, |(.., hash)| *hash)
+        self.identity.as_ref().filter(|(index, ..)| *index == resource_index).map_or(0, |(.., hash)| *hash)
     }
 
     fn is_own(&self, host: &str, port: u16) -> bool {
@@ -347,7 +346,7 @@ impl Observer {
         source: Source,
     ) -> u32 {
         let whose = &self.seen.integrations[integration].key;
-        let slot = hash(&(integration, direction, peer, endpoint, source));
+        let slot = self.series.hasher().hash_one((integration, direction, peer, endpoint, source));
         let series = &self.seen.series;
         let same = |at: &&u32| {
             series.get(**at as usize).is_some_and(|key| {
@@ -398,7 +397,8 @@ impl Observer {
         time
     }
 
-    fn notice(&mut self, what: &'static str) {
+    /// Counts what was corrected or left out, by name; the System page shows it.
+    pub fn notice(&mut self, what: &'static str) {
         match self.seen.notices.iter_mut().find(|(name, _)| *name == what) {
             Some((_, count)) => *count += 1,
             None => self.seen.notices.push((what, 1)),

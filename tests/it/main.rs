@@ -5,8 +5,12 @@
 mod support;
 
 mod bad_input;
+mod conformance;
+mod corpus;
+mod differential;
 mod disk;
 mod face;
+mod hostile;
 mod journey;
 mod kill;
 mod mail;

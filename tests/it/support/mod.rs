@@ -4,9 +4,13 @@
 pub mod clients;
 pub mod disk;
 pub mod faulty;
+pub mod grpc;
+pub mod h2;
 pub mod home;
 pub mod ledger;
 pub mod otlp;
+pub mod pack;
+pub mod raw;
 pub mod server;
 pub mod story;
 
