@@ -26,6 +26,8 @@ const MESSAGE: usize = 1024;
 const ROWS: usize = 128 << 20;
 /// Bytes of a row besides its texts.
 const ROW: usize = 160;
+/// Bytes of a usual span on the wire.
+const USUAL: usize = 512;
 /// Longest name of a span, an event or a scope, in bytes.
 const NAME: usize = 1024;
 /// Longest body or status message, in bytes.
@@ -102,6 +104,14 @@ impl Collector {
             ids: HashSet::default(),
             timed: false,
         }
+    }
+
+    /// Makes room for the spans of a body of so many bytes: one that is short of it grows, as ever.
+    pub fn expect_spans(&mut self, body: usize) {
+        let spans = (body / USUAL).min(4096);
+        self.spans.reserve(spans);
+        self.ids.reserve(spans);
+        self.reading.texts.expect(body.min(4096 * USUAL));
     }
 
     /// Takes a span, or counts it as rejected. One that came before in this request counts once.
