@@ -41,6 +41,11 @@ impl Strings {
         self.len() == 0
     }
 
+    /// Bytes in memory.
+    pub fn footprint(&self) -> usize {
+        self.bytes.capacity() + self.offsets.capacity() * size_of::<i32>()
+    }
+
     /// Adds all of another's.
     pub fn append(&mut self, other: &Strings) {
         let base = self.bytes.len() as i32;
@@ -81,6 +86,11 @@ impl Maps {
         let range = self.offsets.get(n).zip(self.offsets.get(n + 1));
         let (from, to) = range.map_or((0, 0), |(from, to)| (*from as usize, *to as usize));
         (from..to).map(|at| (self.keys.get(at), self.values.get(at)))
+    }
+
+    /// Bytes in memory.
+    pub fn footprint(&self) -> usize {
+        self.keys.footprint() + self.values.footprint() + self.offsets.capacity() * size_of::<i32>()
     }
 
     /// Adds all of another's.
@@ -151,6 +161,18 @@ impl SpanColumns {
         self.trace_id.is_empty()
     }
 
+    /// Bytes in memory.
+    pub fn footprint(&self) -> usize {
+        let texts = [&self.status_message, &self.name, &self.environment, &self.integration, &self.peer];
+        let more = [&self.endpoint, &self.scope, &self.events, &self.links];
+        // Ids, times and small numbers.
+        let row = 16 + 2 * 8 + 3 * 8 + 3;
+        texts.into_iter().chain(more).map(Strings::footprint).sum::<usize>()
+            + self.attributes.footprint()
+            + self.resource.footprint()
+            + self.trace_id.capacity() * row
+    }
+
     /// Adds all of another's rows.
     pub fn append(&mut self, other: &SpanColumns) {
         self.trace_id.extend_from_slice(&other.trace_id);
@@ -216,6 +238,18 @@ impl LogColumns {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.time.is_empty()
+    }
+
+    /// Bytes in memory.
+    pub fn footprint(&self) -> usize {
+        let texts = [&self.severity_text, &self.event_name, &self.body, &self.environment, &self.integration];
+        // Ids, times and the severity.
+        let row = 16 + 8 + 2 * 8 + 1;
+        texts.into_iter().map(Strings::footprint).sum::<usize>()
+            + self.scope.footprint()
+            + self.attributes.footprint()
+            + self.resource.footprint()
+            + self.time.capacity() * row
     }
 
     /// Adds all of another's rows.

@@ -15,7 +15,7 @@
 //! Bodies lie here as they were received, secrets included: files are 0600 in a folder of 0700.
 //!
 //! `record` is the format, `files` the little that is needed of a file system, `local` the writer, `replay` the way
-//! back.
+//! back, `aside` where a record goes that cannot be counted.
 
 use std::io;
 use std::path::PathBuf;
@@ -30,6 +30,7 @@ use local::{Job, Message, Writer};
 use record::Record;
 use replay::Replay;
 
+pub mod aside;
 pub mod files;
 mod local;
 pub mod record;
@@ -37,8 +38,9 @@ pub mod replay;
 #[cfg(test)]
 mod tests;
 
-/// How long `append` waits for a place in the queue before it says [`Refused::Full`].
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long `append` waits for a place in the queue before it says [`Refused::Full`]. A sender is told within a second
+/// that it has to come again.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Where the inbox lies and how large it may become.
 #[derive(Clone, Debug)]

@@ -39,7 +39,8 @@ pub(super) fn path(folder: &Path, first: u64) -> PathBuf {
     folder.join(format!("{first:020}.inbox"))
 }
 
-fn first_of(name: &str) -> Option<u64> {
+/// The first sequence number of a file by its name.
+pub(super) fn first_of(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(".inbox")?;
     (digits.len() == 20).then(|| digits.parse().ok())?
 }

@@ -9,6 +9,7 @@ use bytes::{Bytes, BytesMut};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 
+use super::connections::Sender;
 use super::limits::{Budget, Held};
 use super::refusal::Refusal;
 
@@ -71,6 +72,9 @@ impl From<BodyError> for Refusal {
 /// Zstandard's window, as RFC 9659 bounds it for HTTP: 8 MiB. A larger one is memory that a sender chooses.
 const ZSTD_WINDOW_LOG: u32 = 23;
 
+/// How long the rest of a body that is refused for now is read, so that its sender sees the answer.
+const BUSY: Duration = Duration::from_millis(500);
+
 /// Decompresses at most `limit` bytes. An empty body is empty in every encoding.
 pub fn decompress(encoding: Encoding, body: &[u8], limit: usize) -> Result<Cow<'_, [u8]>, BodyError> {
     let corrupt = |error| BodyError::Corrupt(encoding.name(), error);
@@ -102,22 +106,26 @@ fn read(from: impl Read, compressed: usize, limit: usize) -> io::Result<Option<V
 pub async fn collect(
     mut body: Body,
     budget: &Budget,
+    sender: Sender,
     limit: usize,
     timeout: Duration,
 ) -> Result<(Bytes, Held), Refusal> {
-    let mut held = Held::default();
-    let reading = read_all(&mut body, budget, &mut held, limit);
+    let reading = async {
+        let mut held = budget.begin(sender)?;
+        Ok((read_all(&mut body, &mut held, limit).await?, held))
+    };
     let result = tokio::time::timeout(timeout, reading).await.unwrap_or(Err(Refusal::Slow(timeout)));
-    if matches!(result, Err(Refusal::TooLarge(_))) {
-        drop(held);
-        // However this ends, the answer stays: a body that is too large comes no smaller the next time.
-        let _ = tokio::time::timeout(timeout, drain(&mut body, limit)).await;
-        return Err(Refusal::TooLarge(limit));
-    }
-    Ok((result?, held))
+    let patience = match &result {
+        Err(Refusal::TooLarge(_)) => timeout,
+        Err(Refusal::Busy) => BUSY,
+        _ => return result,
+    };
+    // However this ends, the answer stays: a body that is too large comes no smaller the next time.
+    let _ = tokio::time::timeout(patience, drain(&mut body, limit)).await;
+    result
 }
 
-async fn read_all(body: &mut Body, budget: &Budget, held: &mut Held, limit: usize) -> Result<Bytes, Refusal> {
+async fn read_all(body: &mut Body, held: &mut Held, limit: usize) -> Result<Bytes, Refusal> {
     if body.size_hint().lower() > limit as u64 {
         return Err(Refusal::TooLarge(limit));
     }
@@ -130,7 +138,7 @@ async fn read_all(body: &mut Body, budget: &Budget, held: &mut Held, limit: usiz
         if all.len() + data.len() > limit {
             return Err(Refusal::TooLarge(limit));
         }
-        budget.hold(held, data.len())?;
+        held.hold(data.len())?;
         all.extend_from_slice(&data);
     }
     Ok(all.freeze())

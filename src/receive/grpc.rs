@@ -22,8 +22,9 @@ use crate::decode::Rejected;
 
 use super::answer::{self, Code, Status};
 use super::body::{self, Encoding};
+use super::connections::Sender;
 use super::http::media_type;
-use super::intake::{Door, Incoming, Intake};
+use super::intake::{Door, Incoming, Intake, unharmed};
 use super::listen::listen;
 use super::refusal::{self, Refusal};
 
@@ -41,7 +42,8 @@ const RETRY_INFO: HeaderName = HeaderName::from_static("google.rpc.retryinfo-bin
 /// Serves until `stop`.
 pub async fn serve_grpc(listener: TcpListener, intake: Arc<Intake>, stop: CancellationToken) {
     let settings = intake.settings().clone();
-    listen(listener, router(intake), settings, stop).await;
+    let counters = intake.counters();
+    listen(listener, router(intake), settings, counters, stop).await;
 }
 
 pub(super) fn router(intake: Arc<Intake>) -> Router {
@@ -55,7 +57,7 @@ async fn call(State(intake): State<Arc<Intake>>, request: Request) -> Response {
         counters.refused(&Refusal::ContentType(media_type(request.headers()), "application/grpc"));
         return answer;
     }
-    match export(&intake, request).await {
+    match unharmed(export(&intake, request)).await {
         Ok(rejected) => exported(&rejected),
         Err(refusal) => {
             counters.refused(&refusal);
@@ -69,7 +71,8 @@ async fn export(intake: &Intake, request: Request) -> Result<Rejected, Refusal> 
     let door = door(head.uri.path()).ok_or_else(|| Refusal::NoSuchMethod(head.uri.path().to_owned()))?;
     let settings = intake.settings();
     let limit = settings.max_body.saturating_add(FRAME_HEAD);
-    let (frame, held) = body::collect(body, intake.budget(), limit, settings.body_timeout)
+    let sender = Sender::of(&head.extensions);
+    let (frame, held) = body::collect(body, intake.budget(), sender, limit, settings.body_timeout)
         .await
         // The frame's head is no part of the limit that a sender knows of.
         .map_err(|refusal| match refusal {

@@ -18,7 +18,8 @@ use crate::decode::Rejected;
 
 use super::answer::{self, Code, Status};
 use super::body::{self, Encoding};
-use super::intake::{Door, Incoming, Intake};
+use super::connections::Sender;
+use super::intake::{Door, Incoming, Intake, unharmed};
 use super::listen::listen;
 use super::refusal::{self, Refusal};
 use super::report::report;
@@ -26,7 +27,8 @@ use super::report::report;
 /// Serves until `stop`; HTTP/1 and HTTP/2 without TLS.
 pub async fn serve_http(listener: TcpListener, intake: Arc<Intake>, stop: CancellationToken) {
     let settings = intake.settings().clone();
-    listen(listener, router(intake), settings, stop).await;
+    let counters = intake.counters();
+    listen(listener, router(intake), settings, counters, stop).await;
 }
 
 /// Every route of the port.
@@ -95,8 +97,13 @@ pub(super) async fn take(
     let encoding = text(&head.headers, &CONTENT_ENCODING);
     let encoding = Encoding::parse(encoding).ok_or_else(|| Refusal::ContentEncoding(encoding.to_owned()))?;
     let settings = intake.settings();
-    let (body, held) = body::collect(body, intake.budget(), settings.max_body, settings.body_timeout).await?;
-    intake.accept(Incoming { door, content_type, encoding, body, held }).await
+    let sender = Sender::of(&head.extensions);
+    unharmed(async {
+        let (body, held) =
+            body::collect(body, intake.budget(), sender, settings.max_body, settings.body_timeout).await?;
+        intake.accept(Incoming { door, content_type, encoding, body, held }).await
+    })
+    .await
 }
 
 /// How the request is written, and so its answer.

@@ -9,7 +9,7 @@ use crate::rollup::series::Merge;
 use crate::rollup::window::Part;
 use crate::signals::telemetry::Nanos;
 
-/// How long the claim on a body is kept; a little longer than the hour for which repeats are known.
+/// How long the claim on a body is kept: what the window may be at most.
 const CLAIMS_KEPT: Nanos = 2 * 3_600_000_000_000;
 
 impl Store {
@@ -17,7 +17,8 @@ impl Store {
     /// made durable; none when there was nothing.
     ///
     /// On an error nothing is lost: the generation stays in memory, readable, and the next flush writes it first.
-    /// Give the same claims again then; a claim that is there already is left as it is. Safe to cancel.
+    /// Give the same claims again then, in order of sequence; one that is there already is left as it is. Safe to
+    /// cancel.
     pub async fn flush(&self, claims: &[(u128, u64, Nanos)], now: Nanos) -> Result<Option<Arc<Part>>, Error> {
         let mut untold = self.inner.flushing.lock().await;
         // At most twice: what an earlier flush left, then what is current.
@@ -54,12 +55,15 @@ impl Store {
                 }
             }
         }
+        // A claim is never in the catalog before its record is: a crash between two commits would have the replay
+        // meet claims of records that it has not counted yet.
+        let passed = claims.partition_point(|(_, seq, _)| *seq <= generation.upto);
         let flush = Flush {
             from: generation.from,
             to: generation.upto,
             part: &generation.part,
             segments: &segments,
-            claims,
+            claims: claims.get(..passed).unwrap_or_default(),
             forget_claims_before: now.saturating_sub(CLAIMS_KEPT),
         };
         match inner.catalog.commit(&flush).await {

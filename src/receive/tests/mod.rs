@@ -17,8 +17,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::Settings;
-use super::intake::{Decoder, Intake};
-use crate::decode::{self, Batch};
+use super::intake::{Decoder, Intake, Taken};
+use crate::clock::Clock;
+use crate::decode;
 use crate::inbox::files::Disk;
 use crate::inbox::{self, Inbox};
 
@@ -36,11 +37,13 @@ pub(super) struct Setup {
     pub(super) settings: Settings,
     pub(super) max_inbox: u64,
     pub(super) decoder: Decoder,
+    pub(super) clock: Clock,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Setup { settings: Settings::default(), max_inbox: 1 << 30, decoder: decode::record }
+        let clock: Clock = Arc::new(|| 1_800_000_000_000_000_000);
+        Setup { settings: Settings::default(), max_inbox: 1 << 30, decoder: decode::record, clock }
     }
 }
 
@@ -53,9 +56,8 @@ impl Setup {
             ..inbox::Settings::new(folder.path().join("inbox"))
         };
         let (inbox, _) = Inbox::open(inbox_settings, Arc::new(Disk), deliver, 0).unwrap();
-        let clock: crate::clock::Clock = Arc::new(|| 1_800_000_000_000_000_000);
-        let intake =
-            Intake::new(inbox.clone(), Arc::default(), decode::Limits::default(), self.settings, clock);
+        let limits = decode::Limits::default();
+        let intake = Intake::new(inbox.clone(), Arc::default(), limits, self.settings, self.clock);
         let intake = Arc::new(intake.with_decoder(self.decoder));
         let stop = CancellationToken::new();
         let http = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -71,8 +73,8 @@ pub(super) struct Server {
     pub(super) http: SocketAddr,
     pub(super) grpc: SocketAddr,
     pub(super) intake: Arc<Intake>,
-    pub(super) inbox: Inbox<Batch>,
-    pub(super) delivered: mpsc::Receiver<(u64, Batch)>,
+    pub(super) inbox: Inbox<Taken>,
+    pub(super) delivered: mpsc::Receiver<(u64, Taken)>,
     pub(super) folder: TempDir,
     pub(super) stop: CancellationToken,
 }
