@@ -9,6 +9,8 @@ mod face;
 mod journey;
 mod kill;
 mod mail;
+mod once;
+mod overload;
 mod pages;
 mod tidy;
 mod web;

@@ -2,10 +2,13 @@
 //! back. Nothing here knows the server's code; all goes through its command line and its ports.
 
 pub mod clients;
+pub mod grpc;
 pub mod home;
+pub mod load;
 pub mod otlp;
 pub mod server;
 pub mod story;
+pub mod throttle;
 
 use std::time::{Duration, Instant};
 

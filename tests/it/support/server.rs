@@ -157,6 +157,19 @@ impl Server {
         assert!(sent.is_ok_and(|status| status.success()), "SIG{name} could not be sent");
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The most memory that it ever had, by the kernel.
+    pub fn peak_memory_mib(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.pid());
+        let status = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+        let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+        kib.unwrap_or_else(|| panic!("no VmHWM in {status}")) / 1024
+    }
+
     /// Waits for the server to end by itself.
     pub fn wait(&mut self, within: Duration) -> ExitStatus {
         wait_until("the server's end", within, || self.child.try_wait().expect("a child can be waited for"))
