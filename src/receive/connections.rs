@@ -5,6 +5,7 @@
 //! are taken, the one that has been waiting longest goes, and honest senders get in whatever else is connected.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,28 +19,53 @@ use hyper::body::Incoming;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// Who sends, as far as it is known before a body is read: the connection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Sender(pub(super) u64);
+use crate::signals::observation::Observations;
+
+/// Who sends, as far as it is known before a body is read: the integration that was last heard of on the connection.
+/// Connections that have not said yet whose they are count as one sender together, so that nobody gains by making a
+/// new one for each request.
+#[derive(Clone, Debug, Default)]
+pub struct Sender {
+    /// The same for all requests of a sender; 0 for one that is not known.
+    pub(super) number: u64,
+    said: Arc<AtomicU64>,
+}
 
 impl Sender {
     /// Whose request it is.
     pub fn of(extensions: &Extensions) -> Sender {
-        extensions.get().copied().unwrap_or_default()
+        let said: Arc<AtomicU64> = extensions.get().cloned().unwrap_or_default();
+        Sender { number: said.load(Ordering::Relaxed), said }
+    }
+
+    /// What a request turned out to bring.
+    pub(super) fn learn(&self, seen: &Observations) {
+        if let Some(info) = seen.integrations.first() {
+            let mut hasher = DefaultHasher::new();
+            info.key.hash(&mut hasher);
+            self.said.store(hasher.finish().max(1), Ordering::Relaxed);
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn numbered(number: u64) -> Sender {
+        Sender { number, said: Arc::default() }
     }
 }
 
 /// The connections of one port.
 pub(super) struct Connections {
     most: usize,
-    open: Mutex<HashMap<Sender, Arc<Connection>>>,
+    open: Mutex<HashMap<u64, Arc<Connection>>>,
     /// Told when one has left, or has no more to do.
     changed: Arc<Notify>,
 }
 
 /// One connection, for as long as its task lives.
 pub(super) struct Connection {
-    pub(super) sender: Sender,
+    id: u64,
+    /// The number of its sender, once a request said whose it is.
+    pub(super) said: Arc<AtomicU64>,
     /// Told when it has to go.
     pub(super) close: CancellationToken,
     doing: Mutex<Doing>,
@@ -70,7 +96,7 @@ impl Connections {
                 let mut open = lock(&self.open);
                 if open.len() < self.most {
                     let connection = Arc::new(Connection::new(self.changed.clone()));
-                    open.insert(connection.sender, connection.clone());
+                    open.insert(connection.id, connection.clone());
                     return Place { connections: self.clone(), connection };
                 }
                 let waiting = open.values().filter(|one| !one.close.is_cancelled());
@@ -116,7 +142,7 @@ pub(super) struct Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        lock(&self.connections.open).remove(&self.connection.sender);
+        lock(&self.connections.open).remove(&self.connection.id);
         self.connections.changed.notify_one();
     }
 }
@@ -126,7 +152,8 @@ impl Connection {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let doing = Doing { requests: 0, whole: 0, in_head: true, since: Instant::now() };
         Connection {
-            sender: Sender(NEXT.fetch_add(1, Ordering::Relaxed)),
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            said: Arc::default(),
             close: CancellationToken::new(),
             doing: Mutex::new(doing),
             http2: AtomicBool::new(false),
@@ -237,4 +264,37 @@ impl Body for Arriving {
 // What a panic left is as good as any other state: these are counts.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signals::observation::{IntegrationInfo, IntegrationKey};
+
+    fn seen(name: &str) -> Observations {
+        let key = IntegrationKey { environment: "default".into(), name: name.into() };
+        let text = String::new;
+        let (source, destination, owner, tier, version) = (text(), text(), text(), text(), text());
+        let info = IntegrationInfo { key, source, destination, owner, tier, version };
+        Observations { integrations: vec![info], ..Observations::default() }
+    }
+
+    #[test]
+    fn a_sender_is_the_integration_last_heard_of_whatever_the_connection() {
+        let connection = || {
+            let mut extensions = Extensions::new();
+            extensions.insert(Arc::new(AtomicU64::new(0)));
+            extensions
+        };
+        let (first, second) = (connection(), connection());
+        assert_eq!((Sender::of(&first).number, Sender::of(&second).number), (0, 0), "not known yet");
+        Sender::of(&first).learn(&seen("shop"));
+        Sender::of(&second).learn(&seen("shop"));
+        let shop = Sender::of(&first).number;
+        assert!(shop != 0 && Sender::of(&second).number == shop);
+        Sender::of(&second).learn(&Observations::default());
+        assert_eq!(Sender::of(&second).number, shop, "a request that says nothing changes nothing");
+        Sender::of(&second).learn(&seen("crm"));
+        assert_ne!(Sender::of(&second).number, shop);
+    }
 }

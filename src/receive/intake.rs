@@ -154,6 +154,7 @@ impl Intake {
         let path = door.path();
         let decoded =
             self.decode(turn, path.clone(), content_type, encoding, body.clone(), received_at).await?;
+        held.sender().learn(&decoded.batch.observations);
         let accepted = Accepted::of(&door, &decoded);
         let record = Record {
             received_at,

@@ -29,7 +29,7 @@ pub struct Budget {
 struct State {
     bytes: usize,
     used: usize,
-    by_sender: HashMap<Sender, Theirs>,
+    by_sender: HashMap<u64, Theirs>,
 }
 
 /// What one sender has in work. A request that is read counts twice: as it came, and what it came to.
@@ -41,17 +41,17 @@ struct Theirs {
 
 impl State {
     /// Whether a sender may hold so much more.
-    fn allows(&self, sender: Sender, more: usize) -> bool {
-        let theirs = self.by_sender.get(&sender).copied().unwrap_or_default();
+    fn allows(&self, sender: &Sender, more: usize) -> bool {
+        let theirs = self.by_sender.get(&sender.number).copied().unwrap_or_default();
         let left = self.bytes.saturating_sub(self.used);
         let left_for_all = left.saturating_sub(self.bytes / 4);
         let shares = more <= left_for_all && theirs.bytes + more <= left_for_all.saturating_mul(SHARE);
         shares || (theirs.requests <= 1 && more <= left && self.used <= self.bytes)
     }
 
-    fn add(&mut self, sender: Sender, bytes: usize, requests: usize) {
+    fn add(&mut self, sender: &Sender, bytes: usize, requests: usize) {
         self.used += bytes;
-        let theirs = self.by_sender.entry(sender).or_default();
+        let theirs = self.by_sender.entry(sender.number).or_default();
         theirs.bytes += bytes;
         theirs.requests += requests;
     }
@@ -73,7 +73,7 @@ impl Budget {
     pub fn begin(&self, sender: Sender) -> Result<Held, Refusal> {
         let mut state = self.lock();
         // Counted before it is asked for, so that a second request is one.
-        state.add(sender, 0, 1);
+        state.add(&sender, 0, 1);
         drop(state);
         let mut held = Held { budget: self.clone(), sender, bytes: 0 };
         held.hold(REQUEST)?;
@@ -103,30 +103,30 @@ impl Held {
     /// what it has, and two of them could wait for each other.
     pub fn hold(&mut self, bytes: usize) -> Result<(), Refusal> {
         let mut state = self.budget.lock();
-        if !state.allows(self.sender, bytes) {
+        if !state.allows(&self.sender, bytes) {
             return Err(Refusal::Busy);
         }
-        state.add(self.sender, bytes, 0);
+        state.add(&self.sender, bytes, 0);
         self.bytes += bytes;
         Ok(())
     }
 
     /// Whether there is room to make something of the body: it grows when it is decompressed and read.
     pub fn has_room(&self) -> bool {
-        self.budget.lock().allows(self.sender, 0)
+        self.budget.lock().allows(&self.sender, 0)
     }
 
     /// What the batch of this request holds. It is not refused any more: the work is done, and those that come after
     /// it are refused instead. So the bound can be passed by the requests that are read at one time.
     pub fn of_batch(&self, batch: &Batch) -> Held {
         let bytes = REQUEST + batch.footprint();
-        self.budget.lock().add(self.sender, bytes, 1);
-        Held { budget: self.budget.clone(), sender: self.sender, bytes }
+        self.budget.lock().add(&self.sender, bytes, 1);
+        Held { budget: self.budget.clone(), sender: self.sender.clone(), bytes }
     }
 
     /// Whose it is.
-    pub fn sender(&self) -> Sender {
-        self.sender
+    pub fn sender(&self) -> &Sender {
+        &self.sender
     }
 }
 
@@ -134,11 +134,11 @@ impl Drop for Held {
     fn drop(&mut self) {
         let mut state = self.budget.lock();
         state.used = state.used.saturating_sub(self.bytes);
-        if let Some(theirs) = state.by_sender.get_mut(&self.sender) {
+        if let Some(theirs) = state.by_sender.get_mut(&self.sender.number) {
             theirs.bytes = theirs.bytes.saturating_sub(self.bytes);
             theirs.requests = theirs.requests.saturating_sub(1);
             if theirs.requests == 0 {
-                state.by_sender.remove(&self.sender);
+                state.by_sender.remove(&self.sender.number);
             }
         }
     }
@@ -153,7 +153,7 @@ mod tests {
     /// Takes requests of `bytes` until one is refused.
     fn flood(budget: &Budget, sender: Sender, bytes: usize) -> Vec<Held> {
         let one = || {
-            let mut held = budget.begin(sender).ok()?;
+            let mut held = budget.begin(sender.clone()).ok()?;
             held.hold(bytes).ok().map(|()| held)
         };
         std::iter::from_fn(one).collect()
@@ -164,12 +164,13 @@ mod tests {
         let budget = Budget::new(128 * MIB);
         let mut all = Vec::new();
         for sender in 0..50 {
-            all.push(flood(&budget, Sender(sender), 100_000));
+            all.push(flood(&budget, Sender::numbered(sender), 100_000));
             assert!(budget.used() <= 128 * MIB);
         }
-        let mut quiet: Vec<_> = (1000..1050).map(|sender| budget.begin(Sender(sender)).unwrap()).collect();
+        let mut quiet: Vec<_> =
+            (1000..1050).map(|sender| budget.begin(Sender::numbered(sender)).unwrap()).collect();
         quiet.iter_mut().for_each(|one| one.hold(300_000).unwrap());
-        assert_eq!(budget.begin(Sender(3)).unwrap_err(), Refusal::Busy);
+        assert_eq!(budget.begin(Sender::numbered(3)).unwrap_err(), Refusal::Busy);
         drop((all, quiet));
         assert_eq!(budget.used(), 0);
         assert!(budget.lock().by_sender.is_empty());
@@ -178,35 +179,35 @@ mod tests {
     #[test]
     fn one_that_floods_leaves_room_for_others_that_flood() {
         let budget = Budget::new(128 * MIB);
-        let first = flood(&budget, Sender(1), 100_000);
+        let first = flood(&budget, Sender::numbered(1), 100_000);
         assert!(budget.used() < 65 * MIB, "two thirds of three quarters: {}", budget.used());
-        let second = flood(&budget, Sender(2), 100_000);
+        let second = flood(&budget, Sender::numbered(2), 100_000);
         assert!(second.len() > first.len() / 4);
     }
 
     #[test]
     fn a_sender_with_one_request_may_send_a_large_body() {
         let budget = Budget::new(128 * MIB);
-        let _flood = flood(&budget, Sender(2), 1000);
-        let mut held = budget.begin(Sender(1)).unwrap();
+        let _flood = flood(&budget, Sender::numbered(2), 1000);
+        let mut held = budget.begin(Sender::numbered(1)).unwrap();
         for _ in 0..60 * MIB / 16_384 {
             held.hold(16_384).unwrap();
         }
-        assert_eq!(budget.begin(Sender(1)).unwrap_err(), Refusal::Busy, "a second one");
+        assert_eq!(budget.begin(Sender::numbered(1)).unwrap_err(), Refusal::Busy, "a second one");
     }
 
     #[test]
     fn batches_keep_what_they_take_and_close_the_door_behind_them() {
         let budget = Budget::new(MIB);
-        let held = budget.begin(Sender(1)).unwrap();
+        let held = budget.begin(Sender::numbered(1)).unwrap();
         assert!(held.has_room());
         let mut batch = Batch::default();
         batch.spans.name.push(&"x".repeat(2 * MIB));
         let kept = held.of_batch(&batch);
         drop(held);
         assert!(budget.used() > 2 * MIB);
-        assert_eq!(budget.begin(Sender(2)).unwrap_err(), Refusal::Busy);
+        assert_eq!(budget.begin(Sender::numbered(2)).unwrap_err(), Refusal::Busy);
         drop(kept);
-        assert!(budget.begin(Sender(2)).is_ok());
+        assert!(budget.begin(Sender::numbered(2)).is_ok());
     }
 }

@@ -112,7 +112,7 @@ async fn serve(
     let service = service_fn(|request: hyper::Request<Incoming>| {
         let open = about.begin(hyper::body::Body::is_end_stream(request.body()));
         let mut request = request.map(|body| Body::new(Arriving { body, request: open.clone() }));
-        request.extensions_mut().insert(about.sender);
+        request.extensions_mut().insert(about.said.clone());
         let answer = router.clone().oneshot(request);
         async move {
             let answer = answer.await;

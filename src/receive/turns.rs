@@ -11,7 +11,7 @@ use super::connections::Sender;
 
 /// How long a request waits for its turn before its sender is told to come again. An answer within a second is worth
 /// more to it than a place in a long queue.
-const PATIENCE: Duration = Duration::from_millis(500);
+const PATIENCE: Duration = Duration::from_millis(300);
 
 /// The turns.
 #[derive(Clone, Debug)]
@@ -23,8 +23,8 @@ pub struct Turns {
 struct State {
     free: usize,
     /// Who is next; each sender that waits is in it once.
-    circle: VecDeque<Sender>,
-    waiting: HashMap<Sender, VecDeque<oneshot::Sender<Turn>>>,
+    circle: VecDeque<u64>,
+    waiting: HashMap<u64, VecDeque<oneshot::Sender<Turn>>>,
 }
 
 impl State {
@@ -54,7 +54,8 @@ impl Turns {
     }
 
     /// Waits for a turn; none when it did not come in time.
-    pub async fn take(&self, sender: Sender) -> Option<Turn> {
+    pub async fn take(&self, sender: &Sender) -> Option<Turn> {
+        let sender = sender.number;
         let turn = {
             let mut state = self.lock();
             if state.free > 0 {
@@ -116,12 +117,12 @@ mod tests {
     #[tokio::test]
     async fn a_quiet_sender_does_not_stand_behind_a_flood() {
         let turns = Turns::new(1);
-        let first = turns.take(Sender(1)).await.unwrap();
+        let first = turns.take(&Sender::numbered(1)).await.unwrap();
         let order = Arc::new(Mutex::new(Vec::new()));
         let wait = |sender: u64| {
             let (turns, order) = (turns.clone(), order.clone());
             tokio::spawn(async move {
-                let turn = turns.take(Sender(sender)).await;
+                let turn = turns.take(&Sender::numbered(sender)).await;
                 order.lock().unwrap().push(sender);
                 drop(turn);
             })
@@ -143,11 +144,11 @@ mod tests {
     #[tokio::test]
     async fn who_waits_too_long_is_sent_away_and_leaves_nothing_behind() {
         let turns = Turns::new(1);
-        let busy = turns.take(Sender(1)).await.unwrap();
-        assert!(turns.take(Sender(2)).await.is_none());
-        assert!(turns.take(Sender(2)).await.is_none());
+        let busy = turns.take(&Sender::numbered(1)).await.unwrap();
+        assert!(turns.take(&Sender::numbered(2)).await.is_none());
+        assert!(turns.take(&Sender::numbered(2)).await.is_none());
         drop(busy);
-        let turn = turns.take(Sender(3)).await;
+        let turn = turns.take(&Sender::numbered(3)).await;
         assert!(turn.is_some());
         drop(turn);
         let state = turns.lock();

@@ -241,8 +241,6 @@ fn one_that_floods_does_not_delay_the_others_or_their_alerts() {
     let server = home.start();
     let end = Arc::new(AtomicBool::new(false));
     let throttle = Throttle::hold(server.pid());
-    let louds: Vec<_> =
-        (0..100).map(|n| runtime.spawn(loud(server.otlp_http.clone(), n, end.clone()))).collect();
     let quiets: Vec<_> = (0..10)
         .map(|n| {
             // The first of the ten fails, in a minute that the next tick judges.
@@ -251,6 +249,13 @@ fn one_that_floods_does_not_delay_the_others_or_their_alerts() {
             runtime.spawn(quiet(server.otlp_http.clone(), template, end.clone()))
         })
         .collect();
+    // They are no newcomers when the flood begins.
+    wait_until("each of the ten to have sent", Duration::from_secs(60), || {
+        let sent = (0..10).filter(|n| !server.endpoints(&format!("quiet-{n}")).is_empty()).count();
+        (sent == 10).then_some(())
+    });
+    let louds: Vec<_> =
+        (0..100).map(|n| runtime.spawn(loud(server.otlp_http.clone(), n, end.clone()))).collect();
     let begun = Instant::now();
     let mut longest_ago = 0;
     let incident = wait_until("an incident of the one that fails", A_TICK, || {
