@@ -186,16 +186,25 @@ fn ten_times_too_much_is_refused_in_time_and_what_is_taken_is_kept() {
 #[derive(Default)]
 struct Quiet {
     requests: u64,
+    failing: u64,
     tries: u64,
     most_tries: u64,
     times: Vec<Duration>,
 }
 
-/// Sends one request a second and tries again what is refused, until told to end.
-async fn quiet(address: String, template: Template, end: Arc<AtomicBool>) -> Quiet {
+/// Sends one request a second and tries again what is refused, until told to end. One that has failing calls to tell
+/// of does so once the flood has begun.
+async fn quiet(
+    address: String,
+    template: Template,
+    failing: Option<Template>,
+    flooded: Arc<AtomicBool>,
+    end: Arc<AtomicBool>,
+) -> Quiet {
     let (client, mut story) = (load::client(), Quiet::default());
     while !end.load(Ordering::Relaxed) {
-        let (body, begun, mut tries) = (template.fresh(), Instant::now(), 0);
+        let failing = failing.as_ref().filter(|_| flooded.load(Ordering::Relaxed));
+        let (body, begun, mut tries) = (failing.unwrap_or(&template).fresh(), Instant::now(), 0);
         loop {
             tries += 1;
             match load::send(&client, &address, body.clone()).await.0 {
@@ -204,7 +213,8 @@ async fn quiet(address: String, template: Template, end: Arc<AtomicBool>) -> Qui
                 _ => tokio::time::sleep(Duration::from_secs(1)).await,
             }
         }
-        story.requests += 1;
+        story.requests += u64::from(failing.is_none());
+        story.failing += u64::from(failing.is_some());
         story.tries += tries;
         story.most_tries = story.most_tries.max(tries);
         story.times.push(begun.elapsed());
@@ -241,12 +251,16 @@ fn one_that_floods_does_not_delay_the_others_or_their_alerts() {
     let server = home.start();
     let end = Arc::new(AtomicBool::new(false));
     let throttle = Throttle::hold(server.pid());
+    let flooded = Arc::new(AtomicBool::new(false));
     let quiets: Vec<_> = (0..10)
         .map(|n| {
+            let name = format!("quiet-{n}");
+            let template = Template::new(&name, "/v1/orders", 200, 20, otlp::now());
             // The first of the ten fails, in a minute that the next tick judges.
-            let (status, at) = if n == 0 { (503, otlp::settled_minute()) } else { (200, otlp::now()) };
-            let template = Template::new(&format!("quiet-{n}"), "/v1/orders", status, 20, at);
-            runtime.spawn(quiet(server.otlp_http.clone(), template, end.clone()))
+            let failing =
+                (n == 0).then(|| Template::new(&name, "/v1/refunds", 503, 20, otlp::settled_minute()));
+            let address = server.otlp_http.clone();
+            runtime.spawn(quiet(address, template, failing, flooded.clone(), end.clone()))
         })
         .collect();
     // They are no newcomers when the flood begins.
@@ -257,6 +271,8 @@ fn one_that_floods_does_not_delay_the_others_or_their_alerts() {
     let louds: Vec<_> =
         (0..100).map(|n| runtime.spawn(loud(server.otlp_http.clone(), n, end.clone()))).collect();
     let begun = Instant::now();
+    std::thread::sleep(Duration::from_secs(2));
+    flooded.store(true, Ordering::Relaxed);
     let mut longest_ago = 0;
     let incident = wait_until("an incident of the one that fails", A_TICK, || {
         longest_ago = longest_ago.max(counter(&server, "judged_ago_ms"));
@@ -267,7 +283,8 @@ fn one_that_floods_does_not_delay_the_others_or_their_alerts() {
     println!(
         "fairness: rules were judged at most {longest_ago} ms ago (a tick in time: under 80,000 and a little)"
     );
-    assert_eq!(incident["labels"]["endpoint"], "POST /v1/orders", "{incident}");
+    assert_eq!(incident["labels"]["endpoint"], "POST /v1/refunds", "{incident}");
+    std::thread::sleep(lasts().saturating_sub(begun.elapsed()));
     end.store(true, Ordering::Relaxed);
     let (mut taken, mut refused) = (0, 0);
     for one in louds {
@@ -291,6 +308,9 @@ fn one_that_floods_does_not_delay_the_others_or_their_alerts() {
             story.most_tries - 1
         );
         server.counted(&format!("quiet-{n}"), "POST /v1/orders", story.requests * 20);
+        if n == 0 {
+            server.counted("quiet-0", "POST /v1/refunds", story.failing * 20);
+        }
     }
     // A minute that closed while the flood went on was judged in time: 20 s of patience, the minute itself, and slack.
     assert!(longest_ago < 150_000, "rules were last judged {longest_ago} ms ago");
