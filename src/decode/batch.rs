@@ -7,9 +7,11 @@ use std::sync::Arc;
 use serde_json::json;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::columns::{LogColumns, Maps, NO_CLASS, SpanColumns, Strings};
+use super::columns::{LogColumns, Maps, NO_CLASS, SpanColumns};
+use super::reading::Reading;
+use super::texts::{NONE, Texts};
 use super::value::cut_text;
-use super::{Batch, Decoded, Rejected, redact};
+use super::{Batch, Decoded, Limits, Rejected, redact};
 use crate::signals::observe::{Observer, Rules};
 use crate::signals::telemetry::{
     Attributes, Log, Nanos, Origin, Point, Refusal, Sink, Span, SpanEvent, SpanLink, Value,
@@ -29,20 +31,41 @@ const REASONS: usize = 16;
 /// Collects one request.
 #[derive(Debug)]
 pub struct Collector {
+    /// What reading the request remembers.
+    pub reading: Reading,
     observer: Observer,
     received_at: Nanos,
     spans: SpanColumns,
     logs: LogColumns,
+    /// (resource of the request, its place in the columns' resources) of the record before.
+    resource: (usize, u32),
+    /// By series: the numbers of (peer, endpoint).
+    series: Vec<(u32, u32)>,
+    last: Last,
     records: u64,
     rejected: u64,
     reasons: BTreeMap<String, u64>,
     timed: bool,
 }
 
+/// Numbers of the texts of the record before: the next one's are mostly the same.
+#[derive(Debug, Default)]
+struct Last {
+    name: u32,
+    message: u32,
+    environment: u32,
+    integration: u32,
+    scope: u32,
+}
+
 impl Collector {
     /// A collector for one request that arrived at `received_at`.
-    pub fn new(rules: Arc<Rules>, received_at: Nanos) -> Collector {
+    pub fn new(rules: Arc<Rules>, received_at: Nanos, limits: Limits) -> Collector {
         Collector {
+            reading: Reading::new(limits),
+            resource: (usize::MAX, 0),
+            series: Vec::new(),
+            last: Last::default(),
             observer: Observer::new(rules, received_at),
             received_at,
             spans: SpanColumns::default(),
@@ -87,17 +110,9 @@ impl Collector {
     }
 
     fn check_room(&self) -> Result<(), Refusal> {
-        let of = |maps: &Maps| maps.keys.bytes.len() + maps.values.bytes.len();
-        let texts = |texts: &[&Strings]| texts.iter().map(|texts| texts.bytes.len()).sum::<usize>();
-        let (s, l) = (&self.spans, &self.logs);
-        let spans = of(&s.attributes)
-            + of(&s.resource)
-            + texts(&[&s.events, &s.links, &s.scope, &s.name, &s.status_message, &s.endpoint]);
-        let logs = of(&l.attributes) + of(&l.resource) + texts(&[&l.body, &l.scope, &l.event_name]);
-        if spans + logs > ROWS {
-            return Err(Refusal::Borrowed(
-                "the request's records take more than 128 MiB with their resources",
-            ));
+        let entries = self.spans.attributes.entries.len() + self.logs.attributes.entries.len();
+        if self.reading.texts.bytes() + entries * 8 > ROWS {
+            return Err(Refusal::Borrowed("the request's records take more than 128 MiB"));
         }
         Ok(())
     }
@@ -120,14 +135,22 @@ impl Collector {
         let mut hasher = Xxh3::new();
         hasher.update(path.as_bytes());
         hasher.update(body);
+        let (mut spans, mut logs, mut texts) = (self.spans, self.logs, self.reading.texts);
+        texts.seal();
+        // A request has spans or logs, never both.
+        if logs.is_empty() {
+            spans.texts = texts;
+        } else {
+            logs.texts = texts;
+        }
         let message: Vec<String> =
             self.reasons.iter().map(|(reason, count)| format!("{count} × {reason}")).collect();
         let batch = Batch {
             received_at: self.received_at,
             hash: self.timed.then(|| hasher.digest128()),
             observations: self.observer.finish(),
-            spans: self.spans,
-            logs: self.logs,
+            spans,
+            logs,
             records: self.records,
             bytes: body.len() as u64,
         };
@@ -147,12 +170,21 @@ impl Sink for Collector {
         }
         self.check_room()?;
         let meaning = self.observer.span(origin, span)?;
-        let columns = &mut self.spans;
-        columns.environment.push(&meaning.integration.environment);
-        columns.integration.push(&meaning.integration.name);
+        let (columns, texts, last) = (&mut self.spans, &mut self.reading.texts, &mut self.last);
+        columns.environment.push(texts.again(&mut last.environment, &meaning.integration.environment));
+        columns.integration.push(texts.again(&mut last.integration, &meaning.integration.name));
         let (peer, endpoint, class) = match meaning.call {
-            Some((key, class)) => (&*key.peer, &*key.endpoint, class as u8),
-            None => ("", "", NO_CLASS),
+            Some((series, key, class)) => {
+                let at = series as usize;
+                if self.series.len() <= at {
+                    self.series.resize(at + 1, (NONE, NONE));
+                }
+                if self.series[at].0 == NONE {
+                    self.series[at] = (texts.add(&key.peer), texts.add(&key.endpoint));
+                }
+                (self.series[at].0, self.series[at].1, class as u8)
+            }
+            None => (0, 0, NO_CLASS),
         };
         columns.peer.push(peer);
         columns.endpoint.push(endpoint);
@@ -165,13 +197,17 @@ impl Sink for Collector {
         columns.received.push(self.received_at);
         columns.kind.push(span.kind as u8);
         columns.status.push(span.status as u8);
-        columns.status_message.push(&span.status_message);
-        columns.name.push(&span.name);
-        columns.scope.push(&cut_text(Cow::Borrowed(origin.scope_name), NAME));
-        columns.attributes.push(texts(&span.attributes));
-        columns.resource.push(texts(origin.resource));
-        columns.events.push(&events(&span.events));
-        columns.links.push(&links(&span.links));
+        columns.status_message.push(texts.again(&mut last.message, &span.status_message));
+        columns.name.push(texts.again(&mut last.name, &span.name));
+        columns.scope.push(texts.again(&mut last.scope, &cut_text(Cow::Borrowed(origin.scope_name), NAME)));
+        columns.events.push(if span.events.is_empty() { 0 } else { texts.add(&events(&span.events)) });
+        columns.links.push(if span.links.is_empty() { 0 } else { texts.add(&links(&span.links)) });
+        keep(&mut columns.attributes, texts, &span.attributes);
+        if self.resource.0 != origin.resource_index {
+            self.resource = (origin.resource_index, columns.resources.len() as u32);
+            keep(&mut columns.resources, texts, origin.resource);
+        }
+        columns.resource.push(self.resource.1);
         Ok(())
     }
 
@@ -184,26 +220,40 @@ impl Sink for Collector {
         self.timed |= log.time != 0 || log.span_id != [0; 8];
         self.check_room()?;
         let integration = self.observer.log(origin, log)?;
-        let columns = &mut self.logs;
-        columns.environment.push(&integration.environment);
-        columns.integration.push(&integration.name);
+        let (columns, texts, last) = (&mut self.logs, &mut self.reading.texts, &mut self.last);
+        columns.environment.push(texts.again(&mut last.environment, &integration.environment));
+        columns.integration.push(texts.again(&mut last.integration, &integration.name));
         columns.time.push(if log.time == 0 { self.received_at } else { log.time });
         columns.received.push(self.received_at);
         columns.trace_id.push(log.trace_id);
         columns.span_id.push(log.span_id);
         columns.severity.push(log.severity);
-        columns.severity_text.push(&log.severity_text);
-        columns.event_name.push(&log.event_name);
-        columns.body.push(&log.body.text());
-        columns.scope.push(&cut_text(Cow::Borrowed(origin.scope_name), NAME));
-        columns.attributes.push(texts(&log.attributes));
-        columns.resource.push(texts(origin.resource));
+        columns.severity_text.push(texts.again(&mut last.message, &log.severity_text));
+        columns.event_name.push(texts.again(&mut last.name, &log.event_name));
+        columns.body.push(texts.add(&log.body.text()));
+        columns.scope.push(texts.again(&mut last.scope, &cut_text(Cow::Borrowed(origin.scope_name), NAME)));
+        keep(&mut columns.attributes, texts, &log.attributes);
+        if self.resource.0 != origin.resource_index {
+            self.resource = (origin.resource_index, columns.resources.len() as u32);
+            keep(&mut columns.resources, texts, origin.resource);
+        }
+        columns.resource.push(self.resource.1);
         Ok(())
     }
 }
 
-fn texts<'a>(attributes: &'a Attributes<'_>) -> impl Iterator<Item = (&'a str, Cow<'a, str>)> {
-    attributes.iter().map(|(key, value)| (key, value.text()))
+/// Adds a map of attributes, by the numbers that the reader gave or by adding their texts.
+fn keep(into: &mut Maps, texts: &mut Texts, attributes: &Attributes<'_>) {
+    match attributes.numbers() {
+        Some(numbers) => into.push(numbers.iter().copied()),
+        None => {
+            let entry = |(key, value): (&str, &crate::signals::telemetry::Value<'_>)| {
+                (texts.add(key), texts.add(&value.text()))
+            };
+            let entries: Vec<(u32, u32)> = attributes.iter().map(entry).collect();
+            into.push(entries.into_iter());
+        }
+    }
 }
 
 fn object(attributes: &Attributes<'_>) -> serde_json::Value {

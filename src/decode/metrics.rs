@@ -132,7 +132,7 @@ fn resource_metrics(
     limits: &Limits,
     into: &mut Collector,
 ) -> Result<(), Malformed> {
-    let resource = resource(find(message, 1)?, limits)?;
+    let resource = resource(find(message, 1)?, &mut into.reading)?;
     let mut cursor = Cursor::new(message);
     while let Some((number, field)) = cursor.field()? {
         if number != 2 {

@@ -9,8 +9,10 @@ pub mod columns;
 pub mod json;
 pub mod logs;
 pub mod metrics;
+pub mod reading;
 pub mod redact;
 pub mod report;
+pub mod texts;
 pub mod traces;
 pub mod value;
 pub mod wire;
@@ -137,8 +139,8 @@ impl Batch {
     pub fn footprint(&self) -> usize {
         let seen = &self.observations;
         let small = seen.gauges.len() + seen.slots.len() + seen.reconciliations.len() + seen.runs.len();
-        self.spans.footprint()
-            + self.logs.footprint()
+        self.spans.bytes()
+            + self.logs.bytes()
             + seen.calls.capacity() * size_of::<Call>()
             + (seen.series.len() + seen.names.len() + small) * 512
     }
@@ -162,11 +164,11 @@ pub fn request(
     rules: &Arc<Rules>,
     limits: &Limits,
 ) -> Result<Decoded, Malformed> {
-    let mut collector = Collector::new(rules.clone(), received_at);
+    let mut collector = Collector::new(rules.clone(), received_at, *limits);
     match (encoding, signal) {
-        (Encoding::Protobuf, Signal::Traces) => traces::decode(body, limits, &mut collector)?,
+        (Encoding::Protobuf, Signal::Traces) => traces::decode(body, &mut collector)?,
         (Encoding::Protobuf, Signal::Metrics) => metrics::decode(body, limits, &mut collector)?,
-        (Encoding::Protobuf, Signal::Logs) => logs::decode(body, limits, &mut collector)?,
+        (Encoding::Protobuf, Signal::Logs) => logs::decode(body, &mut collector)?,
         (Encoding::Json, signal) => json::decode(signal, body, limits, &mut collector)?,
     }
     Ok(collector.finish(signal.path(), body))

@@ -3,19 +3,20 @@
 use std::borrow::Cow;
 
 use super::batch::Collector;
-use super::value::key_value;
+use super::reading::Reading;
+use super::value::{kept_key_value, key_value};
 use super::wire::{Cursor, Field, nanos};
 use super::{Limits, Malformed};
 use crate::signals::telemetry::{Attributes, Origin, Span, SpanEvent, SpanKind, SpanLink, Status};
 
 /// Gives every span of a request to the collector.
-pub fn decode(body: &[u8], limits: &Limits, into: &mut Collector) -> Result<(), Malformed> {
+pub fn decode(body: &[u8], into: &mut Collector) -> Result<(), Malformed> {
     let mut cursor = Cursor::new(body);
     let mut index = 0;
     let mut span = Span::default();
     while let Some((number, field)) = cursor.field()? {
         if number == 1 {
-            resource_spans(field.bytes()?, index, limits, &mut span, into)?;
+            resource_spans(field.bytes()?, index, &mut span, into)?;
             index += 1;
         }
     }
@@ -23,12 +24,12 @@ pub fn decode(body: &[u8], limits: &Limits, into: &mut Collector) -> Result<(), 
 }
 
 /// Reads the attributes of a Resource.
-pub fn resource<'a>(message: &'a [u8], limits: &Limits) -> Result<Attributes<'a>, Malformed> {
+pub fn resource<'a>(message: &'a [u8], reading: &mut Reading) -> Result<Attributes<'a>, Malformed> {
     let mut attributes = Attributes::default();
     let mut cursor = Cursor::new(message);
     while let Some((number, field)) = cursor.field()? {
         if number == 1 {
-            key_value(field.bytes()?, &mut attributes, limits)?;
+            kept_key_value(field.bytes()?, &mut attributes, reading)?;
         }
     }
     Ok(attributes)
@@ -63,23 +64,22 @@ pub fn find(message: &[u8], wanted: u32) -> Result<&[u8], Malformed> {
 fn resource_spans<'a>(
     message: &'a [u8],
     index: usize,
-    limits: &Limits,
     span: &mut Span<'a>,
     into: &mut Collector,
 ) -> Result<(), Malformed> {
-    let resource = resource(find(message, 1)?, limits)?;
+    let resource = resource(find(message, 1)?, &mut into.reading)?;
     let mut cursor = Cursor::new(message);
     while let Some((number, field)) = cursor.field()? {
         if number != 2 {
             continue;
         }
         let scope_spans = field.bytes()?;
-        let (scope_name, scope) = scope(find(scope_spans, 1)?, limits)?;
+        let (scope_name, scope) = scope(find(scope_spans, 1)?, &into.reading.limits)?;
         let origin = Origin { resource_index: index, resource: &resource, scope_name, scope: &scope };
         let mut spans = Cursor::new(scope_spans);
         while let Some((number, field)) = spans.field()? {
             if number == 2 {
-                read_span(field.bytes()?, limits, span)?;
+                read_span(field.bytes()?, &mut into.reading, span)?;
                 into.offer_span(&origin, span);
             }
         }
@@ -87,8 +87,9 @@ fn resource_spans<'a>(
     Ok(())
 }
 
-fn read_span<'a>(message: &'a [u8], limits: &Limits, span: &mut Span<'a>) -> Result<(), Malformed> {
+fn read_span<'a>(message: &'a [u8], reading: &mut Reading, span: &mut Span<'a>) -> Result<(), Malformed> {
     clear(span);
+    let limits = reading.limits;
     let mut cursor = Cursor::new(message);
     while let Some((number, field)) = cursor.field()? {
         match number {
@@ -100,9 +101,9 @@ fn read_span<'a>(message: &'a [u8], limits: &Limits, span: &mut Span<'a>) -> Res
             6 => span.kind = kind(field.integer()?),
             7 => span.start = nanos(field.fixed()?),
             8 => span.end = nanos(field.fixed()?),
-            9 => key_value(field.bytes()?, &mut span.attributes, limits)?,
-            11 if span.events.len() < limits.children => span.events.push(event(field.bytes()?, limits)?),
-            13 if span.links.len() < limits.children => span.links.push(link(field.bytes()?, limits)?),
+            9 => kept_key_value(field.bytes()?, &mut span.attributes, reading)?,
+            11 if span.events.len() < limits.children => span.events.push(event(field.bytes()?, &limits)?),
+            13 if span.links.len() < limits.children => span.links.push(link(field.bytes()?, &limits)?),
             15 => (span.status, span.status_message) = status(field)?,
             _ => {}
         }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::reading::Reading;
 use super::redact;
 use super::wire::{Cursor, Field};
 use super::{Limits, Malformed};
@@ -16,7 +17,7 @@ pub fn push<'a>(list: &mut Attributes<'a>, key: Cow<'a, str>, value: Value<'a>, 
 }
 
 /// A string or JSON text at most as long as the limit, at a character's end.
-fn cut<'a>(value: Value<'a>, limits: &Limits) -> Value<'a> {
+pub fn cut<'a>(value: Value<'a>, limits: &Limits) -> Value<'a> {
     match value {
         Value::Str(text) if text.len() > limits.value_bytes => Value::Str(cut_text(text, limits.value_bytes)),
         Value::Json(text) if text.len() > limits.value_bytes => {
@@ -42,6 +43,17 @@ pub fn cut_text(text: Cow<'_, str>, longest: usize) -> Cow<'_, str> {
             Cow::Owned(text)
         }
     }
+}
+
+/// Reads a KeyValue into a list whose texts are kept.
+pub fn kept_key_value<'a>(
+    message: &'a [u8],
+    list: &mut Attributes<'a>,
+    reading: &mut Reading,
+) -> Result<(), Malformed> {
+    let (key, value) = pair(message, &reading.limits)?;
+    reading.push(list, key, value);
+    Ok(())
 }
 
 /// Reads a KeyValue into a list.

@@ -21,8 +21,39 @@ pub enum Field<'a> {
     Fixed32(u32),
 }
 
-fn cut_short() -> Malformed {
-    Malformed("the protobuf message is cut short".into())
+/// What is wrong with bytes. Small, so that reading a field well costs nothing for it; a sentence when it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The message ends inside a field.
+    CutShort,
+    /// A field's number is 0 or too large.
+    Number,
+    /// A wire type that OTLP does not use.
+    WireType(u8),
+    /// An integer of more than 64 bits.
+    TooLong,
+    /// A text that is not UTF-8.
+    NotUtf8,
+    /// A field of one kind (first) where another belongs.
+    Mistyped(&'static &'static str, &'static &'static str),
+}
+
+impl From<Fault> for Malformed {
+    #[cold]
+    fn from(fault: Fault) -> Malformed {
+        Malformed(match fault {
+            Fault::CutShort => "the protobuf message is cut short".into(),
+            Fault::Number => "a protobuf field has the number 0 or one too large".into(),
+            Fault::WireType(other) => {
+                format!("a protobuf field has the wire type {other}, which OTLP does not use")
+            }
+            Fault::TooLong => "a protobuf integer is longer than 64 bits".into(),
+            Fault::NotUtf8 => "a protobuf string is not UTF-8".into(),
+            Fault::Mistyped(found, wanted) => {
+                format!("a protobuf field is {found} where it must be {wanted}")
+            }
+        })
+    }
 }
 
 impl<'a> Cursor<'a> {
@@ -32,38 +63,45 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next field's number and payload; none at the end.
-    #[inline]
-    pub fn field(&mut self) -> Result<Option<(u32, Field<'a>)>, Malformed> {
+    #[inline(always)]
+    pub fn field(&mut self) -> Result<Option<(u32, Field<'a>)>, Fault> {
         if self.rest.is_empty() {
             return Ok(None);
         }
         let tag = self.varint()?;
-        let number = u32::try_from(tag >> 3).ok().filter(|number| *number != 0 && *number < 1 << 29);
-        let number =
-            number.ok_or_else(|| Malformed("a protobuf field has the number 0 or one too large".into()))?;
+        let number = (tag >> 3) as u32;
+        if tag >> 3 == 0 || tag >> 32 != 0 {
+            return Err(Fault::Number);
+        }
         let field = match tag & 7 {
             0 => Field::Varint(self.varint()?),
-            1 => Field::Fixed64(u64::from_le_bytes(*self.take_array()?)),
+            1 => Field::Fixed64(self.fixed64()?),
             2 => {
-                let length = usize::try_from(self.varint()?).map_err(|_| cut_short())?;
+                let length = usize::try_from(self.varint()?).map_err(|_| Fault::CutShort)?;
                 Field::Bytes(self.take(length)?)
             }
             5 => Field::Fixed32(u32::from_le_bytes(*self.take_array()?)),
-            other => {
-                return Err(Malformed(format!(
-                    "a protobuf field has the wire type {other}, which OTLP does not use"
-                )));
-            }
+            other => return Err(Fault::WireType(other as u8)),
         };
         Ok(Some((number, field)))
     }
 
     /// A LEB128 integer.
-    #[inline]
-    pub fn varint(&mut self) -> Result<u64, Malformed> {
+    #[inline(always)]
+    pub fn varint(&mut self) -> Result<u64, Fault> {
+        match self.rest.split_first() {
+            Some((&byte, rest)) if byte < 0x80 => {
+                self.rest = rest;
+                Ok(u64::from(byte))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Result<u64, Fault> {
         let mut value = 0u64;
         for shift in (0..70).step_by(7) {
-            let (&byte, rest) = self.rest.split_first().ok_or_else(cut_short)?;
+            let (&byte, rest) = self.rest.split_first().ok_or(Fault::CutShort)?;
             self.rest = rest;
             if shift == 63 && byte > 1 {
                 break;
@@ -73,7 +111,7 @@ impl<'a> Cursor<'a> {
                 return Ok(value);
             }
         }
-        Err(Malformed("a protobuf integer is longer than 64 bits".into()))
+        Err(Fault::TooLong)
     }
 
     /// Whether all has been read.
@@ -82,20 +120,21 @@ impl<'a> Cursor<'a> {
     }
 
     /// Eight bytes.
-    pub fn fixed64(&mut self) -> Result<u64, Malformed> {
+    #[inline(always)]
+    pub fn fixed64(&mut self) -> Result<u64, Fault> {
         Ok(u64::from_le_bytes(*self.take_array()?))
     }
 
-    #[inline]
-    fn take(&mut self, length: usize) -> Result<&'a [u8], Malformed> {
-        let (taken, rest) = self.rest.split_at_checked(length).ok_or_else(cut_short)?;
+    #[inline(always)]
+    fn take(&mut self, length: usize) -> Result<&'a [u8], Fault> {
+        let (taken, rest) = self.rest.split_at_checked(length).ok_or(Fault::CutShort)?;
         self.rest = rest;
         Ok(taken)
     }
 
-    #[inline]
-    fn take_array<const N: usize>(&mut self) -> Result<&'a [u8; N], Malformed> {
-        let (taken, rest) = self.rest.split_first_chunk::<N>().ok_or_else(cut_short)?;
+    #[inline(always)]
+    fn take_array<const N: usize>(&mut self) -> Result<&'a [u8; N], Fault> {
+        let (taken, rest) = self.rest.split_first_chunk::<N>().ok_or(Fault::CutShort)?;
         self.rest = rest;
         Ok(taken)
     }
@@ -103,53 +142,56 @@ impl<'a> Cursor<'a> {
 
 impl<'a> Field<'a> {
     /// A sub-message, or bytes.
-    #[inline]
-    pub fn bytes(self) -> Result<&'a [u8], Malformed> {
+    #[inline(always)]
+    pub fn bytes(self) -> Result<&'a [u8], Fault> {
         match self {
             Field::Bytes(bytes) => Ok(bytes),
-            other => Err(mistyped(other, "length-delimited")),
+            other => Err(mistyped(other, &"length-delimited")),
         }
     }
 
     /// UTF-8 text.
-    #[inline]
-    pub fn text(self) -> Result<&'a str, Malformed> {
-        std::str::from_utf8(self.bytes()?).map_err(|_| Malformed("a protobuf string is not UTF-8".into()))
+    #[inline(always)]
+    pub fn text(self) -> Result<&'a str, Fault> {
+        std::str::from_utf8(self.bytes()?).map_err(|_| Fault::NotUtf8)
     }
 
     /// An integer, an enum or a boolean.
-    #[inline]
-    pub fn integer(self) -> Result<u64, Malformed> {
+    #[inline(always)]
+    pub fn integer(self) -> Result<u64, Fault> {
         match self {
             Field::Varint(value) => Ok(value),
-            other => Err(mistyped(other, "an integer")),
+            other => Err(mistyped(other, &"an integer")),
         }
     }
 
     /// A fixed64 or sfixed64.
-    #[inline]
-    pub fn fixed(self) -> Result<u64, Malformed> {
+    #[inline(always)]
+    pub fn fixed(self) -> Result<u64, Fault> {
         match self {
             Field::Fixed64(value) => Ok(value),
-            other => Err(mistyped(other, "a 64-bit fixed")),
+            other => Err(mistyped(other, &"a 64-bit fixed")),
         }
     }
 
     /// A double.
-    #[inline]
-    pub fn double(self) -> Result<f64, Malformed> {
+    #[inline(always)]
+    pub fn double(self) -> Result<f64, Fault> {
         self.fixed().map(f64::from_bits)
     }
 }
 
-fn mistyped(found: Field<'_>, wanted: &str) -> Malformed {
-    let found = match found {
-        Field::Varint(_) => "a varint",
-        Field::Fixed64(_) => "64 fixed bits",
-        Field::Bytes(_) => "length-delimited",
-        Field::Fixed32(_) => "32 fixed bits",
-    };
-    Malformed(format!("a protobuf field is {found} where it must be {wanted}"))
+#[cold]
+fn mistyped(found: Field<'_>, wanted: &'static &'static str) -> Fault {
+    Fault::Mistyped(
+        match found {
+            Field::Varint(_) => &"a varint",
+            Field::Fixed64(_) => &"64 fixed bits",
+            Field::Bytes(_) => &"length-delimited",
+            Field::Fixed32(_) => &"32 fixed bits",
+        },
+        wanted,
+    )
 }
 
 /// A zigzag-coded integer (sint32, sint64).

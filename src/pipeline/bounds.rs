@@ -117,11 +117,19 @@ impl Bounds {
         for key in &mut seen.series {
             self.admit(key, at);
         }
+        // Calls repeat their series and names, so each pair is decided once.
+        let mut decided: Map<(u32, u32), bool> = Map::default();
         for call in &mut seen.calls {
-            let Some(series) = seen.series.get(call.series as usize) else { continue };
+            let series = call.series;
             for index in [&mut call.connection, &mut call.credential] {
-                let Some(name) = index.and_then(|index| seen.names.get(index as usize)) else { continue };
-                if !self.admit_name(&series.integration, (series.peer.clone(), name.clone()), at) {
+                let Some(name) = *index else { continue };
+                let admitted = *decided.entry((series, name)).or_insert_with(|| {
+                    let key = seen.series.get(series as usize);
+                    key.zip(seen.names.get(name as usize)).is_none_or(|(key, name)| {
+                        self.admit_name(&key.integration, (key.peer.clone(), name.clone()), at)
+                    })
+                });
+                if !admitted {
                     *index = None;
                 }
             }

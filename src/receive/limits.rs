@@ -202,7 +202,7 @@ mod tests {
         let held = budget.begin(Sender::numbered(1)).unwrap();
         assert!(held.has_room());
         let mut batch = Batch::default();
-        batch.spans.name.push(&"x".repeat(2 * MIB));
+        batch.spans.texts.add(&"x".repeat(2 * MIB));
         let kept = held.of_batch(&batch);
         drop(held);
         assert!(budget.used() > 2 * MIB);
