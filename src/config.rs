@@ -75,6 +75,8 @@ pub struct Ingest {
     pub claims: usize,
     /// Browser origins that may send.
     pub cors_origins: Vec<String>,
+    /// Headers that their pages may send besides OTLP's own.
+    pub cors_headers: Vec<String>,
     /// Endpoints an integration; the rest is `(other)`.
     pub endpoints_per_integration: usize,
 }
@@ -89,31 +91,9 @@ impl Default for Ingest {
             claim_seconds: 3600,
             claims: 1_000_000,
             cors_origins: Vec::new(),
+            cors_headers: Vec::new(),
             endpoints_per_integration: 500,
         }
-    }
-}
-
-impl Ingest {
-    fn validate(&self) -> Result<(), (String, String)> {
-        if self.claim_seconds > 7200 {
-            let problem = format!(
-                "claim_seconds = {} must be 0 to 7200: claims are kept for two hours.",
-                self.claim_seconds
-            );
-            return Err(("claim_seconds".into(), problem));
-        }
-        // Half as much again as the largest, so that one does not need the server to itself.
-        let least = self.max_body_bytes.saturating_add(4096).saturating_mul(3) / 2;
-        if self.in_flight_bytes < least {
-            let problem = format!(
-                "in_flight_bytes = {} is too little for bodies of max_body_bytes = {}: the largest would never be \
-                 taken. Make it at least {least}.",
-                self.in_flight_bytes, self.max_body_bytes
-            );
-            return Err(("in_flight_bytes".into(), problem));
-        }
-        Ok(())
     }
 }
 
@@ -269,7 +249,8 @@ impl Config {
 
     /// What types cannot say: (text to look for in the file, what is wrong and what to do).
     fn validate(&self) -> Result<(), (String, String)> {
-        self.ingest.validate()?;
+        self.ingest.check_bounds()?;
+        self.ingest.check_pages()?;
         for rule in &self.integration {
             let matches = [&rule.service, &rule.peer, &rule.route_prefix, &rule.queue];
             let overrides = rule.tier.is_some() || rule.owner.is_some();
@@ -324,6 +305,50 @@ impl Config {
     }
 }
 
+impl Ingest {
+    /// Bounds that contradict each other.
+    fn check_bounds(&self) -> Result<(), (String, String)> {
+        if self.claim_seconds > 7200 {
+            let problem = format!(
+                "claim_seconds = {} must be 0 to 7200: claims are kept for two hours.",
+                self.claim_seconds
+            );
+            return Err(("claim_seconds".into(), problem));
+        }
+        // Half as much again as the largest, so that one does not need the server to itself.
+        let least = self.max_body_bytes.saturating_add(4096).saturating_mul(3) / 2;
+        if self.in_flight_bytes < least {
+            let problem = format!(
+                "in_flight_bytes = {} is too little for bodies of max_body_bytes = {}: the largest would never be \
+                 taken. Make it at least {least}.",
+                self.in_flight_bytes, self.max_body_bytes
+            );
+            return Err(("in_flight_bytes".into(), problem));
+        }
+        Ok(())
+    }
+
+    /// What would never match a browser's Origin, or is no header, is a mistake that nobody would see.
+    fn check_pages(&self) -> Result<(), (String, String)> {
+        let is_origin = |origin: &str| {
+            let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+            host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '*', ' ']))
+        };
+        if let Some(origin) = self.cors_origins.iter().find(|origin| *origin != "*" && !is_origin(origin)) {
+            let problem = format!(
+                "cors_origins: \"{origin}\" is no origin; write it as browsers do, like https://app.example.com, \
+                 without a path, or \"*\" for all."
+            );
+            return Err((format!("\"{origin}\""), problem));
+        }
+        if let Some(name) = self.cors_headers.iter().find(|name| name.parse::<http::HeaderName>().is_err()) {
+            let problem = format!("cors_headers: \"{name}\" is no name of a header.");
+            return Err((format!("\"{name}\""), problem));
+        }
+        Ok(())
+    }
+}
+
 /// Nothing authenticates yet, so nothing is bound beyond this machine.
 pub fn public_without_keys(name: &str, address: SocketAddr) -> Result<(), String> {
     if address.ip().is_loopback() {
@@ -370,6 +395,21 @@ mod tests {
         let text = "[[integration]]\nname = \"shop\"\nowner = \"nobody\"\n";
         let problem = Config::parse("c.toml", text).unwrap_err();
         assert!(problem.starts_with("c.toml:3: owner \"nobody\" is not in [owners]"), "{problem}");
+    }
+
+    #[test]
+    fn pages_that_may_send_are_named_as_browsers_name_them() {
+        for (key, bad) in [
+            ("cors_origins", "https://app.example/"),
+            ("cors_origins", "app.example"),
+            ("cors_origins", "https://*.app.example"),
+            ("cors_headers", "x api key"),
+        ] {
+            let problem = Config::parse("c.toml", &format!("[ingest]\n{key} = [\"{bad}\"]\n")).unwrap_err();
+            assert!(problem.starts_with(&format!("c.toml:2: {key}: \"{bad}\" is no ")), "{problem}");
+        }
+        let good = "[ingest]\ncors_origins = [\"*\", \"https://app.example:8443\"]\ncors_headers = [\"X-Api-Key\"]\n";
+        assert!(Config::parse("c.toml", good).is_ok());
     }
 
     #[test]

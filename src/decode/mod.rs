@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod reading;
 pub mod redact;
 pub mod report;
+pub mod scan;
 pub mod texts;
 pub mod traces;
 pub mod value;
@@ -111,7 +112,7 @@ impl std::error::Error for Malformed {}
 pub struct Rejected {
     /// Records rejected.
     pub count: u64,
-    /// What and why, at most 1 KiB.
+    /// What and why, at most 1 KiB. With a count of 0, a warning.
     pub message: String,
 }
 
@@ -171,7 +172,7 @@ pub fn request(
         (Encoding::Protobuf, Signal::Logs) => logs::decode(body, &mut collector)?,
         (Encoding::Json, signal) => json::decode(signal, body, limits, &mut collector)?,
     }
-    Ok(collector.finish(signal.path(), body))
+    collector.finish(signal.path(), body)
 }
 
 /// Reads a decompressed body by its path, live or from the inbox.

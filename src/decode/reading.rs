@@ -57,12 +57,13 @@ impl Reading {
     }
 
     /// Adds one attribute to a list, redacted and cut to the limits, with the numbers of its texts.
-    pub fn push<'a>(&mut self, list: &mut Attributes<'a>, name: &'a str, value: Value<'a>) {
+    pub fn push<'a>(&mut self, list: &mut Attributes<'a>, name: Cow<'a, str>, value: Value<'a>) {
         if list.len() >= self.limits.attributes || name.is_empty() {
             return;
         }
-        let Some(at) = self.key(list.len(), name) else {
-            return value::push(list, Cow::Borrowed(name), value, &self.limits);
+        let short = name.len() <= value::KEY;
+        let Some(at) = short.then(|| self.key(list.len(), &name)).flatten() else {
+            return value::push(list, name, value, &self.limits);
         };
         let key = self.keys[at];
         let (value, number) = match value {
@@ -76,7 +77,7 @@ impl Reading {
                 (clean, number)
             }
         };
-        list.push_known(Cow::Borrowed(name), value, key.attr, (key.text, number));
+        list.push_known(name, value, key.attr, (key.text, number));
     }
 
     fn text<'a>(&mut self, at: usize, text: &'a str) -> (Value<'a>, u32) {

@@ -313,7 +313,9 @@ fn member(before: &str, rest: &str) -> Option<(usize, usize)> {
         if before.ends_with('.') || !secret() {
             return None;
         }
-        let taken = value.find(['&', ';', ' ', '"', '#', '\n']).unwrap_or(value.len());
+        // `authorization=Bearer …`: the scheme's name is not where the value ends.
+        let until_space = || value.find(['&', ';', ' ', '"', '#', '\n']).unwrap_or(value.len());
+        let taken = scheme(value).map_or_else(until_space, |(kept, taken)| kept + taken);
         return (taken > 0 && !value.starts_with(MARK)).then_some((name + 1, taken));
     }
     if !before.ends_with('"') || !is_secret_key(key) {
@@ -326,8 +328,8 @@ fn member(before: &str, rest: &str) -> Option<(usize, usize)> {
         if !is_plainly_secret(key) {
             return None;
         }
-        let taken =
-            after.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte)).count();
+        // A number, or what a sender wrote without its quotes: all of it, up to the next member.
+        let taken = after.find(['"', ',', '}', ']', '\n']).unwrap_or(after.len());
         return (taken > 0 && !after.starts_with("null")).then_some((rest.len() - after.len(), taken));
     };
     let taken = end_of_string(value, escape);

@@ -19,6 +19,8 @@ pub struct Gauges {
     pub lag_ms: AtomicU64,
     /// Series folded into `(other)`.
     pub folded: AtomicU64,
+    /// Calls and gauge points kept by the hour or the day, because their sender wrote to too many minutes.
+    pub coarsened: AtomicU64,
     /// Bytes in memory that no flush has committed.
     pub hot_bytes: AtomicU64,
     /// Flushes that failed; what they held stays in memory and in the inbox.

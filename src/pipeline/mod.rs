@@ -6,6 +6,7 @@ pub mod bounds;
 pub mod claims;
 pub mod gauges;
 pub mod missed;
+pub mod past;
 #[cfg(test)]
 mod tests;
 
@@ -34,6 +35,7 @@ use bounds::Bounds;
 use claims::Claims;
 use gauges::Gauges;
 use missed::net;
+use past::Past;
 
 /// A minute is judged this long after it closed, so that late points are in it.
 const EVALUATION_DELAY: Nanos = 20_000_000_000;
@@ -98,6 +100,7 @@ pub struct Corridor<C> {
     claims: Claims,
     fresh_claims: Vec<(u128, u64, Nanos)>,
     bounds: Bounds,
+    past: Past,
     recent: Part,
     instances: BTreeMap<InstanceKey, Instance>,
     last_tick: Option<Minute>,
@@ -158,6 +161,7 @@ impl<C: Compose> Corridor<C> {
         let claims = Claims::new(claim_window, most_claims, store.claims(0, most_claims).await?);
         Ok(Corridor {
             bounds: Bounds::new(limits, &recent),
+            past: Past::default(),
             stored: instances.iter().map(|instance| instance.key.clone()).collect(),
             unrecorded: Vec::new(),
             instances: instances.into_iter().map(|instance| (instance.key.clone(), instance)).collect(),
@@ -257,7 +261,9 @@ impl<C: Compose> Corridor<C> {
             self.gauges.claims_forgotten.store(self.claims.forgotten, Ordering::Relaxed);
         }
         self.bounds.apply(&mut batch.observations, batch.received_at);
+        self.past.apply(&mut batch.observations, batch.received_at);
         self.gauges.folded.store(self.bounds.folded, Ordering::Relaxed);
+        self.gauges.coarsened.store(self.past.coarsened, Ordering::Relaxed);
         if let Ok(mut notices) = self.gauges.notices.lock() {
             for (notice, count) in &batch.observations.notices {
                 *notices.entry(*notice).or_default() += count;

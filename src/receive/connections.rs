@@ -232,12 +232,12 @@ impl Drop for OpenRequest {
 }
 
 /// A body that tells when it is whole.
-pub(super) struct Arriving {
+pub(super) struct Tracked {
     pub(super) body: Incoming,
     pub(super) request: Arc<OpenRequest>,
 }
 
-impl Body for Arriving {
+impl Body for Tracked {
     type Data = Bytes;
     type Error = hyper::Error;
 

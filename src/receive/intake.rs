@@ -195,9 +195,9 @@ impl Intake {
                 .map_err(|Malformed(sentence)| Refusal::Malformed(sentence))
         };
         let decoded = if is_small {
-            guarded(work)
+            caught(work)
         } else {
-            tokio::task::spawn_blocking(move || guarded(work)).await.unwrap_or_default()
+            tokio::task::spawn_blocking(move || caught(work)).await.unwrap_or_default()
         };
         decoded.unwrap_or(Err(Refusal::Panicked))
     }
@@ -208,7 +208,7 @@ impl Intake {
 pub fn replay(record: &Record, rules: &Arc<Rules>, limits: &decode::Limits) -> Result<Decoded, String> {
     let encoding = Encoding::parse(&record.content_encoding)
         .ok_or_else(|| format!("The encoding \"{}\" is not known.", record.content_encoding))?;
-    guarded(|| {
+    caught(|| {
         let plain =
             body::decompress(encoding, &record.body, usize::MAX).map_err(|error| error.to_string())?;
         decode::record(&record.path, &record.content_type, &plain, record.received_at, rules, limits)
@@ -217,14 +217,15 @@ pub fn replay(record: &Record, rules: &Arc<Rules>, limits: &decode::Limits) -> R
     .unwrap_or_else(|| Err("Decoding it panicked.".to_owned()))
 }
 
-/// A request whose handling panics, wherever: its sender is told to come again. Left to hyper it would end the
-/// connection, and with it all other requests on it.
-pub(super) async fn unharmed<T>(handling: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refusal> {
-    AssertUnwindSafe(handling).catch_unwind().await.unwrap_or(Err(Refusal::Panicked))
-}
-
-/// None when it panicked: one body must not take a worker, or a start, down with it.
-fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
+/// Reads a body; none when that panicked: one body must not take a worker, or a start, down with it.
+fn caught<T>(work: impl FnOnce() -> T) -> Option<T> {
     // Sound, because all that the work can leave half done is dropped with it.
     catch_unwind(AssertUnwindSafe(work)).ok()
+}
+
+/// Runs what answers a request. A panic in it is answered as retryable, where the connection with all its other
+/// requests would end.
+pub(super) async fn guarded<T>(work: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refusal> {
+    // Sound, because all that the work can leave half done is dropped with it.
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or(Err(Refusal::Panicked))
 }

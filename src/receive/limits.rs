@@ -100,9 +100,13 @@ pub struct Held {
 
 impl Held {
     /// Adds to what the request holds, or says [`Refusal::Busy`]. It does not wait: a request that waited would hold
-    /// what it has, and two of them could wait for each other.
+    /// what it has, and two of them could wait for each other. What needs more memory than there is is too large: told
+    /// to come again, it would do so for ever.
     pub fn hold(&mut self, bytes: usize) -> Result<(), Refusal> {
         let mut state = self.budget.lock();
+        if self.bytes.saturating_add(bytes) > state.bytes {
+            return Err(Refusal::TooLarge(state.bytes));
+        }
         if !state.allows(&self.sender, bytes) {
             return Err(Refusal::Busy);
         }

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::Settings;
-use super::connections::{Arriving, Connection, Connections};
+use super::connections::{Connection, Connections, Tracked};
 use super::counters::Counters;
 
 /// How often an HTTP/2 connection is asked whether it lives, and how long it may take to say so.
@@ -111,7 +111,7 @@ async fn serve(
     }
     let service = service_fn(|request: hyper::Request<Incoming>| {
         let open = about.begin(hyper::body::Body::is_end_stream(request.body()));
-        let mut request = request.map(|body| Body::new(Arriving { body, request: open.clone() }));
+        let mut request = request.map(|body| Body::new(Tracked { body, request: open.clone() }));
         request.extensions_mut().insert(about.said.clone());
         let answer = router.clone().oneshot(request);
         async move {

@@ -89,20 +89,20 @@ impl Merge for Tally {
     fn merge(&mut self, other: &Self) {
         for at in 0..Class::COUNT {
             self.attempts[at] += other.attempts[at];
-            self.unweighted[at] += other.unweighted[at];
+            self.unweighted[at] = self.unweighted[at].saturating_add(other.unweighted[at]);
             self.superseded[at] += other.superseded[at];
         }
         self.retries_unlinked += other.retries_unlinked;
         self.exhausted += other.exhausted;
-        self.writes += other.writes;
-        self.writes_keyed += other.writes_keyed;
-        self.replayed += other.replayed;
+        self.writes = self.writes.saturating_add(other.writes);
+        self.writes_keyed = self.writes_keyed.saturating_add(other.writes_keyed);
+        self.replayed = self.replayed.saturating_add(other.replayed);
         self.records = self.records.saturating_add(other.records);
         self.records_failed = self.records_failed.saturating_add(other.records_failed);
-        self.pages += other.pages;
+        self.pages = self.pages.saturating_add(other.pages);
         self.page_max = match self.page_max.0.cmp(&other.page_max.0) {
             std::cmp::Ordering::Less => other.page_max,
-            std::cmp::Ordering::Equal => (self.page_max.0, self.page_max.1 + other.page_max.1),
+            std::cmp::Ordering::Equal => (self.page_max.0, self.page_max.1.saturating_add(other.page_max.1)),
             std::cmp::Ordering::Greater => self.page_max,
         };
         self.duration_sum_us = self.duration_sum_us.saturating_add(other.duration_sum_us);

@@ -76,6 +76,7 @@ pub fn receive(config: &Config, max_connections: usize) -> receive::Settings {
         max_connections,
         in_flight_bytes: config.ingest.in_flight_bytes,
         cors_origins: config.ingest.cors_origins.clone(),
+        cors_headers: config.ingest.cors_headers.clone(),
         ..receive::Settings::default()
     }
 }
@@ -169,6 +170,7 @@ pub fn counters(intake: &Intake, inbox: Inbox<Taken>, gauges: Arc<Gauges>, clock
             ("late", &gauges.late),
             ("lag_ms", &gauges.lag_ms),
             ("folded", &gauges.folded),
+            ("told_by_the_hour", &gauges.coarsened),
             ("hot_bytes", &gauges.hot_bytes),
             ("flush_failures", &gauges.flush_failures),
             ("set_aside", &gauges.set_aside),

@@ -1,17 +1,18 @@
 //! Reads one request's records in order and says what they mean.
 
+mod report;
+
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use rapidhash::fast::RapidHasher;
+use rapidhash::fast::{RandomState, RapidHasher};
 
 use super::call::Class;
-use super::heartbeat::Report;
 use super::integration::{Identity, Naming, identify, renamed};
 use super::lookup::Lookup;
 use super::observation::{Call, CallKey, Direction, IntegrationKey, Observations, Source};
-use super::telemetry::{Attributes, Log, Nanos, Origin, Point, Refusal, Span, Value};
+use super::telemetry::{Log, Nanos, Origin, Point, Refusal, Span};
 use super::vocabulary::{Attr, Event, Metric};
 use super::{classify, credential, endpoint, heartbeat, queue, reconciliation, retry, sampling};
 
@@ -36,14 +37,15 @@ pub struct Meaning<'m> {
     pub call: Option<(u32, &'m CallKey, Class)>,
 }
 
-type Map<K, V> = HashMap<K, V, BuildHasherDefault<RapidHasher<'static>>>;
+/// The hasher is keyed: senders choose what is looked up, and names that all fall into one place would cost their square.
+type Map<K, V> = HashMap<K, V, RandomState>;
 
 /// Collects the observations of one request.
 #[derive(Debug)]
 pub struct Observer {
     rules: Arc<Rules>,
     received_at: Nanos,
-    identities: Vec<(usize, Identity, u64)>,
+    identity: Option<(usize, Identity, u64)>,
     /// (resource of the request, its place in `seen.integrations`), where no record of it was named apart.
     latest: Option<(usize, usize)>,
     /// Room for an endpoint's name.
@@ -63,7 +65,7 @@ impl Observer {
         Observer {
             rules,
             received_at,
-            identities: Vec::new(),
+            identity: None,
             latest: None,
             endpoint: String::new(),
             keys: Map::default(),
@@ -209,72 +211,9 @@ impl Observer {
         Ok(&self.seen.integrations[at].key)
     }
 
-    /// Takes a minimal report in.
-    pub fn report(&mut self, integration: &str, report: &Report) {
-        let mut resource = Attributes::default();
-        resource.push(Attr::IntegrationName.name().into(), Value::Str(integration.into()));
-        if let Some(environment) = &report.environment {
-            resource.push(Attr::Environment.name().into(), Value::Str(environment.as_str().into()));
-        }
-        let none = Attributes::default();
-        let origin = Origin { resource_index: 0, resource: &resource, scope_name: "", scope: &none };
-        let look = Lookup { own: &none, scope: &none, resource: &resource };
-        let at = self.integration(&origin, &look, "");
-        let (key, time) = (self.seen.integrations[at].key.clone(), self.received_at);
-        self.seen.runs.push(heartbeat::reported(key.clone(), report, time));
-        if report.status.is_some() || report.endpoint.is_some() || report.duration_ms.is_some() {
-            self.reported_call(at, &key, report);
-        }
-        if let Some(depth) = report.queue_depth.filter(|depth| depth.is_finite() && *depth >= 0.0) {
-            let mut own = Attributes::default();
-            own.push(Attr::QueueName.name().into(), Value::Str("default".into()));
-            let look = Lookup { own: &own, scope: &none, resource: &resource };
-            let value = super::telemetry::PointValue::Gauge(depth);
-            let point = Point { metric: "", unit: "", start: 0, time, attributes: &own, value };
-            let gauge = queue::gauge(Metric::QueueDepth, key.clone(), &look, &point, 0, time);
-            self.seen.gauges.extend(gauge.ok().flatten());
-        }
-        if let Some(expires_at) = report.token_expires_at {
-            let update = credential::empty(key.clone(), "default", time);
-            self.seen.slots.push(super::observation::SlotUpdate { expires_at: Some(expires_at), ..update });
-        }
-        if let (Some(expected), Some(matched)) = (report.expected, report.reconciled) {
-            let run = reconciliation::of(key, "report", "", &time.to_string(), time);
-            let run = super::observation::ReconciliationRun { expected, matched, net_only: true, ..run };
-            self.seen.reconciliations.push(run);
-        }
-    }
-
-    fn reported_call(&mut self, at: usize, key: &IntegrationKey, report: &Report) {
-        let name = report.endpoint.as_deref().unwrap_or("run");
-        let series = self.intern(at, Direction::Outbound, "", endpoint::cut(name), Source::Report);
-        let failed = report.records_failed.unwrap_or(0);
-        let class = match report.status.as_deref() {
-            Some("failure") => Class::Failed,
-            _ if failed > 0 => Class::Partial,
-            _ => Class::Ok,
-        };
-        let connection = report.connection.as_deref().map(|id| self.name(id));
-        self.seen.calls.push(Call {
-            series,
-            end: self.received_at,
-            duration_us: (report.duration_ms.unwrap_or(0.0).max(0.0) * 1000.0) as u64,
-            class,
-            weight: 1.0,
-            supersedes: None,
-            unlinked_retry: false,
-            exhausted: false,
-            write: false,
-            keyed: false,
-            replayed: false,
-            records: report.records.unwrap_or(0),
-            records_failed: failed,
-            page_size: None,
-            connection,
-            credential: None,
-            operation: hash(&(&*key.name, self.received_at, name)),
-        });
-        self.attempts.push(retry::Attempt::default());
+    /// Bytes that all that was seen takes, about.
+    pub fn bytes(&self) -> usize {
+        self.seen.bytes() + self.attempts.len() * size_of::<retry::Attempt>()
     }
 
     /// Links retries to what they replace and gives all that was seen.
@@ -293,43 +232,36 @@ impl Observer {
             return at;
         }
         // Resources come one after another, so the latest is the one or it is new.
-        let latest = self.identities.len().checked_sub(1);
-        let cached = latest.filter(|at| self.identities[*at].0 == origin.resource_index);
-        let at = cached.unwrap_or_else(|| {
+        if self.identity.as_ref().is_none_or(|(index, ..)| *index != origin.resource_index) {
             let mut hasher = RapidHasher::default();
             for (name, value) in origin.resource.iter() {
                 (name, value.text()).hash(&mut hasher);
             }
-            self.identities.push((origin.resource_index, identify(origin.resource), hasher.finish()));
-            self.identities.len() - 1
-        });
-        let identity = &self.identities[at].1;
+            self.identity = Some((origin.resource_index, identify(origin.resource), hasher.finish()));
+        }
+        let Some((_, identity, _)) = &self.identity else { return 0 };
         let other = renamed(identity, &self.rules.naming, look, peer);
         let settled = own.is_none() && (identity.explicit || self.rules.naming.is_empty());
-        let key = match other {
-            None => identity.info.key.clone(),
-            Some(name) => {
-                IntegrationKey { name: name.into(), environment: identity.info.key.environment.clone() }
-            }
-        };
+        let mut key = identity.info.key.clone();
+        key.name = other.map_or(key.name, Into::into);
         if let Some(at) = self.keys.get(&key).copied() {
             self.latest = settled.then_some((origin.resource_index, at));
             return at;
         }
         let mut info = identity.info.clone();
         if &*info.key.name == "unnamed" && other.is_none() {
-            self.seen.notices.push(("requests whose telemetry names no integration and no service", 1));
+            self.notice("requests whose telemetry names no integration and no service");
         }
         info.key = key.clone();
+        let at = self.seen.integrations.len();
         self.seen.integrations.push(info);
-        let at = self.seen.integrations.len() - 1;
         self.keys.insert(key, at);
         self.latest = settled.then_some((origin.resource_index, at));
         at
     }
 
     fn reporter(&self, resource_index: usize) -> u64 {
-        self.identities.last().filter(|(index, ..)| *index == resource_index).map_or(0, |(.., hash)| *hash)
+        self.identity.as_ref().filter(|(index, ..)| *index == resource_index).map_or(0, |(.., hash)| *hash)
     }
 
     fn is_own(&self, host: &str, port: u16) -> bool {
@@ -347,7 +279,7 @@ impl Observer {
         source: Source,
     ) -> u32 {
         let whose = &self.seen.integrations[integration].key;
-        let slot = hash(&(integration, direction, peer, endpoint, source));
+        let slot = self.series.hasher().hash_one((integration, direction, peer, endpoint, source));
         let series = &self.seen.series;
         let same = |at: &&u32| {
             series.get(**at as usize).is_some_and(|key| {
@@ -398,7 +330,8 @@ impl Observer {
         time
     }
 
-    fn notice(&mut self, what: &'static str) {
+    /// Counts what was corrected or left out, by name; the System page shows it.
+    pub fn notice(&mut self, what: &'static str) {
         match self.seen.notices.iter_mut().find(|(name, _)| *name == what) {
             Some((_, count)) => *count += 1,
             None => self.seen.notices.push((what, 1)),

@@ -23,7 +23,6 @@ use crate::decode;
 use crate::inbox::files::Disk;
 use crate::inbox::{self, Inbox};
 
-mod edge;
 mod grpc;
 mod http_port;
 mod listening;

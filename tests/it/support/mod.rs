@@ -3,9 +3,12 @@
 
 pub mod clients;
 pub mod grpc;
+pub mod h2;
 pub mod home;
 pub mod load;
 pub mod otlp;
+pub mod pack;
+pub mod raw;
 pub mod server;
 pub mod story;
 pub mod throttle;

@@ -161,13 +161,16 @@ impl Server {
         self.child.id()
     }
 
-    /// The most memory that it ever had, by the kernel.
-    pub fn peak_memory_mib(&self) -> u64 {
+    /// Memory in KiB: what it has now, and the most it ever had.
+    pub fn memory(&self) -> (u64, u64) {
         let path = format!("/proc/{}/status", self.pid());
         let status = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
-        let line = status.lines().find(|line| line.starts_with("VmHWM:"));
-        let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
-        kib.unwrap_or_else(|| panic!("no VmHWM in {status}")) / 1024
+        let figure = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+            let kib = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+            kib.unwrap_or_else(|| panic!("no {name} in {path}"))
+        };
+        (figure("VmRSS"), figure("VmHWM"))
     }
 
     /// Waits for the server to end by itself.
