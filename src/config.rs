@@ -63,14 +63,16 @@ impl Default for Server {
 pub struct Ingest {
     /// Largest body, before and after decompression, in bytes.
     pub max_body_bytes: usize,
-    /// Bytes of requests in work at once; beyond it senders are asked to come again.
+    /// Bytes of requests in work at once, until they are counted; beyond it senders are asked to come again.
     pub in_flight_bytes: usize,
-    /// Open connections to one port.
+    /// Open connections to one port; beyond it the one that has been idle longest makes room.
     pub max_connections: usize,
     /// Bytes of the inbox on disk; beyond it senders are asked to come again.
     pub inbox_bytes: u64,
-    /// Seconds for which the same request counts once.
+    /// Seconds for which the same request counts once; 0 counts every copy.
     pub claim_seconds: u64,
+    /// Requests remembered for that, about 80 bytes each; beyond it the oldest are forgotten early.
+    pub claims: usize,
     /// Browser origins that may send.
     pub cors_origins: Vec<String>,
     /// Headers that their pages may send besides OTLP's own.
@@ -87,6 +89,7 @@ impl Default for Ingest {
             max_connections: 4096,
             inbox_bytes: 4 << 30,
             claim_seconds: 3600,
+            claims: 1_000_000,
             cors_origins: Vec::new(),
             cors_headers: Vec::new(),
             endpoints_per_integration: 500,
@@ -246,13 +249,7 @@ impl Config {
 
     /// What types cannot say: (text to look for in the file, what is wrong and what to do).
     fn validate(&self) -> Result<(), (String, String)> {
-        if !(1..=7200).contains(&self.ingest.claim_seconds) {
-            let problem = format!(
-                "claim_seconds = {} must be 1 to 7200: claims are kept for two hours.",
-                self.ingest.claim_seconds
-            );
-            return Err(("claim_seconds".into(), problem));
-        }
+        self.ingest.check_bounds()?;
         self.ingest.check_pages()?;
         for rule in &self.integration {
             let matches = [&rule.service, &rule.peer, &rule.route_prefix, &rule.queue];
@@ -309,6 +306,28 @@ impl Config {
 }
 
 impl Ingest {
+    /// Bounds that contradict each other.
+    fn check_bounds(&self) -> Result<(), (String, String)> {
+        if self.claim_seconds > 7200 {
+            let problem = format!(
+                "claim_seconds = {} must be 0 to 7200: claims are kept for two hours.",
+                self.claim_seconds
+            );
+            return Err(("claim_seconds".into(), problem));
+        }
+        // Half as much again as the largest, so that one does not need the server to itself.
+        let least = self.max_body_bytes.saturating_add(4096).saturating_mul(3) / 2;
+        if self.in_flight_bytes < least {
+            let problem = format!(
+                "in_flight_bytes = {} is too little for bodies of max_body_bytes = {}: the largest would never be \
+                 taken. Make it at least {least}.",
+                self.in_flight_bytes, self.max_body_bytes
+            );
+            return Err(("in_flight_bytes".into(), problem));
+        }
+        Ok(())
+    }
+
     /// What would never match a browser's Origin, or is no header, is a mistake that nobody would see.
     fn check_pages(&self) -> Result<(), (String, String)> {
         let is_origin = |origin: &str| {
@@ -359,6 +378,16 @@ mod tests {
     fn a_public_address_is_refused_with_what_to_do() {
         let problem = Config::parse("c.toml", "[server]\nweb = \"0.0.0.0:80\"\n").unwrap_err();
         assert!(problem.starts_with("c.toml:2: web = 0.0.0.0:80 would be open"), "{problem}");
+    }
+
+    #[test]
+    fn the_budget_must_hold_the_largest_body() {
+        let text = "[ingest]\nin_flight_bytes = 67108864\n";
+        let problem = Config::parse("c.toml", text).unwrap_err();
+        assert!(problem.starts_with("c.toml:2: in_flight_bytes = 67108864 is too little"), "{problem}");
+        assert!(
+            Config::parse("c.toml", "[ingest]\nin_flight_bytes = 100669440\nclaim_seconds = 0\n").is_ok()
+        );
     }
 
     #[test]

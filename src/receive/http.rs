@@ -19,6 +19,7 @@ use crate::decode::Rejected;
 use super::Settings;
 use super::answer::{self, Code, Status};
 use super::body::{Arriving, Encoding};
+use super::connections::Sender;
 use super::intake::{self, Door, Incoming, Intake};
 use super::listen::listen;
 use super::refusal::{self, Refusal};
@@ -27,7 +28,8 @@ use super::report::report;
 /// Serves until `stop`; HTTP/1 and HTTP/2 without TLS.
 pub async fn serve_http(listener: TcpListener, intake: Arc<Intake>, stop: CancellationToken) {
     let settings = intake.settings().clone();
-    listen(listener, router(intake), settings, stop).await;
+    let counters = intake.counters();
+    listen(listener, router(intake), settings, counters, stop).await;
 }
 
 /// Every route of the port.
@@ -98,7 +100,9 @@ pub(super) async fn answer(
         let encoding = text(&head.headers, &CONTENT_ENCODING);
         let encoding =
             Encoding::parse(encoding).ok_or_else(|| Refusal::ContentEncoding(encoding.to_owned()))?;
-        let (body, held) = body.collect(intake.budget(), settings.max_body, settings.body_timeout).await?;
+        let sender = Sender::of(&head.extensions);
+        let (body, held) =
+            body.collect(intake.budget(), sender, settings.max_body, settings.body_timeout).await?;
         intake.accept(Incoming { door: door.clone(), content_type, encoding, body, held }).await
     });
     let result = result.await;

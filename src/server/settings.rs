@@ -11,11 +11,11 @@ use anyhow::Context as _;
 use crate::alert::tier::Tier;
 use crate::clock::Clock;
 use crate::config::{Config, Tls};
-use crate::decode::Batch;
 use crate::inbox::{self, Inbox};
 use crate::notify::mailer::{self, Mailer, Relay};
+use crate::pipeline::gauges::Gauges;
 use crate::pipeline::{self, bounds};
-use crate::receive::counters::Counters;
+use crate::receive::intake::{Intake, Taken};
 use crate::rules::Loaded;
 use crate::signals::integration::Naming;
 use crate::signals::observe::Rules;
@@ -70,11 +70,17 @@ pub fn inbox(config: &Config) -> inbox::Settings {
     inbox::Settings { max_bytes: config.ingest.inbox_bytes, ..inbox::Settings::new(folder) }
 }
 
+/// What the corridor does with a request that it cannot count.
+pub fn set_aside(inbox: &inbox::Settings, files: &Arc<dyn crate::world::files::Files>) -> pipeline::SetAside {
+    let (folder, files) = (inbox.folder.clone(), files.clone());
+    Arc::new(move |seq| inbox::aside::set_aside(&folder, &*files, seq))
+}
+
 /// Bounds of the doors.
-pub fn receive(config: &Config) -> receive::Settings {
+pub fn receive(config: &Config, max_connections: usize) -> receive::Settings {
     receive::Settings {
         max_body: config.ingest.max_body_bytes,
-        max_connections: config.ingest.max_connections,
+        max_connections,
         in_flight_bytes: config.ingest.in_flight_bytes,
         cors_origins: config.ingest.cors_origins.clone(),
         cors_headers: config.ingest.cors_headers.clone(),
@@ -159,20 +165,26 @@ pub fn rules_view(loaded: &Loaded, now: Nanos) -> web::RulesView {
 }
 
 /// All counters of the server, by name.
-pub fn counters(
-    intake: Arc<Counters>,
-    inbox: Inbox<Batch>,
-    gauges: Arc<pipeline::Gauges>,
-    clock: Clock,
-) -> web::Counters {
+pub fn counters(intake: &Intake, inbox: Inbox<Taken>, gauges: Arc<Gauges>, clock: Clock) -> web::Counters {
+    let (intake, budget) = (intake.counters(), intake.budget().clone());
     Arc::new(move || {
         let mut counters: BTreeMap<String, u64> = intake.snapshot().into_iter().collect();
-        counters.insert("duplicates".into(), gauges.duplicates.load(Ordering::Relaxed));
-        counters.insert("late".into(), gauges.late.load(Ordering::Relaxed));
-        counters.insert("lag_ms".into(), gauges.lag_ms.load(Ordering::Relaxed));
-        counters.insert("folded".into(), gauges.folded.load(Ordering::Relaxed));
-        counters.insert("told_by_the_hour".into(), gauges.coarsened.load(Ordering::Relaxed));
-        counters.insert("flush_failures".into(), gauges.flush_failures.load(Ordering::Relaxed));
+        counters.insert("in_flight_bytes".into(), budget.used() as u64);
+        for (name, gauge) in [
+            ("duplicates", &gauges.duplicates),
+            ("claims", &gauges.claims),
+            ("claims_forgotten", &gauges.claims_forgotten),
+            ("late", &gauges.late),
+            ("lag_ms", &gauges.lag_ms),
+            ("folded", &gauges.folded),
+            ("told_by_the_hour", &gauges.coarsened),
+            ("hot_bytes", &gauges.hot_bytes),
+            ("flush_failures", &gauges.flush_failures),
+            ("set_aside", &gauges.set_aside),
+            ("defects", &gauges.defects),
+        ] {
+            counters.insert(name.into(), gauge.load(Ordering::Relaxed));
+        }
         let judged = gauges.judged_until.load(Ordering::Relaxed);
         if judged > 0 {
             let lag = (clock() / 1_000_000 - judged as i64 * 1000).max(0) as u64;

@@ -25,7 +25,8 @@ impl Store {
     /// made durable; none when there was nothing.
     ///
     /// On an error nothing is lost: the generation stays in memory, readable, and the next flush writes it first.
-    /// Give the same claims again then; a claim that is there already is left as it is. Safe to cancel.
+    /// Give the same claims again then, in order of sequence; one that is there already is left as it is. Safe to
+    /// cancel.
     pub async fn flush(&self, claims: &[(u128, u64, Nanos)], now: Nanos) -> Result<Option<Arc<Part>>, Error> {
         let mut flushing = self.inner.flushing.lock().await;
         // At most twice: what an earlier flush left, then what is current.
@@ -61,12 +62,15 @@ impl Store {
             }
         }
         inner.points.pass(Point::AfterSegment);
+        // A claim is never in the catalog before its record is: a crash between two commits would have the replay
+        // meet claims of records that it has not counted yet.
+        let passed = claims.partition_point(|(_, seq, _)| *seq <= generation.upto);
         let flush = Flush {
             from: generation.from,
             to: generation.upto,
             part: &generation.part,
             segments: written,
-            claims,
+            claims: claims.get(..passed).unwrap_or_default(),
             forget_claims_before: now.saturating_sub(inner.claims_kept),
         };
         inner.catalog.commit(&flush, &inner.points).await

@@ -113,7 +113,16 @@ impl Hot {
     /// Takes a batch in; one at or below the last sequence number is left out.
     pub fn absorb(&self, seq: u64, batch: Batch) {
         let Batch { received_at, observations, spans, logs, .. } = batch;
-        let points = observations.calls.len() + observations.gauges.len() + observations.slots.len();
+        let seen = &observations;
+        let counted = [
+            seen.calls.len(),
+            seen.gauges.len(),
+            seen.slots.len(),
+            seen.reconciliations.len(),
+            seen.runs.len(),
+        ];
+        // One for the request itself: its claim waits for the flush too.
+        let points = 1 + counted.iter().sum::<usize>();
         let mut state = self.write();
         if seq <= state.current.upto {
             tracing::warn!(

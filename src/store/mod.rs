@@ -273,9 +273,10 @@ impl Store {
         self.inner.catalog.watermark().await
     }
 
-    /// The claims made at or after `since`: (body hash, the sequence number that owns it, when).
-    pub async fn claims(&self, since: Nanos) -> Result<Vec<(u128, u64, Nanos)>, Error> {
-        self.inner.catalog.claims(since).await
+    /// The claims made at or after `since`, the newest `most` of them, oldest first: (body hash, the sequence number
+    /// that owns it, when).
+    pub async fn claims(&self, since: Nanos, most: usize) -> Result<Vec<(u128, u64, Nanos)>, Error> {
+        self.inner.catalog.claims(since, most).await
     }
 }
 

@@ -66,6 +66,7 @@ contract! {
     }
     faults {
         a_second_server_is_refused, the_folder_is_private, numbers_count_once, claims_are_kept_with_their_owner,
+        a_claim_is_never_kept_before_its_record,
         a_failed_segment_leaves_all_hot, orphans_go_at_open, a_watermark_that_moved_is_refused,
         a_flush_that_was_cut_off_after_its_commit_counts_once, nothing_to_flush_is_nothing,
     }

@@ -14,6 +14,8 @@ mod hostile;
 mod journey;
 mod kill;
 mod mail;
+mod once;
+mod overload;
 mod pages;
 mod points;
 mod power;

@@ -60,7 +60,7 @@ async fn a_body_is_the_same_record_on_both_ports() {
     good(&server.call(TRACES, &[("grpc-encoding", "gzip")], frame(0, &plain)).await);
     let mut batches = Vec::new();
     for _ in 0..5 {
-        batches.push(server.delivered.recv().await.unwrap().1);
+        batches.push(server.delivered.recv().await.unwrap().1.batch);
     }
     assert!(batches[0].hash.is_some());
     assert!(batches.iter().all(|batch| batch == &batches[0]));
