@@ -25,6 +25,7 @@ impl Store {
             let Some(generation) = self.inner.hot.cut() else { break };
             self.write_down(&generation, claims, now).await?;
             self.inner.hot.committed();
+            self.inner.recent.committed(&generation);
             match untold.as_mut() {
                 None => *untold = Some(generation.part.clone()),
                 Some(part) => Arc::make_mut(part).merge(&generation.part),
