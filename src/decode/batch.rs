@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::columns::{LogColumns, Maps, NO_CLASS, SpanColumns, Strings};
 use super::value::cut_text;
-use super::{Batch, Decoded, Rejected, redact};
+use super::{Batch, Decoded, Rejected, name, redact};
 use crate::signals::observe::{Observer, Rules};
 use crate::signals::telemetry::{
     Attributes, Log, Nanos, Origin, Point, Refusal, Sink, Span, SpanEvent, SpanLink, Value,
@@ -56,7 +56,7 @@ impl Collector {
 
     /// Takes a span, or counts it as rejected.
     pub fn offer_span(&mut self, origin: &Origin<'_, '_>, span: &mut Span<'_>) {
-        span.name = redact::text(cut_text(std::mem::take(&mut span.name), NAME));
+        span.name = name::clean(redact::text(cut_text(std::mem::take(&mut span.name), NAME)));
         span.status_message = redact::text(cut_text(std::mem::take(&mut span.status_message), TEXT));
         span.trace_state = cut_text(std::mem::take(&mut span.trace_state), NAME);
         let taken = self.span(origin, span);

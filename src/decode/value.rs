@@ -2,15 +2,14 @@
 
 use std::borrow::Cow;
 
-use super::redact;
 use super::wire::{Cursor, Field};
-use super::{Limits, Malformed};
+use super::{Limits, Malformed, name, redact};
 use crate::signals::telemetry::{Attributes, Value};
 
 /// Adds one attribute to a list: redacted, cut to the limits.
 pub fn push<'a>(list: &mut Attributes<'a>, key: Cow<'a, str>, value: Value<'a>, limits: &Limits) {
     if list.len() < limits.attributes && !key.is_empty() {
-        let value = redact::attribute(&key, cut(value, limits));
+        let value = name::attribute(&key, redact::attribute(&key, cut(value, limits)));
         list.push(key, value);
     }
 }
