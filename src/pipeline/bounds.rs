@@ -1,6 +1,6 @@
 //! How many series there may be: past the limit an endpoint is `(other)`, and the System page says so.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::rollup::window::{Map, Part};
@@ -16,6 +16,8 @@ pub struct Limits {
     pub integrations: usize,
     /// Endpoints an integration.
     pub endpoints: usize,
+    /// Endpoints of one peer of an integration.
+    pub templates: usize,
     /// Connections and credentials an integration.
     pub names: usize,
     /// Gauge series an integration.
@@ -24,13 +26,15 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { integrations: 2_000, endpoints: 500, names: 5_000, gauges: 2_000 }
+        Self { integrations: 2_000, endpoints: 500, templates: 200, names: 5_000, gauges: 2_000 }
     }
 }
 
 #[derive(Debug, Default)]
 struct Known {
     endpoints: HashSet<(Arc<str>, Arc<str>)>,
+    /// How many of them are of a peer.
+    templates: HashMap<Arc<str>, usize>,
     names: HashSet<Arc<str>>,
     gauges: HashSet<GaugeKey>,
 }
@@ -97,7 +101,13 @@ impl Bounds {
         if known.endpoints.contains(&pair) {
             return;
         }
-        if known.endpoints.len() < self.limits.endpoints {
+        // Endpoints of no known peer are not one API's: only the integration's limit is theirs.
+        let of_peer = known.templates.get(&key.peer).copied().unwrap_or(0);
+        let room_at_peer = key.peer.is_empty() || of_peer < self.limits.templates;
+        if known.endpoints.len() < self.limits.endpoints && (room_at_peer || &*key.endpoint == OTHER) {
+            if &*key.endpoint != OTHER {
+                *known.templates.entry(key.peer.clone()).or_default() += 1;
+            }
             known.endpoints.insert(pair);
         } else {
             self.folded += 1;
@@ -175,5 +185,34 @@ mod tests {
         let names: Vec<&str> = seen.series.iter().map(|key| &*key.endpoint).collect();
         assert_eq!(names, ["GET /a", "GET /b", OTHER, "GET /a"]);
         assert_eq!(bounds.folded, 1);
+    }
+
+    #[test]
+    fn one_peer_has_its_own_limit_and_leaves_room_for_others() {
+        let mut bounds = Bounds::new(Limits { templates: 2, ..Limits::default() }, &Part::default());
+        let mut other = key("GET /d");
+        other.peer = "other.example".into();
+        let series = ["GET /a", "GET /b", "GET /c", OTHER, "GET /b"].map(key).into_iter().chain([other]);
+        let mut seen = Observations { series: series.collect(), ..Observations::default() };
+        bounds.apply(&mut seen);
+        let named = |seen: &Observations| {
+            let pairs = seen.series.iter().map(|key| format!("{} {}", key.peer, key.endpoint));
+            pairs.collect::<Vec<_>>()
+        };
+        let first = named(&seen);
+        assert_eq!(
+            first,
+            [
+                "api.example GET /a",
+                "api.example GET /b",
+                "api.example (other)",
+                "api.example (other)",
+                "api.example GET /b",
+                "other.example GET /d"
+            ]
+        );
+        assert_eq!(bounds.folded, 1);
+        bounds.apply(&mut seen);
+        assert_eq!((named(&seen), bounds.folded), (first, 1), "what is admitted stays");
     }
 }
