@@ -78,6 +78,8 @@ pub struct Ingest {
     pub claim_seconds: u64,
     /// Browser origins that may send.
     pub cors_origins: Vec<String>,
+    /// Headers that their pages may send besides OTLP's own.
+    pub cors_headers: Vec<String>,
     /// Endpoints an integration; the rest is `(other)`.
     pub endpoints_per_integration: usize,
     /// Endpoints of one peer of an integration; the rest is that peer's `(other)`.
@@ -93,6 +95,7 @@ impl Default for Ingest {
             inbox_bytes: 4 << 30,
             claim_seconds: 3600,
             cors_origins: Vec::new(),
+            cors_headers: Vec::new(),
             endpoints_per_integration: 500,
             templates_per_peer: 200,
         }
@@ -360,6 +363,21 @@ mod tests {
         let text = "[[integration]]\nname = \"shop\"\nowner = \"nobody\"\n";
         let problem = Config::parse("c.toml", text).unwrap_err();
         assert!(problem.starts_with("c.toml:3: owner \"nobody\" is not in [owners]"), "{problem}");
+    }
+
+    #[test]
+    fn pages_that_may_send_are_named_as_browsers_name_them() {
+        for (key, bad) in [
+            ("cors_origins", "https://app.example/"),
+            ("cors_origins", "app.example"),
+            ("cors_origins", "https://*.app.example"),
+            ("cors_headers", "x api key"),
+        ] {
+            let problem = Config::parse("c.toml", &format!("[ingest]\n{key} = [\"{bad}\"]\n")).unwrap_err();
+            assert!(problem.starts_with(&format!("c.toml:2: {key}: \"{bad}\" is no ")), "{problem}");
+        }
+        let good = "[ingest]\ncors_origins = [\"*\", \"https://app.example:8443\"]\ncors_headers = [\"X-Api-Key\"]\n";
+        assert!(Config::parse("c.toml", good).is_ok());
     }
 
     #[test]

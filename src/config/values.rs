@@ -33,6 +33,7 @@ impl Config {
     pub(super) fn check_values(&self) -> Result<(), Problem> {
         self.server.check()?;
         self.ingest.check()?;
+        self.ingest.check_pages()?;
         if self.mail.to.is_empty() {
             let problem = "[mail] to is empty: nobody would be told. Name an address, or leave the key out.";
             return Err(("to = []".into(), problem.into()));
@@ -103,6 +104,26 @@ fn host_of(url: &str) -> Option<String> {
 }
 
 impl Ingest {
+    /// What would never match a browser's Origin, or is no header, is a mistake that nobody would see.
+    fn check_pages(&self) -> Result<(), Problem> {
+        let is_origin = |origin: &str| {
+            let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+            host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '*', ' ']))
+        };
+        if let Some(origin) = self.cors_origins.iter().find(|origin| *origin != "*" && !is_origin(origin)) {
+            let problem = format!(
+                "cors_origins: \"{origin}\" is no origin; write it as browsers do, like https://app.example.com, \
+                 without a path, or \"*\" for all."
+            );
+            return Err((format!("\"{origin}\""), problem));
+        }
+        if let Some(name) = self.cors_headers.iter().find(|name| name.parse::<http::HeaderName>().is_err()) {
+            let problem = format!("cors_headers: \"{name}\" is no name of a header.");
+            return Err((format!("\"{name}\""), problem));
+        }
+        Ok(())
+    }
+
     fn check(&self) -> Result<(), Problem> {
         let body = self.max_body_bytes as u64;
         for (key, value, least, why) in [

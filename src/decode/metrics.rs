@@ -1,11 +1,16 @@
 //! ExportMetricsServiceRequest from protobuf, and what makes a data point valid in either encoding.
 
+use std::borrow::Cow;
+
 use super::batch::Collector;
-use super::traces::{find, resource, scope};
+use super::traces::{resource, scope};
 use super::value::key_value;
 use super::wire::{Cursor, Field, nanos, zigzag};
 use super::{Limits, Malformed};
 use crate::signals::telemetry::{Attributes, Origin, Point, PointValue, Refusal, Temporality};
+
+/// Buckets of one histogram point. SDKs send 160 at most.
+const BUCKETS: usize = 16_384;
 
 /// Which kind of data a metric holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -132,15 +137,16 @@ fn resource_metrics(
     limits: &Limits,
     into: &mut Collector,
 ) -> Result<(), Malformed> {
-    let resource = resource(find(message, 1)?, limits)?;
+    let resource = resource(message, &mut into.reading)?;
     let mut cursor = Cursor::new(message);
     while let Some((number, field)) = cursor.field()? {
         if number != 2 {
             continue;
         }
         let scope_metrics = field.bytes()?;
-        let (scope_name, scope) = scope(find(scope_metrics, 1)?, limits)?;
-        let origin = Origin { resource_index: index, resource: &resource, scope_name, scope: &scope };
+        let (scope_name, scope) = scope(scope_metrics, limits)?;
+        let origin =
+            Origin { resource_index: index, resource: &resource, scope_name: &scope_name, scope: &scope };
         let mut metrics = Cursor::new(scope_metrics);
         while let Some((number, field)) = metrics.field()? {
             if number == 2 {
@@ -157,39 +163,73 @@ fn metric(
     limits: &Limits,
     into: &mut Collector,
 ) -> Result<(), Malformed> {
-    let (mut name, mut unit, mut data) = ("", "", None);
+    let (mut name, mut unit) = (Cow::Borrowed(""), Cow::Borrowed(""));
+    // The kind that stands last, and where it began: from there on it may come in pieces.
+    let mut data: Option<(Kind, u32, Cursor<'_>)> = None;
     let mut cursor = Cursor::new(message);
-    while let Some((number, field)) = cursor.field()? {
-        match number {
-            1 => name = field.text()?,
-            3 => unit = field.text()?,
-            5 => data = Some((Kind::Gauge, field.bytes()?)),
-            7 => data = Some((Kind::Sum, field.bytes()?)),
-            9 => data = Some((Kind::Histogram, field.bytes()?)),
-            10 => data = Some((Kind::ExponentialHistogram, field.bytes()?)),
-            11 => data = Some((Kind::Summary, field.bytes()?)),
-            _ => {}
+    loop {
+        let here = cursor;
+        let Some((number, field)) = cursor.field()? else { break };
+        let kind = match number {
+            1 => {
+                name = field.text()?;
+                continue;
+            }
+            3 => {
+                unit = field.text()?;
+                continue;
+            }
+            5 => Kind::Gauge,
+            7 => Kind::Sum,
+            9 => Kind::Histogram,
+            10 => Kind::ExponentialHistogram,
+            11 => Kind::Summary,
+            _ => continue,
+        };
+        field.bytes()?;
+        if data.is_none_or(|(known, ..)| known != kind) {
+            data = Some((kind, number, here));
         }
     }
-    let Some((kind, data)) = data else { return Ok(()) };
+    let Some((kind, wanted, from)) = data else { return Ok(()) };
     let (mut temporality, mut monotonic) = (0, false);
-    let mut cursor = Cursor::new(data);
-    while let Some((number, field)) = cursor.field()? {
-        match number {
-            2 => temporality = field.integer()?,
-            3 => monotonic = field.integer()? != 0,
-            _ => {}
+    let mut pieces = from;
+    while let Some(piece) = next_piece(&mut pieces, wanted)? {
+        let mut cursor = Cursor::new(piece);
+        while let Some((number, field)) = cursor.field()? {
+            match (kind, number) {
+                (Kind::Gauge | Kind::Summary, _) => break,
+                (_, 2) => temporality = u64::from(field.integer32()?),
+                (Kind::Sum, 3) => monotonic = field.integer()? != 0,
+                _ => {}
+            }
         }
     }
-    let mut points = Cursor::new(data);
-    while let Some((number, field)) = points.field()? {
-        if number == 1 {
+    let mut pieces = from;
+    while let Some(piece) = next_piece(&mut pieces, wanted)? {
+        let mut points = Cursor::new(piece);
+        while let Some((number, field)) = points.field()? {
+            if number != 1 {
+                continue;
+            }
             let mut raw = RawPoint { kind, temporality, monotonic, ..RawPoint::default() };
-            read_point(field.bytes()?, limits, &mut raw)?;
-            offer(into, origin, name, unit, &raw);
+            match read_point(field.bytes()?, limits, &mut raw) {
+                Ok(()) => offer(into, origin, &name, &unit, &raw),
+                Err(problem) => into.refuse("point of", &name, problem),
+            }
         }
     }
     Ok(())
+}
+
+/// The next sub-message under a field number.
+fn next_piece<'a>(cursor: &mut Cursor<'a>, wanted: u32) -> Result<Option<&'a [u8]>, Malformed> {
+    while let Some((number, field)) = cursor.field()? {
+        if number == wanted {
+            return Ok(Some(field.bytes()?));
+        }
+    }
+    Ok(None)
 }
 
 fn read_point<'a>(message: &'a [u8], limits: &Limits, raw: &mut RawPoint<'a>) -> Result<(), Malformed> {
@@ -201,7 +241,7 @@ fn read_point<'a>(message: &'a [u8], limits: &Limits, raw: &mut RawPoint<'a>) ->
             (Kind::Gauge | Kind::Sum, 4) => raw.number = Some(field.double()?),
             (Kind::Gauge | Kind::Sum, 6) => raw.number = Some(field.fixed()? as i64 as f64),
             (Kind::Gauge | Kind::Sum, 7) => key_value(field.bytes()?, &mut raw.attributes, limits)?,
-            (Kind::Gauge | Kind::Sum | Kind::Summary, 8) => raw.flags = field.integer()?,
+            (Kind::Gauge | Kind::Sum | Kind::Summary, 8) => raw.flags = u64::from(field.integer32()?),
             (Kind::Histogram, 9) => key_value(field.bytes()?, &mut raw.attributes, limits)?,
             (Kind::ExponentialHistogram, 1) => key_value(field.bytes()?, &mut raw.attributes, limits)?,
             (Kind::Summary, 7) => key_value(field.bytes()?, &mut raw.attributes, limits)?,
@@ -210,15 +250,11 @@ fn read_point<'a>(message: &'a [u8], limits: &Limits, raw: &mut RawPoint<'a>) ->
                 raw.sum = Some(field.double()?)
             }
             (Kind::Histogram, 6) => packed_fixed(field, &mut raw.counts)?,
-            (Kind::Histogram, 7) => {
-                let mut bits = Vec::new();
-                packed_fixed(field, &mut bits)?;
-                raw.bounds.extend(bits.into_iter().map(f64::from_bits));
-            }
-            (Kind::Histogram, 10) | (Kind::ExponentialHistogram, 10) => raw.flags = field.integer()?,
+            (Kind::Histogram, 7) => packed_fixed(field, &mut raw.bounds)?,
+            (Kind::Histogram | Kind::ExponentialHistogram, 10) => raw.flags = u64::from(field.integer32()?),
             (Kind::Histogram, 11) | (Kind::ExponentialHistogram, 12) => raw.min = Some(field.double()?),
             (Kind::Histogram, 12) | (Kind::ExponentialHistogram, 13) => raw.max = Some(field.double()?),
-            (Kind::ExponentialHistogram, 6) => raw.scale = zigzag(field.integer()?) as i32,
+            (Kind::ExponentialHistogram, 6) => raw.scale = zigzag(field.integer32()?),
             (Kind::ExponentialHistogram, 7) => raw.zero_count = field.fixed()?,
             (Kind::ExponentialHistogram, 8) => buckets(field.bytes()?, raw)?,
             _ => {}
@@ -231,14 +267,14 @@ fn buckets(message: &[u8], raw: &mut RawPoint<'_>) -> Result<(), Malformed> {
     let mut cursor = Cursor::new(message);
     while let Some((number, field)) = cursor.field()? {
         match (number, field) {
-            (1, field) => raw.offset = zigzag(field.integer()?) as i32,
+            (1, field) => raw.offset = zigzag(field.integer32()?),
             (2, Field::Bytes(packed)) => {
                 let mut counts = Cursor::new(packed);
                 while !counts.is_done() {
-                    raw.counts.push(counts.varint()?);
+                    push(&mut raw.counts, counts.varint()?)?;
                 }
             }
-            (2, field) => raw.counts.push(field.integer()?),
+            (2, field) => push(&mut raw.counts, field.integer()?)?,
             _ => {}
         }
     }
@@ -246,15 +282,41 @@ fn buckets(message: &[u8], raw: &mut RawPoint<'_>) -> Result<(), Malformed> {
 }
 
 /// A repeated fixed64 or double: packed, or one by one.
-fn packed_fixed(field: Field<'_>, into: &mut Vec<u64>) -> Result<(), Malformed> {
+fn packed_fixed<T: FromBits>(field: Field<'_>, into: &mut Vec<T>) -> Result<(), Malformed> {
     match field {
         Field::Bytes(packed) => {
             let mut values = Cursor::new(packed);
             while !values.is_done() {
-                into.push(values.fixed64()?);
+                push(into, T::from_bits(values.fixed64()?))?;
             }
         }
-        single => into.push(single.fixed()?),
+        single => push(into, T::from_bits(single.fixed()?))?,
     }
+    Ok(())
+}
+
+/// What 64 fixed bits stand for.
+trait FromBits {
+    fn from_bits(bits: u64) -> Self;
+}
+
+impl FromBits for u64 {
+    fn from_bits(bits: u64) -> u64 {
+        bits
+    }
+}
+
+impl FromBits for f64 {
+    fn from_bits(bits: u64) -> f64 {
+        f64::from_bits(bits)
+    }
+}
+
+/// Adds a bucket's count or bound; a byte on the wire is eight in memory, so they have a limit.
+pub fn push<T>(into: &mut Vec<T>, value: T) -> Result<(), Malformed> {
+    if into.len() >= BUCKETS {
+        return Err(Malformed(format!("a histogram has more than {BUCKETS} buckets")));
+    }
+    into.push(value);
     Ok(())
 }

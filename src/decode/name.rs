@@ -11,7 +11,12 @@ use crate::signals::vocabulary::Attr;
 
 /// An attribute's value; one that names something has nothing hidden in it. Free texts keep their lines.
 pub fn attribute<'a>(key: &str, value: Value<'a>) -> Value<'a> {
-    let is_name = !matches!(Attr::from_wire(key), None | Some((Attr::ExceptionMessage | Attr::Payload, _)));
+    under(Attr::from_wire(key), value)
+}
+
+/// The same where it is known which name of the vocabulary the key is.
+pub fn under<'a>(attr: Option<(Attr, bool)>, value: Value<'a>) -> Value<'a> {
+    let is_name = !matches!(attr, None | Some((Attr::ExceptionMessage | Attr::Payload, _)));
     match value {
         Value::Str(raw) if is_name => Value::Str(clean(raw)),
         Value::Json(raw) if is_name => Value::Json(clean(raw)),

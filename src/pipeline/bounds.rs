@@ -39,6 +39,20 @@ struct Known {
     gauges: HashSet<GaugeKey>,
 }
 
+impl Known {
+    /// Whether a connection's or credential's name is known, or there is room for it.
+    fn admits(&mut self, name: &Arc<str>, most: usize) -> bool {
+        if self.names.contains(name) {
+            return true;
+        }
+        let room = self.names.len() < most;
+        if room {
+            self.names.insert(name.clone());
+        }
+        room
+    }
+}
+
 /// The series known so far, and what was folded past the limits.
 #[derive(Debug)]
 pub struct Bounds {
@@ -74,14 +88,22 @@ impl Bounds {
         for key in &mut seen.series {
             self.admit(key);
         }
+        // Calls repeat their series and names, so each pair is decided once.
+        let mut decided: Map<(u32, u32), bool> = Map::default();
         for call in &mut seen.calls {
-            let Some(series) = seen.series.get(call.series as usize) else { continue };
-            let Some(known) = self.known.get_mut(&series.integration) else { continue };
             for at in [&mut call.connection, &mut call.credential] {
-                let Some(name) = at.and_then(|at| seen.names.get(at as usize)) else { continue };
-                if known.names.len() < self.limits.names {
-                    known.names.insert(name.clone());
-                } else if !known.names.contains(name) {
+                let Some(name) = *at else { continue };
+                let series = call.series;
+                let admitted = *decided.entry((series, name)).or_insert_with(|| {
+                    let key = seen.series.get(series as usize);
+                    let name = seen.names.get(name as usize);
+                    key.zip(name).is_none_or(|(key, name)| {
+                        self.known
+                            .get_mut(&key.integration)
+                            .is_none_or(|known| known.admits(name, self.limits.names))
+                    })
+                });
+                if !admitted {
                     self.folded += 1;
                     *at = None;
                 }
@@ -127,12 +149,8 @@ impl Bounds {
             return false;
         }
         let known = self.known.entry(integration.clone()).or_default();
-        let admitted = known.names.contains(credential) || known.names.len() < self.limits.names;
-        if admitted {
-            known.names.insert(credential.clone());
-        } else {
-            self.folded += 1;
-        }
+        let admitted = known.admits(credential, self.limits.names);
+        self.folded += u64::from(!admitted);
         admitted
     }
 

@@ -4,6 +4,7 @@
 
 pub mod bounds;
 pub mod claims;
+pub mod past;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use crate::store::mail::NewMail;
 use crate::store::{Detail, Store};
 use bounds::Bounds;
 use claims::Claims;
+use past::Past;
 
 /// A minute is judged this long after it closed, so that late points are in it.
 const EVALUATION_DELAY: Nanos = 20_000_000_000;
@@ -61,6 +63,8 @@ pub struct Gauges {
     pub lag_ms: AtomicU64,
     /// Series folded into `(other)`.
     pub folded: AtomicU64,
+    /// Calls and gauge points kept by the hour or the day, because their sender wrote to too many minutes.
+    pub coarsened: AtomicU64,
     /// Flushes that failed; what they held stays in memory and in the inbox.
     pub flush_failures: AtomicU64,
     /// Unix seconds up to which rules have been judged.
@@ -107,6 +111,7 @@ pub struct Corridor<C> {
     claims: Claims,
     fresh_claims: Vec<(u128, u64, Nanos)>,
     bounds: Bounds,
+    past: Past,
     recent: Part,
     instances: BTreeMap<InstanceKey, Instance>,
     last_tick: Option<Minute>,
@@ -162,6 +167,7 @@ impl<C: Compose> Corridor<C> {
         let claims = Claims::new(claim_window, store.claims(0).await?);
         Ok(Corridor {
             bounds: Bounds::new(limits, &recent),
+            past: Past::default(),
             stored: instances.iter().map(|instance| instance.key.clone()).collect(),
             unrecorded: Vec::new(),
             instances: instances.into_iter().map(|instance| (instance.key.clone(), instance)).collect(),
@@ -222,7 +228,9 @@ impl<C: Compose> Corridor<C> {
             self.fresh_claims.push((hash, seq, batch.received_at));
         }
         self.bounds.apply(&mut batch.observations);
+        self.past.apply(&mut batch.observations, batch.received_at);
         self.gauges.folded.store(self.bounds.folded, Ordering::Relaxed);
+        self.gauges.coarsened.store(self.past.coarsened, Ordering::Relaxed);
         if let Ok(mut notices) = self.gauges.notices.lock() {
             for (notice, count) in &batch.observations.notices {
                 *notices.entry(*notice).or_default() += count;

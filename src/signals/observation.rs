@@ -298,6 +298,16 @@ pub struct Observations {
     pub notices: Vec<(&'static str, u64)>,
 }
 
+impl Observations {
+    /// Bytes that it takes in memory, about: names are cut to a length, so each kind has a size.
+    pub fn bytes(&self) -> usize {
+        let named = self.integrations.len() + self.gauges.len() + self.slots.len();
+        let facts = self.reconciliations.len() + self.runs.len();
+        let calls = self.calls.len() * size_of::<Call>() + self.series.len() * 256 + self.names.len() * 64;
+        calls + named * 512 + facts * 1024
+    }
+}
+
 /// The metrics whose gauge points are kept as gauge series.
 pub fn is_gauge_series(metric: Metric) -> bool {
     matches!(
