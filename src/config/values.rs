@@ -7,8 +7,8 @@ use super::{Config, Ingest, Server, Smtp};
 /// (text to look for in the file, what is wrong and what to do).
 type Problem = (String, String);
 
-/// Variables that are read, apart from those of the tests and of Rust.
-const VARIABLES: [&str; 17] = [
+/// Variables that are read.
+const VARIABLES: [&str; 15] = [
     "SEAMWATCH_CONFIG",
     "SEAMWATCH_DATA",
     "SEAMWATCH_ALERTS",
@@ -24,8 +24,6 @@ const VARIABLES: [&str; 17] = [
     "SEAMWATCH_SMTP_PASSWORD",
     "SEAMWATCH_LOG",
     "SEAMWATCH_LOG_FORMAT",
-    "SEAMWATCH_TEST_ENV",
-    "SEAMWATCH_TEST_SERVER",
 ];
 
 impl Config {
@@ -53,9 +51,9 @@ impl Config {
     pub fn unknown_variables(names: impl Iterator<Item = String>) -> Vec<String> {
         let is_ours = |name: &String| name.starts_with("SEAMWATCH_") && !VARIABLES.contains(&name.as_str());
         let mut unknown: Vec<String> = names
-            .filter(|name| is_ours(name) && !is_of_a_cluster(name))
+            .filter(|name| is_ours(name) && !is_of_others(name))
             .map(|name| {
-                let known = VARIABLES[..15].iter().map(|known| known.trim_start_matches("SEAMWATCH_"));
+                let known = VARIABLES.iter().map(|known| known.trim_start_matches("SEAMWATCH_"));
                 let known: Vec<&str> = known.collect();
                 format!("environment: {name} is no setting; SEAMWATCH_ goes before {}.", known.join(", "))
             })
@@ -65,10 +63,11 @@ impl Config {
     }
 }
 
-/// Kubernetes sets these for a service that is named seamwatch.
-fn is_of_a_cluster(name: &str) -> bool {
+/// Our tests set some; Kubernetes sets others for a service that is named seamwatch.
+fn is_of_others(name: &str) -> bool {
     let rest = name.trim_start_matches("SEAMWATCH_");
-    rest == "PORT"
+    rest.starts_with("TEST_")
+        || rest == "PORT"
         || rest.starts_with("PORT_")
         || rest.contains("SERVICE_HOST")
         || rest.contains("SERVICE_PORT")

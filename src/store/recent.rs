@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::hot::Generation;
-use crate::rollup::series::{CallsRow, Merge};
+use crate::rollup::series::Merge;
 use crate::rollup::window::{Minute, Part};
 use crate::signals::observation::IntegrationKey;
 
@@ -81,7 +81,7 @@ impl Kept {
         for ((minute, key), row) in part.calls.iter().filter(|((minute, _), _)| *minute >= self.day) {
             let at = half_hour(*minute);
             let kept = Arc::make_mut(self.half_hours.entry(at).or_default());
-            kept.calls.entry((at, key.clone())).or_insert_with(CallsRow::default).tally.merge(&row.tally);
+            kept.calls.entry((at, key.clone())).or_default().tally.merge(&row.tally);
         }
         for ((minute, key), row) in part.gauges.iter().filter(|((minute, _), _)| *minute >= self.day) {
             let at = half_hour(*minute);

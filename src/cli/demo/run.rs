@@ -13,7 +13,9 @@ use crate::cli::DemoArgs;
 use crate::cli::serve::Signals;
 use crate::rules::{Origin, SHIPPED_RUNBOOKS};
 use crate::store::segments::folder::claim;
-use crate::{clock, server, telemetry};
+use crate::world::World;
+use crate::world::files::Disk;
+use crate::{server, telemetry};
 
 /// Says that a folder is the demo's own and may be emptied.
 const MARK: &str = "made-by-seamwatch-demo";
@@ -27,7 +29,7 @@ pub async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     let doors = server::Doors::bind(&config.server).await?;
     fresh(&config.server.data)?;
     let mails = config.server.data.join("mail");
-    let running = server::start_at(doors, config, rules(), clock::system()).await?;
+    let running = server::start_at(doors, config, rules(), World::real()).await?;
     println!("{}", running.addresses.ready_line());
     println!("Mails: on the page /mail, and as .eml files in {}", mails.display());
     let stop = CancellationToken::new();
@@ -63,7 +65,7 @@ fn fresh(folder: &Path) -> anyhow::Result<()> {
             folder.display()
         );
     }
-    let lock = claim(folder)?;
+    let lock = claim(folder, &Disk)?;
     let emptied = || -> std::io::Result<()> {
         for entry in std::fs::read_dir(folder)? {
             let entry = entry?;
@@ -115,7 +117,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let folder = home.path().join("demo");
         fresh(&folder).unwrap();
-        let working = claim(&folder).unwrap();
+        let working = claim(&folder, &Disk).unwrap();
         std::fs::write(folder.join("catalog.db"), "x").unwrap();
         assert!(fresh(&folder).is_err_and(|said| said.to_string().contains("Another Seamwatch server")));
         assert!(folder.join("catalog.db").exists());

@@ -40,7 +40,7 @@ fn batch() -> Batch {
                 series: n,
                 end: NOW - (at / 2) as i64 * MINUTE,
                 duration_us: 40_000,
-                class: if at % 2 == 1 && n % 7 == 0 { Class::Server } else { Class::Ok },
+                class: if at % 2 == 1 && n.is_multiple_of(7) { Class::Server } else { Class::Ok },
                 weight: 1.0,
                 supersedes: None,
                 unlinked_retry: false,
@@ -78,7 +78,7 @@ async fn each_has_its_own_figures_however_many_there_are() {
         assert_eq!(items.len(), MANY as usize);
         for item in items {
             let n: u32 = item["name"].as_str().unwrap().trim_start_matches("s-").parse().unwrap();
-            let rate = if n % 7 == 0 { 0.5 } else { 1.0 };
+            let rate = if n.is_multiple_of(7) { 0.5 } else { 1.0 };
             assert_eq!(
                 (&item["success_rate"], &item["calls"]),
                 (&rate.into(), &(20 * view).into()),
