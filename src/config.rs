@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+
+pub mod values;
 
 /// The whole tree. Every field has a default, so that no file is needed.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -35,10 +37,13 @@ pub struct Server {
     /// Folder of the rules; without it, `alerts` where that exists, else the rules that ship.
     pub alerts: Option<PathBuf>,
     /// Dashboard and API.
+    #[serde(deserialize_with = "address")]
     pub web: SocketAddr,
     /// OTLP over HTTP, and `/report`.
+    #[serde(deserialize_with = "address")]
     pub otlp_http: SocketAddr,
     /// OTLP over gRPC.
+    #[serde(deserialize_with = "address")]
     pub otlp_grpc: SocketAddr,
     /// Where people reach the dashboard: the links in mails start with it.
     pub public_url: Option<String>,
@@ -79,6 +84,8 @@ pub struct Ingest {
     pub cors_headers: Vec<String>,
     /// Endpoints an integration; the rest is `(other)`.
     pub endpoints_per_integration: usize,
+    /// Endpoints of one peer of an integration; the rest is that peer's `(other)`.
+    pub templates_per_peer: usize,
 }
 
 impl Default for Ingest {
@@ -93,6 +100,7 @@ impl Default for Ingest {
             cors_origins: Vec::new(),
             cors_headers: Vec::new(),
             endpoints_per_integration: 500,
+            templates_per_peer: 200,
         }
     }
 }
@@ -235,6 +243,12 @@ impl Config {
             };
             self.smtp.get_or_insert(smtp).host = host;
         }
+        let of_relay = ["SEAMWATCH_SMTP_PORT", "SEAMWATCH_SMTP_USERNAME", "SEAMWATCH_SMTP_PASSWORD"];
+        if let (None, Some(name)) = (&self.smtp, of_relay.into_iter().find(|name| variable(name).is_some())) {
+            return Err(format!(
+                "environment: {name} is set and no relay is named; set SEAMWATCH_SMTP_HOST too, or [smtp] host."
+            ));
+        }
         if let Some(smtp) = &mut self.smtp {
             if let Some(port) = variable("SEAMWATCH_SMTP_PORT") {
                 smtp.port = Some(port.parse().map_err(|_| {
@@ -249,8 +263,8 @@ impl Config {
 
     /// What types cannot say: (text to look for in the file, what is wrong and what to do).
     fn validate(&self) -> Result<(), (String, String)> {
+        self.check_values()?;
         self.ingest.check_bounds()?;
-        self.ingest.check_pages()?;
         for rule in &self.integration {
             let matches = [&rule.service, &rule.peer, &rule.route_prefix, &rule.queue];
             let overrides = rule.tier.is_some() || rule.owner.is_some();
@@ -327,26 +341,6 @@ impl Ingest {
         }
         Ok(())
     }
-
-    /// What would never match a browser's Origin, or is no header, is a mistake that nobody would see.
-    fn check_pages(&self) -> Result<(), (String, String)> {
-        let is_origin = |origin: &str| {
-            let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
-            host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '*', ' ']))
-        };
-        if let Some(origin) = self.cors_origins.iter().find(|origin| *origin != "*" && !is_origin(origin)) {
-            let problem = format!(
-                "cors_origins: \"{origin}\" is no origin; write it as browsers do, like https://app.example.com, \
-                 without a path, or \"*\" for all."
-            );
-            return Err((format!("\"{origin}\""), problem));
-        }
-        if let Some(name) = self.cors_headers.iter().find(|name| name.parse::<http::HeaderName>().is_err()) {
-            let problem = format!("cors_headers: \"{name}\" is no name of a header.");
-            return Err((format!("\"{name}\""), problem));
-        }
-        Ok(())
-    }
 }
 
 /// Nothing authenticates yet, so nothing is bound beyond this machine.
@@ -358,6 +352,11 @@ pub fn public_without_keys(name: &str, address: SocketAddr) -> Result<(), String
         "{name} = {address} would be open to the network without a key; bind a loopback address (127.0.0.1) and \
          put a proxy that authenticates in front."
     ))
+}
+
+fn address<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(from)?;
+    values::address(&text).map_err(serde::de::Error::custom)
 }
 
 fn line_of(text: &str, at: usize) -> usize {

@@ -21,7 +21,7 @@ use crate::rules::Origin;
 use crate::scheduler::{self, Due};
 use crate::store::Store;
 use crate::world::World;
-use crate::{inbox, notify, receive, web};
+use crate::{config, inbox, notify, receive, web};
 use rules::Rules;
 
 mod composer;
@@ -68,15 +68,40 @@ pub struct Running {
     stop_mail: CancellationToken,
 }
 
-/// Opens the data folder, replays what the inbox holds above the watermark, and serves.
+/// The three ports, bound and not yet served.
+pub struct Doors {
+    web: TcpListener,
+    otlp_http: TcpListener,
+    otlp_grpc: TcpListener,
+}
+
+impl Doors {
+    /// Binds them: nothing else is touched while one is in use.
+    pub async fn bind(server: &config::Server) -> anyhow::Result<Doors> {
+        Ok(Doors {
+            web: bind("web", server.web).await?,
+            otlp_http: bind("otlp_http", server.otlp_http).await?,
+            otlp_grpc: bind("otlp_grpc", server.otlp_grpc).await?,
+        })
+    }
+}
+
+/// What of a configuration can only be told by reading the files that it names.
+pub fn check(config: &Config) -> anyhow::Result<()> {
+    settings::mailer(config).map(drop)
+}
+
+/// Binds the ports, opens the data folder, replays what the inbox holds above the watermark, and serves.
 pub async fn start(config: Config, origin: Origin, world: World) -> anyhow::Result<Running> {
+    let doors = Doors::bind(&config.server).await?;
+    start_at(doors, config, origin, world).await
+}
+
+/// The same at ports that are bound already.
+pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World) -> anyhow::Result<Running> {
     let clock = world.clock.clone();
     let loaded = origin.load().map_err(|problems| anyhow!("{}", problems.join("\n")))?;
-    let (web_door, http_door, grpc_door) = (
-        bind("web", config.server.web).await?,
-        bind("otlp_http", config.server.otlp_http).await?,
-        bind("otlp_grpc", config.server.otlp_grpc).await?,
-    );
+    let Doors { web: web_door, otlp_http: http_door, otlp_grpc: grpc_door } = doors;
     let addresses = Addresses {
         web: web_door.local_addr()?,
         otlp_http: http_door.local_addr()?,
@@ -275,3 +300,6 @@ async fn schedule(events: mpsc::Sender<Event>, rules: Arc<Rules>, stop: Cancella
     }
     let _ = scheduler.shutdown().await;
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,6 +23,8 @@ pub struct Limits {
     pub integrations: usize,
     /// Endpoints an integration.
     pub endpoints: usize,
+    /// Endpoints of one peer of an integration.
+    pub templates: usize,
     /// Connections and credentials an integration, each with each peer it is used for.
     pub names: usize,
     /// Gauge series an integration.
@@ -33,7 +35,14 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { integrations: 2_000, endpoints: 500, names: 5_000, gauges: 2_000, runs: 10_000 }
+        Self {
+            integrations: 2_000,
+            endpoints: 500,
+            templates: 200,
+            names: 5_000,
+            gauges: 2_000,
+            runs: 10_000,
+        }
     }
 }
 
@@ -81,6 +90,17 @@ struct Known {
     /// Name and entity, and the run's id.
     runs: Seen<(Pair, Arc<str>)>,
     seen_at: Nanos,
+}
+
+impl Known {
+    /// Whether an endpoint is known, or one peer has room for it. Endpoints of no known peer are not one API's: only
+    /// the integration's limit is theirs.
+    fn room_at_peer(&self, pair: &Pair, most: usize) -> bool {
+        let endpoints = &self.endpoints.0;
+        pair.0.is_empty()
+            || endpoints.contains_key(pair)
+            || endpoints.keys().filter(|(peer, _)| *peer == pair.0).count() < most
+    }
 }
 
 /// The series known so far, and what was folded past the limits.
@@ -172,9 +192,10 @@ impl Bounds {
     }
 
     fn admit(&mut self, key: &mut CallKey, at: Nanos) {
-        let limit = self.limits.endpoints;
+        let (limit, templates) = (self.limits.endpoints, self.limits.templates);
         let known = self.of(&mut key.integration, at);
-        if known.endpoints.admits(&(key.peer.clone(), key.endpoint.clone()), limit, at) {
+        let pair = (key.peer.clone(), key.endpoint.clone());
+        if known.room_at_peer(&pair, templates) && known.endpoints.admits(&pair, limit, at) {
             return;
         }
         key.endpoint = OTHER.into();
@@ -311,5 +332,33 @@ mod tests {
         );
         assert_eq!(endpoints(&mut bounds, "new", &["GET /"], at), ["GET /"]);
         assert!(bounds.known.len() == 2);
+    }
+
+    #[test]
+    fn one_peer_has_its_own_limit_and_leaves_room_for_others() {
+        let mut bounds = bounds(Limits { templates: 2, ..Limits::default() });
+        let series =
+            ["GET /a", "GET /b", "GET /c", OTHER, "GET /b"].map(|one| key("shop", "api.example", one));
+        let series = series.into_iter().chain([key("shop", "other.example", "GET /d")]).collect();
+        let mut seen = Observations { series, ..Observations::default() };
+        bounds.apply(&mut seen, 0);
+        let named = |seen: &Observations| {
+            let pairs = seen.series.iter().map(|key| format!("{} {}", key.peer, key.endpoint));
+            pairs.collect::<Vec<_>>()
+        };
+        let first = named(&seen);
+        assert_eq!(
+            first,
+            [
+                "api.example GET /a",
+                "api.example GET /b",
+                "api.example (other)",
+                "api.example (other)",
+                "api.example GET /b",
+                "other.example GET /d"
+            ]
+        );
+        bounds.apply(&mut seen, 0);
+        assert_eq!(named(&seen), first, "what is admitted stays");
     }
 }

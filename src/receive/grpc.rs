@@ -51,7 +51,8 @@ pub(super) fn router(intake: Arc<Intake>) -> Router {
     Router::new().fallback(call).with_state(intake)
 }
 
-async fn call(State(intake): State<Arc<Intake>>, request: Request) -> Response {
+/// One call.
+pub(super) async fn call(State(intake): State<Arc<Intake>>, request: Request) -> Response {
     let counters = intake.counters();
     counters.request();
     let not_grpc = not_grpc(&request);

@@ -1,4 +1,4 @@
-//! The OTLP/HTTP port: `/v1/traces`, `/v1/metrics`, `/v1/logs` and `/report/{integration}`.
+//! The OTLP/HTTP port: `/v1/traces`, `/v1/metrics`, `/v1/logs` and `/report/{integration}`. It takes gRPC too.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +20,7 @@ use super::Settings;
 use super::answer::{self, Code, Status};
 use super::body::{Arriving, Encoding};
 use super::connections::Sender;
+use super::grpc;
 use super::intake::{self, Door, Incoming, Intake};
 use super::listen::listen;
 use super::refusal::{self, Refusal};
@@ -65,7 +66,11 @@ async fn logs(State(intake): State<Arc<Intake>>, request: Request) -> Response {
     otlp(Door::Logs, &intake, request).await
 }
 
+/// No path of this port: a mistake, or gRPC, which vanilla SDKs speak to whatever endpoint they are given.
 async fn nothing(State(intake): State<Arc<Intake>>, request: Request) -> Response {
+    if media_type(request.headers()).starts_with("application/grpc") {
+        return grpc::call(State(intake), request).await;
+    }
     let wire = Wire::of(request.headers()).unwrap_or(Wire::Json);
     let refusal = Refusal::NoSuchPath(request.uri().path().to_owned());
     answer(Door::Traces, wire, Err(refusal), &intake, request).await

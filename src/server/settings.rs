@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 
 use crate::alert::tier::Tier;
 use crate::clock::Clock;
@@ -61,7 +61,11 @@ pub fn store(config: &Config) -> crate::store::Settings {
 
 /// Limits on series.
 pub fn series_limits(config: &Config) -> bounds::Limits {
-    bounds::Limits { endpoints: config.ingest.endpoints_per_integration, ..bounds::Limits::default() }
+    bounds::Limits {
+        endpoints: config.ingest.endpoints_per_integration,
+        templates: config.ingest.templates_per_peer,
+        ..bounds::Limits::default()
+    }
 }
 
 /// Where the inbox lies and how large it may become.
@@ -108,6 +112,15 @@ pub fn mailer(config: &Config) -> anyhow::Result<(Arc<Mailer>, web::MailInfo)> {
         }
         (None, None) => None,
     };
+    match (&smtp.username, &password) {
+        (Some(_), None) => {
+            bail!("smtp.username has no password; add password_file, or set SEAMWATCH_SMTP_PASSWORD.")
+        }
+        (None, Some(_)) => {
+            bail!("smtp has a password and no username; add username, or SEAMWATCH_SMTP_USERNAME.")
+        }
+        _ => {}
+    }
     let (tls, port) = match smtp.tls {
         Tls::Starttls => (mailer::Tls::Starttls, 587),
         Tls::Implicit => (mailer::Tls::Implicit, 465),
@@ -134,6 +147,7 @@ pub fn web(config: &Config, addresses: &super::Addresses) -> web::Settings {
         non_production: config.environments.non_production.clone(),
         overrides: config.integration.iter().map(given).collect(),
         notices: vec![web::OPEN_TO_ALL.to_owned()],
+        public_host: config.server.public_host(),
         otlp_http: addresses.otlp_http.to_string(),
     }
 }
@@ -143,7 +157,7 @@ pub fn rules_view(loaded: &Loaded, now: Nanos) -> web::RulesView {
     let rule = |rule: &crate::alert::rule::Rule| web::RuleView {
         id: rule.id.to_string(),
         title: rule.title.clone(),
-        severity: rule.severity.iter().copied().max().unwrap_or(crate::alert::incident::Severity::Info),
+        severity: rule.at_worst(),
         runbook: rule.runbook.clone(),
         signal: rule
             .condition

@@ -35,6 +35,7 @@ impl Store {
             self.write_down(&generation, &mut flushing.written, claims, now).await?;
             flushing.written.clear();
             self.inner.hot.committed();
+            self.inner.recent.committed(&generation);
             self.inner.points.pass(Point::AfterCommit);
             match flushing.untold.as_mut() {
                 None => flushing.untold = Some(generation.part.clone()),

@@ -203,6 +203,18 @@ impl Hot {
         Some((frozen, look(&state.current)))
     }
 
+    /// The generations above a watermark that no longer change, oldest first, and whether each is committed. None
+    /// when some are gone from memory.
+    pub fn frozen_above(&self, watermark: u64) -> Option<Vec<(Arc<Generation>, bool)>> {
+        let state = self.read();
+        if watermark < state.dropped {
+            return None;
+        }
+        let committed = state.committed.iter().map(|(_, generation)| (generation.clone(), true));
+        let flushing = state.flushing.iter().map(|generation| (generation.clone(), false));
+        Some(committed.chain(flushing).filter(|(generation, _)| generation.upto > watermark).collect())
+    }
+
     // A panic under the lock leaves the state as whole as any other moment: take it.
     fn read(&self) -> RwLockReadGuard<'_, State> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)

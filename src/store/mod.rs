@@ -6,7 +6,7 @@
 //! retried. A read takes one catalog snapshot and adds what is in memory above that snapshot's watermark: never a
 //! gap, never a double. A flush that fails leaves everything in memory, readable, for the next one.
 //!
-//! `hot` is the memory, `flush` the way down, `catalog` the database, `segments` the Parquet files, `query` the
+//! `hot` is the memory, `recent` what many reads want of the catalog, `flush` the way down, `catalog` the database, `segments` the Parquet files, `query` the
 //! reads over all of them.
 
 use std::collections::BTreeMap;
@@ -25,6 +25,7 @@ use crate::world::points::Points;
 
 pub mod mail;
 pub mod hot;
+pub mod recent;
 pub mod flush;
 pub mod catalog;
 pub mod segments;
@@ -70,6 +71,8 @@ pub enum Detail {
     Full,
     /// No histograms: no percentiles, and a fraction of the bytes.
     Counts,
+    /// The same by half hour, without facets; the minute of a row is its half hour's first.
+    HalfHours,
 }
 
 /// Which spans; every condition given must hold. Newest end first.
@@ -208,6 +211,7 @@ struct Inner {
     catalog: catalog::sqlite::Catalog,
     segments: segments::Segments,
     hot: hot::Hot,
+    recent: recent::Recent,
     /// Held by the one flush that runs.
     flushing: tokio::sync::Mutex<flush::Flushing>,
     points: Points,
@@ -239,6 +243,7 @@ impl Store {
                 catalog,
                 segments,
                 hot: hot::Hot::new(watermark),
+                recent: recent::Recent::default(),
                 flushing: tokio::sync::Mutex::default(),
                 points: world.points.clone(),
                 lock: Mutex::new(Some(lock)),

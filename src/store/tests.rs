@@ -10,6 +10,7 @@ mod evidence;
 mod faults;
 pub mod fixtures;
 pub mod outbox;
+mod recent;
 mod rollups;
 
 /// Where a store lives: opened again, it has what it had.
@@ -59,6 +60,7 @@ contract! {
         counts_leave_histograms_out, names_of_any_kind_survive, thousands_of_rows_flush_quickly,
         a_job_with_many_runs_gives_the_latest,
     }
+    recent { what_is_kept_is_what_the_catalog_has, filling_it_beside_flushes_never_gaps_nor_doubles }
     evidence {
         spans_survive_hot_and_cold, logs_survive_hot_and_cold, spans_are_found_by_each_condition,
         lists_are_newest_first_over_memory_and_files, files_out_of_time_or_scope_are_not_read,

@@ -4,9 +4,10 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use super::{TRIES, outrun};
-use crate::rollup::series::{CallsRow, Merge};
+use crate::rollup::series::Merge;
 use crate::rollup::window::{Map, Minute, Part};
 use crate::signals::observation::IntegrationKey;
+use crate::store::recent::half_hour;
 use crate::store::{Detail, Error, Store};
 
 impl Store {
@@ -64,16 +65,16 @@ impl Cut<'_> {
     fn add(&self, into: &mut Part, part: &Part) {
         for ((minute, key), row) in &part.calls {
             if self.takes(*minute, &key.integration) {
-                let kept = into.calls.entry((*minute, key.clone())).or_default();
+                let kept = into.calls.entry((self.at(*minute), key.clone())).or_default();
                 match self.detail {
                     Detail::Full => kept.merge(row),
-                    Detail::Counts => {
-                        kept.merge(&CallsRow { tally: row.tally.clone(), ..CallsRow::default() });
-                    }
+                    Detail::Counts | Detail::HalfHours => kept.tally.merge(&row.tally),
                 }
             }
         }
-        self.join(&mut into.facets, &part.facets, |key| &key.integration);
+        if self.detail != Detail::HalfHours {
+            self.join(&mut into.facets, &part.facets, |key| &key.integration);
+        }
         self.join(&mut into.gauges, &part.gauges, |key| &key.integration);
     }
 
@@ -85,9 +86,13 @@ impl Cut<'_> {
     ) {
         for ((minute, key), row) in rows {
             if self.takes(*minute, whose(key)) {
-                into.entry((*minute, key.clone())).or_default().merge(row);
+                into.entry((self.at(*minute), key.clone())).or_default().merge(row);
             }
         }
+    }
+
+    fn at(&self, minute: Minute) -> Minute {
+        if self.detail == Detail::HalfHours { half_hour(minute) } else { minute }
     }
 
     fn takes(&self, minute: Minute, key: &IntegrationKey) -> bool {

@@ -11,6 +11,7 @@ use crate::rollup::latency::Latency;
 use crate::rollup::series::{CallsRow, GaugeRow, Merge, Tally};
 use crate::rollup::window::{Map, Minute, Part};
 use crate::signals::observation::{CallKey, FacetKey, GaugeKey};
+use crate::store::recent::half_hour;
 use crate::store::{Detail, Error};
 
 /// Rows of one statement; well below SQLite's 32,766 parameters.
@@ -33,7 +34,7 @@ impl Catalog {
                  WHERE minute >= ?1 AND minute < ?2 AND (?3 IS NULL OR series IN ( \
                      SELECT id FROM series WHERE kind = 1 AND integration = ?3))"
             }
-            Detail::Counts => {
+            Detail::Counts | Detail::HalfHours => {
                 "SELECT minute, series, tally, x'00', x'00' FROM calls_minute \
                  WHERE minute >= ?1 AND minute < ?2 AND (?3 IS NULL OR series IN ( \
                      SELECT id FROM series WHERE kind = 1 AND integration = ?3))"
@@ -45,10 +46,15 @@ impl Catalog {
         let gauges = "SELECT minute, series, last, last_at, min, max FROM gauges_minute \
              WHERE minute >= ?1 AND minute < ?2 AND (?3 IS NULL OR series IN ( \
                      SELECT id FROM series WHERE kind = 3 AND integration = ?3))";
-        let read = Read { from: from.0, to: to.0, integration };
+        let by_half_hour = detail == Detail::HalfHours;
+        let read = Read { from: from.0, to: to.0, integration, by_half_hour };
         let part = Part {
             calls: read.rows(&mut snapshot, calls, &self.calls).await?,
-            facets: read.rows(&mut snapshot, facets, &self.facets).await?,
+            facets: if by_half_hour {
+                Map::default()
+            } else {
+                read.rows(&mut snapshot, facets, &self.facets).await?
+            },
             gauges: read.rows(&mut snapshot, gauges, &self.gauges).await?,
             ..Part::default()
         };
@@ -150,6 +156,8 @@ struct Read<'a> {
     from: i64,
     to: i64,
     integration: Option<&'a str>,
+    /// Merged while reading, so that a day never is in memory by minute.
+    by_half_hour: bool,
 }
 
 impl Read<'_> {
@@ -167,8 +175,10 @@ impl Read<'_> {
                 .bind(self.integration)
                 .fetch(&mut *snapshot);
             while let Some(columns) = rows.try_next().await.map_err(fault("read minutes"))? {
-                let (at, row) = V::of(columns).ok_or_else(|| damaged("a minute row cannot be read"))?;
-                merged.entry(at).or_default().merge(&row);
+                let ((minute, id), row) =
+                    V::of(columns).ok_or_else(|| damaged("a minute row cannot be read"))?;
+                let minute = if self.by_half_hour { half_hour(Minute(minute)).0 } else { minute };
+                merged.entry((minute, id)).or_default().merge(&row);
             }
         }
         let ids: std::collections::BTreeSet<i64> = merged.keys().map(|(_, id)| *id).collect();
