@@ -1,6 +1,8 @@
 use std::borrow::Cow;
 
 use super::*;
+use crate::signals::heartbeat::Report;
+use crate::signals::telemetry::{Attributes, Value};
 use crate::signals::telemetry::{PointValue, SpanKind, Status};
 
 const NOW: Nanos = 1_800_000_000_000_000_000;
