@@ -19,7 +19,7 @@ use crate::rules::Origin;
 use crate::scheduler::{self, Due};
 use crate::store::Store;
 use crate::world::World;
-use crate::{inbox, notify, receive, store, web};
+use crate::{inbox, notify, receive, web};
 use rules::Rules;
 
 mod composer;
@@ -80,7 +80,7 @@ pub async fn start(config: Config, origin: Origin, world: World) -> anyhow::Resu
         otlp_grpc: grpc_door.local_addr()?,
     };
     let base_url = settings::base_url(&config, addresses.web);
-    let store = Store::open(store::Settings { folder: config.server.data.clone() }, &world).await?;
+    let store = Store::open(settings::store(&config), &world).await?;
 
     let (live, live_seen) = watch::channel(0);
     let (stop, stop_mail) = (CancellationToken::new(), CancellationToken::new());

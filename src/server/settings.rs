@@ -52,6 +52,13 @@ pub fn policy(config: &Config) -> pipeline::Policy {
     }
 }
 
+/// Where everything is kept. A claim outlives its window, so that it is there after a restart at the window's end.
+pub fn store(config: &Config) -> crate::store::Settings {
+    let usual = crate::store::Settings::new(config.server.data.clone());
+    let window = i64::try_from(config.ingest.claim_seconds).unwrap_or(0).saturating_mul(1_000_000_000);
+    crate::store::Settings { claims_kept: usual.claims_kept.max(window.saturating_mul(2)), ..usual }
+}
+
 /// Limits on series.
 pub fn series_limits(config: &Config) -> bounds::Limits {
     bounds::Limits { endpoints: config.ingest.endpoints_per_integration, ..bounds::Limits::default() }

@@ -10,9 +10,6 @@ use crate::rollup::window::Part;
 use crate::signals::telemetry::Nanos;
 use crate::world::points::Point;
 
-/// How long the claim on a body is kept; a little longer than the hour for which repeats are known.
-const CLAIMS_KEPT: Nanos = 2 * 3_600_000_000_000;
-
 /// What a flush leaves to the next one.
 #[derive(Debug, Default)]
 pub struct Flushing {
@@ -70,7 +67,7 @@ impl Store {
             part: &generation.part,
             segments: written,
             claims,
-            forget_claims_before: now.saturating_sub(CLAIMS_KEPT),
+            forget_claims_before: now.saturating_sub(inner.claims_kept),
         };
         inner.catalog.commit(&flush, &inner.points).await
     }

@@ -35,6 +35,15 @@ pub mod query;
 pub struct Settings {
     /// The data folder; made, with mode 0700, where it is missing.
     pub folder: PathBuf,
+    /// How long the claim on a body is kept, in nanoseconds: longer than the window in which repeats are known.
+    pub claims_kept: Nanos,
+}
+
+impl Settings {
+    /// A folder whose claims are kept for two hours.
+    pub fn new(folder: impl Into<PathBuf>) -> Settings {
+        Settings { folder: folder.into(), claims_kept: 2 * 3_600_000_000_000 }
+    }
 }
 
 /// Why the store could not do what it was asked. Each is a sentence for a person.
@@ -195,6 +204,7 @@ pub struct Store {
 }
 
 struct Inner {
+    claims_kept: Nanos,
     catalog: catalog::sqlite::Catalog,
     segments: segments::Segments,
     hot: hot::Hot,
@@ -216,7 +226,7 @@ impl Store {
     ///
     /// Refused when another server works on the folder or a newer version wrote it.
     pub async fn open(settings: Settings, world: &World) -> Result<Store, Error> {
-        let folder = settings.folder;
+        let Settings { folder, claims_kept } = settings;
         let lock = segments::folder::claim(&folder, &*world.files)?;
         let catalog = catalog::sqlite::Catalog::open(&folder).await?;
         let segments = segments::Segments::open(&folder, world.files.clone())?;
@@ -225,6 +235,7 @@ impl Store {
         let watermark = catalog.watermark().await?;
         Ok(Store {
             inner: Arc::new(Inner {
+                claims_kept,
                 catalog,
                 segments,
                 hot: hot::Hot::new(watermark),

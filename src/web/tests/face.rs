@@ -25,7 +25,7 @@ struct Server {
 
 async fn server() -> Server {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(StoreSettings { folder: folder.path().into() }, &World::real()).await.unwrap();
+    let store = Store::open(StoreSettings::new(folder.path()), &World::real()).await.unwrap();
     let runbooks = [("success-rate-low".to_owned(), "# What to do".to_owned())].into();
     let (rules_sender, rules) = watch::channel(Arc::new(RulesView { runbooks, ..RulesView::default() }));
     let (tick, live) = watch::channel(0);
