@@ -241,6 +241,18 @@ impl Rule {
         self.severity[tier as usize]
     }
 
+    /// The worst that an instance of any tier can become: over all levels, or over the branches, which have no severity
+    /// of their own.
+    pub fn worst_severity(&self) -> Severity {
+        let by_tier = self.severity.iter().copied().max().unwrap_or(Severity::Info);
+        match &self.condition {
+            Condition::Levels(_, levels) => {
+                levels.iter().map(|level| level.severity.unwrap_or(by_tier)).max().unwrap_or(by_tier)
+            }
+            Condition::Any(_) => by_tier,
+        }
+    }
+
     /// The title with the labels filled in.
     pub fn title_for(&self, labels: &BTreeMap<String, String>) -> String {
         let mut title = String::new();

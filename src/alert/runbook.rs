@@ -40,6 +40,14 @@ pub fn check(file: &str, markdown: &str) -> Vec<Problem> {
             Some(_) => {}
         }
     }
+    // Whatever heading a runbook has besides: an empty one promises what is not there at 2 am.
+    for (at, line) in markdown.lines().enumerate() {
+        let Some(heading) = heading_of(line).filter(|heading| !HEADINGS.contains(heading)) else { continue };
+        let mut under = markdown.lines().skip(at + 1).take_while(|line| heading_of(line).is_none());
+        if under.all(|line| line.trim().is_empty()) {
+            note(at + 1, format!("nothing stands under \"## {heading}\""));
+        }
+    }
     problems
 }
 
@@ -73,6 +81,9 @@ mod tests {
                 "x.md:1:1 the heading \"## If that fails\" is missing"
             ]
         );
+        let further = format!("{WHOLE}\n## Contacts\n\n## History\nF.\n");
+        let said: Vec<String> = check("x.md", &further).iter().map(ToString::to_string).collect();
+        assert_eq!(said, ["x.md:19:1 nothing stands under \"## Contacts\""]);
         assert_eq!(check("x.md", " \n")[0].message, "this runbook is empty");
     }
 }
