@@ -37,7 +37,11 @@ async fn server() -> Server {
         counters: Arc::new(counters),
         live,
         stop: CancellationToken::new(),
-        mail: MailInfo { transport: "file".into(), folder: Some("mail".into()) },
+        mail: MailInfo {
+            transport: "file".into(),
+            folder: Some("mail".into()),
+            from: "seamwatch@example.com".into(),
+        },
         settings: Arc::new(Settings::default()),
     };
     Server { state, _folder: folder, _rules: rules_sender, tick }

@@ -7,6 +7,7 @@ use super::credential::{self, Expiry};
 use super::queue::{self, Queue};
 use super::reconciliation;
 use crate::alert::incident::{Incident, Severity};
+use crate::alert::tier::Tier;
 use crate::rollup::window::Part;
 use crate::signals::observation::{Direction, IntegrationKey};
 use crate::signals::telemetry::Nanos;
@@ -124,9 +125,9 @@ pub fn all<'s>(sources: &Sources<'s>) -> Vec<Health<'s>> {
     all
 }
 
-/// More incidents of the worst kind first.
-fn order(health: &Health<'_>) -> std::cmp::Reverse<usize> {
-    std::cmp::Reverse(health.incidents.len())
+/// What matters more comes first, then what has more incidents.
+fn order(health: &Health<'_>) -> (Tier, std::cmp::Reverse<usize>) {
+    (Tier::from_name(&health.tier).unwrap_or_default(), std::cmp::Reverse(health.incidents.len()))
 }
 
 /// One integration.
