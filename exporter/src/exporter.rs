@@ -96,7 +96,7 @@ impl Builder {
         self.attribute(names::ENVIRONMENT, name.into())
     }
 
-    /// The system that data comes from.
+    /// The system that data comes from. An integration that goes both ways names both at both ends: `HubSpot, CRM`.
     pub fn source(self, name: impl Into<String>) -> Builder {
         self.attribute(names::SOURCE_NAME, name.into())
     }

@@ -118,7 +118,11 @@ impl<'t> Document<'t> {
         match number {
             Some(number) if (least..=most).contains(&number) => Some((number, value.span())),
             _ => {
-                self.wrong_type(key, value, &format!("a whole number from {least} to {most}"));
+                let wanted = match least == most {
+                    true => format!("{least}: there is no other yet"),
+                    false => format!("a whole number from {least} to {most}"),
+                };
+                self.wrong_type(key, value, &wanted);
                 None
             }
         }

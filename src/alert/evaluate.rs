@@ -14,7 +14,7 @@ use super::signal::{Family, Label};
 use super::subjects::Index;
 use super::tier::Tier;
 use super::verdict::Verdict;
-use super::wording;
+use super::wording::{self, Rung};
 
 /// What a tick is judged from.
 pub struct Facts<'a> {
@@ -70,7 +70,7 @@ fn remove_orphans(
             return true;
         }
         if let Some(incident) = instance.incident.as_mut().filter(|incident| incident.resolved_at.is_none()) {
-            incident.resolved_at = Some(tick.start());
+            wording::orphan(incident, tick);
             transitions.push(Transition {
                 at: tick,
                 change: Change::RuleRemoved,
@@ -142,8 +142,7 @@ fn advance(
     for Step { change, notify } in steps {
         match (change, &mut instance.incident) {
             (Change::Reopened, Some(incident)) => {
-                incident.resolved_at = None;
-                wording::update(incident, rule, reading);
+                wording::reopen(incident, rule, reading, tick);
             }
             (Change::Fired | Change::Reopened, incident) => {
                 let since = instance.since.unwrap_or(tick);
@@ -167,12 +166,13 @@ fn stay(
     tick: Minute,
 ) -> Option<Transition> {
     let incident = instance.incident.as_mut()?;
-    let before = level_of(rule, incident);
+    let (before, rung) = (level_of(rule, incident), Rung::of(incident));
     wording::update(incident, rule, reading);
     let now = level_of(rule, incident);
     if reading.verdict != Verdict::Breach || before == now {
         return None;
     }
+    incident.changed = rung.to(&Rung::of(incident));
     let change = if now > before { Change::Escalated } else { Change::Eased };
     let notify = change == Change::Escalated && policy.audible && instance.flapping_since.is_none();
     if notify {

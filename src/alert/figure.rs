@@ -100,6 +100,24 @@ pub fn plural(noun: &str, value: f64) -> String {
     }
 }
 
+/// `HubSpot → CRM`; `HubSpot ⇄ CRM` where both ends name both systems; empty where neither end is known.
+pub fn route(source: &str, destination: &str) -> String {
+    let names = |end: &str| -> Vec<String> {
+        end.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
+    };
+    let (mut from, mut to) = (names(source), names(destination));
+    let both = from.join(" ⇄ ");
+    from.sort();
+    to.sort();
+    match (source.is_empty(), destination.is_empty()) {
+        (true, true) => String::new(),
+        (false, true) => source.to_owned(),
+        (true, false) => format!("→ {destination}"),
+        (false, false) if from.len() > 1 && from == to => both,
+        (false, false) => format!("{source} → {destination}"),
+    }
+}
+
 /// Makes the space between a digit and its unit narrow and unbreakable.
 pub fn typeset(text: &str) -> String {
     const UNITS: [&str; 16] =
@@ -218,6 +236,14 @@ mod tests {
         assert_eq!(value(Unit::Count("record"), 4.0), "4 records");
         assert_eq!(value(Unit::PerMinute, 3.25), "3.2 per min");
         assert_eq!(value(Unit::Times, 3.0), "3 x");
+    }
+
+    #[test]
+    fn a_route_that_names_both_systems_at_both_ends_goes_both_ways() {
+        assert_eq!(route("Stripe", "Xero"), "Stripe → Xero");
+        assert_eq!(route("HubSpot, CRM", "CRM, HubSpot"), "HubSpot ⇄ CRM");
+        assert_eq!(route("A, B", "C"), "A, B → C");
+        assert_eq!((route("", ""), route("A", ""), route("", "B")), ("".into(), "A".into(), "→ B".into()));
     }
 
     #[test]

@@ -122,14 +122,27 @@ pub struct Incident {
     pub worst: String,
     /// `worst` in the signal's base unit, to compare.
     pub worst_raw: f64,
-    /// The threshold as the rule says it: `< 95 %`.
+    /// When the level that stands breaches, in words: `under 95 %`.
     pub threshold: String,
-    /// One sentence: what is wrong, with the counts that show it.
+    /// One sentence: what is wrong, with the counts that show it. Of the latest breach while open, of the worst after.
+    /// Instants in it are RFC 3339, for whoever shows it to say in the reader's zone.
     pub sentence: String,
     /// The counts behind it: (what, figure) in order, for the mail and the page.
     pub evidence: Vec<(String, String)>,
     /// The class that most failures have, where the signal counts calls (`auth`, `server`, …).
     pub cause: String,
+    /// The same when it opened: what mails are filed under for its whole life.
+    #[serde(default)]
+    pub first_cause: String,
+    /// What last changed about it as a whole, a sentence: another level stands, or it is back. Else empty.
+    #[serde(default)]
+    pub changed: String,
+    /// How it is since it does not breach any more, a sentence; once closed, why it is over. Empty while it breaches.
+    #[serde(default)]
+    pub ending: String,
+    /// Sentence and counts at its worst.
+    #[serde(default)]
+    pub at_worst: Option<(String, Vec<(String, String)>)>,
 }
 
 /// Why a transition happened; also the kind of the mail it makes.

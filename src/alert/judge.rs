@@ -38,6 +38,8 @@ pub struct Standing {
     pub signal: Signal,
     /// When it breaches.
     pub fire: Threshold,
+    /// The further condition that breaches where `fire` itself does not.
+    pub extra: Option<Extra>,
     /// The value in base units.
     pub value: Option<f64>,
 }
@@ -60,6 +62,8 @@ pub enum Figures {
         depth: Option<f64>,
         /// Seconds that the oldest ready item has waited.
         oldest_age: Option<f64>,
+        /// When the figure that is judged was reported.
+        at: Nanos,
     },
     /// A reconciliation.
     Reconciliation(OpenGap),
@@ -183,6 +187,7 @@ impl Scene<'_> {
                 severity: level.severity.unwrap_or_else(|| self.rule.severity_for(self.subject.tier)),
                 signal: measure.signal,
                 fire: level.fire.clone(),
+                extra: self.extra_of(level, measure, &taken, tick),
                 value: taken.value,
             });
         Reading { verdict, standing, figures: taken.figures }
@@ -198,6 +203,14 @@ impl Scene<'_> {
             return Verdict::Hold;
         }
         verdict
+    }
+
+    /// Which of a level's further conditions breaches, where its own threshold does not.
+    fn extra_of(&self, level: &Level, measure: &Measure, taken: &Taken, tick: Minute) -> Option<Extra> {
+        let by_itself = taken.value.is_some_and(|value| level.fire.holds(value))
+            && level.and.iter().all(|extra| extra.holds(self.extra(extra, measure, tick)));
+        let holds = |extra: &&Extra| extra.holds(self.extra(extra, measure, tick));
+        if by_itself { None } else { level.or.iter().find(holds).cloned() }
     }
 
     fn any(&self, branches: &[Branch], tick: Minute) -> Reading {
@@ -228,6 +241,7 @@ impl Scene<'_> {
             severity: self.rule.severity_for(self.subject.tier),
             signal: branch.measure.signal,
             fire: branch.fire.clone(),
+            extra: None,
             value: taken.value,
         };
         Reading { verdict, standing: Some(standing), figures: taken.figures }
@@ -303,7 +317,11 @@ impl Scene<'_> {
             Data::Queue(rows) => {
                 let (depth, age) = (rows.depth(tick), rows.oldest_age(tick));
                 let value = if measure.signal == Signal::QueueDepth { depth } else { age };
-                let figures = Figures::Queue { depth: depth.map(|at| at.0), oldest_age: age.map(|at| at.0) };
+                let figures = Figures::Queue {
+                    depth: depth.map(|at| at.0),
+                    oldest_age: age.map(|at| at.0),
+                    at: value.map_or(tick.start(), |at| at.1),
+                };
                 Taken { value: value.map(|at| at.0), figures }
             }
             Data::Runs(gap) => Taken {

@@ -108,6 +108,9 @@ mod tests {
                 "x.md:9:1 nothing stands under \"## Fix\""
             ]
         );
+        let further = format!("{WHOLE}\n## Contacts\n\n## History\nF.\n");
+        let said: Vec<String> = check("x.md", &further).iter().map(ToString::to_string).collect();
+        assert_eq!(said, ["x.md:19:1 nothing stands under \"## Contacts\""]);
         assert_eq!(check("x.md", " \n")[0].message, "this runbook is empty");
     }
 

@@ -56,6 +56,18 @@ impl Threshold {
         Ok(Threshold { comparison, limit, text: text.trim_end().to_owned() })
     }
 
+    /// In words, for a person who does not read rules, as what stands behind "fires": `under 95 %`, `over 1 min`, `at 10
+    /// records or more`.
+    pub fn words(&self, signal: Signal) -> String {
+        let limit = super::figure::value(signal.unit(), self.limit);
+        match self.comparison {
+            Comparison::Below => format!("under {limit}"),
+            Comparison::AtMost => format!("at {limit} or less"),
+            Comparison::AtLeast => format!("at {limit} or more"),
+            Comparison::Above => format!("over {limit}"),
+        }
+    }
+
     /// Whether a value meets it.
     pub fn holds(&self, value: f64) -> bool {
         match self.comparison {
@@ -204,6 +216,19 @@ mod tests {
             assert_eq!(read(text, signal).limit, limit, "{text}");
         }
         assert_eq!(read(" <95%", Signal::CallSuccessRate).text, "< 95 %");
+    }
+
+    #[test]
+    fn a_threshold_in_words_has_its_unit() {
+        let cases = [
+            ("< 95 %", Signal::CallSuccessRate, "under 95 %"),
+            ("> 15 m", Signal::QueueOldestAge, "over 15 min"),
+            (">= 1 record", Signal::ReconciliationGap, "at 1 record or more"),
+            ("<= 1500 ms", Signal::LatencyP95, "at 1.5 s or less"),
+        ];
+        for (text, signal, words) in cases {
+            assert_eq!(read(text, signal).words(signal), words);
+        }
     }
 
     #[test]

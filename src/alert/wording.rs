@@ -1,8 +1,7 @@
-//! An incident in words: the title, the value against the threshold, one sentence, the counts that show it.
+//! An incident in words through its life: opened, kept up to date, closed; the counts that show it.
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::rollup::state::OpenGap;
@@ -11,12 +10,13 @@ use crate::signals::call::Class;
 use crate::signals::telemetry::Nanos;
 
 use super::figure;
-use super::incident::{Incident, InstanceKey};
+use super::incident::{Incident, InstanceKey, Severity};
+use super::instant::written_seconds;
 use super::judge::{Figures, Reading, Standing};
-use super::rule::{Condition, Rule};
-use super::sample::CallSample;
+use super::rule::Rule;
+use super::sentence;
 use super::signal::Signal;
-use super::verdict::{Verdict, reaches};
+use super::verdict::Verdict;
 
 /// Digits and letters that nobody mistakes for one another when a code is said aloud.
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -30,7 +30,7 @@ pub fn open(rule: &Rule, key: &InstanceKey, reading: &Reading, since: Minute, ti
         rule: rule.id.clone(),
         labels: key.labels.clone(),
         title: rule.title_for(&key.labels),
-        severity: super::incident::Severity::Warning,
+        severity: Severity::Warning,
         level: String::new(),
         runbook: rule.runbook.clone(),
         signal: String::new(),
@@ -44,59 +44,137 @@ pub fn open(rule: &Rule, key: &InstanceKey, reading: &Reading, since: Minute, ti
         sentence: String::new(),
         evidence: Vec::new(),
         cause: String::new(),
+        first_cause: String::new(),
+        changed: String::new(),
+        ending: String::new(),
+        at_worst: None,
     };
     update(&mut incident, rule, reading);
+    incident.first_cause.clone_from(&incident.cause);
     incident
 }
 
-/// Brings an open incident up to what a tick says; what is not known stays as it was.
+/// Brings an open incident up to what a tick says; what is not known stays as it was. What breached stays on record
+/// while it recovers: only a breach moves the level, the sentence and the evidence.
 pub fn update(incident: &mut Incident, rule: &Rule, reading: &Reading) {
     if let Figures::Gone | Figures::Forgotten | Figures::Nothing = reading.figures {
         return;
     }
     let Some(standing) = &reading.standing else { return };
+    let breaches = reading.verdict == Verdict::Breach;
     let changed_signal = incident.signal != standing.signal.name();
     incident.title = rule.title_for(&incident.labels);
     incident.runbook.clone_from(&rule.runbook);
-    incident.severity = standing.severity;
-    incident.level.clone_from(&standing.name);
-    incident.signal = standing.signal.name().to_owned();
-    incident.threshold.clone_from(&standing.fire.text);
     // Breached by the latest outcomes alone, with no call in the window: none of what is known succeeded.
-    let value = standing.value.or((reading.verdict == Verdict::Breach).then_some(0.0));
-    if let Some(value) = value {
+    let value = standing.value.or(breaches.then_some(0.0));
+    let is_worst = breaches
+        && value.is_some_and(|value| {
+            changed_signal || incident.worst.is_empty() || !standing.fire.is_worse(incident.worst_raw, value)
+        });
+    if let Some(value) = value.filter(|_| breaches || !changed_signal) {
         incident.value = value_text(standing.signal, value);
-        if changed_signal || standing.fire.is_worse(value, incident.worst_raw) {
+        if is_worst {
             incident.worst_raw = value;
             incident.worst.clone_from(&incident.value);
         }
     }
-    if reading.verdict == Verdict::Unknown {
-        return;
-    }
-    incident.sentence = sentence(rule, standing, reading);
-    incident.evidence = evidence(rule, standing, &reading.figures);
-    if reading.verdict == Verdict::Breach {
-        incident.cause = cause(standing, &reading.figures).to_owned();
+    match reading.verdict {
+        Verdict::Unknown => {}
+        Verdict::Hold | Verdict::Clear if changed_signal => {}
+        Verdict::Hold | Verdict::Clear => {
+            incident.ending = sentence::of(rule, &incident.labels, standing, reading);
+        }
+        Verdict::Breach => {
+            incident.severity = standing.severity;
+            incident.level.clone_from(&standing.name);
+            incident.signal = standing.signal.name().to_owned();
+            incident.threshold = sentence::threshold(standing);
+            incident.sentence = sentence::of(rule, &incident.labels, standing, reading);
+            incident.evidence = evidence(rule, standing, &reading.figures);
+            incident.cause = cause(standing, &reading.figures).to_owned();
+            incident.ending = String::new();
+            if is_worst {
+                incident.at_worst = Some((incident.sentence.clone(), incident.evidence.clone()));
+            }
+        }
     }
 }
 
-/// Closes an incident at a tick, with the words that say why.
+/// Closes an incident at a tick: the words that say why stand apart from those that say how bad it was.
 pub fn close(incident: &mut Incident, rule: &Rule, reading: &Reading, tick: Minute) {
     incident.resolved_at = Some(tick.start());
     let calls = incident.signal.starts_with("call.") || incident.signal.starts_with("attempt.");
+    let of_it = place(&incident.labels);
     match reading.figures {
         Figures::Gone if incident.signal == Signal::CredentialExpiresIn.name() => {
-            incident.sentence =
-                "The credential was retired, or says of itself that it needs no renewal by hand".into();
+            let name = incident.labels.get("credential").map_or("", String::as_str);
+            incident.ending = format!(
+                "The credential {name} was retired, or says of itself that it needs no renewal by hand."
+            );
         }
-        Figures::Gone => incident.sentence = "The rule does not judge it any more".into(),
-        Figures::Forgotten if calls => incident.sentence = "Nobody has called it for 7 d".into(),
-        Figures::Forgotten => incident.sentence = "Nothing has been reported of it for 7 d".into(),
+        Figures::Gone => incident.ending = format!("The rule does not judge {of_it} any more."),
+        Figures::Forgotten if calls => incident.ending = format!("Nobody has called {of_it} for 7 d."),
+        Figures::Forgotten => incident.ending = format!("Nothing has been reported of {of_it} for 7 d."),
         Figures::Nothing => {
-            incident.sentence = "Nothing is known of it any more, which this rule takes for well".into()
+            incident.ending =
+                format!("Nothing is known of {of_it} any more, which this rule takes for well.");
         }
         _ => update(incident, rule, reading),
+    }
+    settle(incident);
+}
+
+/// Closes an incident whose rule is gone: nobody judges it, so nobody knows that it is well.
+pub fn orphan(incident: &mut Incident, tick: Minute) {
+    incident.resolved_at = Some(tick.start());
+    incident.ending = format!(
+        "The rule {} was removed or changed its labels; nothing says that this is well.",
+        incident.rule
+    );
+    settle(incident);
+}
+
+/// Opens an incident again.
+pub fn reopen(incident: &mut Incident, rule: &Rule, reading: &Reading, tick: Minute) {
+    let ended = incident.resolved_at.take();
+    update(incident, rule, reading);
+    let pause = ended.map(|ended| figure::duration(tick.start().saturating_sub(ended) as f64 / 1e9));
+    incident.changed =
+        pause.map_or_else(String::new, |pause| format!("It is back {pause} after it had ended."));
+}
+
+/// What a closed incident tells of is its worst moment.
+fn settle(incident: &mut Incident) {
+    if let Some((sentence, evidence)) = &incident.at_worst {
+        incident.sentence.clone_from(sentence);
+        incident.evidence.clone_from(evidence);
+    }
+}
+
+/// A level as a change of levels names it.
+pub struct Rung {
+    severity: Severity,
+    threshold: String,
+}
+
+impl Rung {
+    /// The level that an incident stands at.
+    pub fn of(incident: &Incident) -> Rung {
+        Rung { severity: incident.severity, threshold: incident.threshold.clone() }
+    }
+
+    /// `Now critical: under 3 min left. Before: a warning, under 10 min left.`
+    pub fn to(&self, now: &Rung) -> String {
+        if self.severity == now.severity {
+            return format!("Now {}. Before: {}.", now.threshold, self.threshold);
+        }
+        let word = |severity| match severity {
+            Severity::Critical => "critical",
+            Severity::Warning => "a warning",
+            Severity::Info => "a notice",
+        };
+        let (after, before) = (word(now.severity), word(self.severity));
+        format!("Now {after}: {}. Before: {before}, {}.", now.threshold, self.threshold)
     }
 }
 
@@ -148,139 +226,6 @@ fn cause(standing: &Standing, figures: &Figures) -> &'static str {
     }
 }
 
-fn sentence(rule: &Rule, standing: &Standing, reading: &Reading) -> String {
-    match &reading.figures {
-        Figures::Calls(sample) => calls(rule, standing, sample, reading.verdict),
-        Figures::Credential { expires_at, now } => credential(*expires_at, *now, reading.verdict),
-        Figures::Queue { depth, oldest_age } => queue(standing.signal, *depth, *oldest_age),
-        Figures::Reconciliation(gap) => reconciliation(gap),
-        Figures::Forgotten | Figures::Gone | Figures::Nothing => String::new(),
-    }
-}
-
-fn calls(rule: &Rule, standing: &Standing, sample: &CallSample, verdict: Verdict) -> String {
-    let signal = standing.signal;
-    let span = figure::duration(f64::from(sample.minutes) * 60.0);
-    let (count, bad) = (sample.count(signal).round() as u64, sample.bad(signal).round() as u64);
-    let (all, failed) = (figure::exact(count), figure::exact(bad));
-    let noun = |noun: &str| figure::plural(noun, count as f64);
-    match signal {
-        Signal::CallSuccessRate | Signal::AttemptSuccessRate => {
-            let noun = noun(if signal == Signal::CallSuccessRate { "call" } else { "attempt" });
-            let measure = measure_at(rule, standing.at);
-            let asked = measure.map_or(0, |(_, asked)| asked);
-            let latest = sample.latest.get(..asked).filter(|latest| !latest.is_empty());
-            let enough = measure.is_some_and(|(least, _)| reaches(sample.count(signal), least));
-            match latest {
-                Some(latest) if verdict == Verdict::Breach && latest.iter().all(|good| !good) => {
-                    let head = format!("The latest {asked} calls all failed");
-                    let tail = if bad > 0 {
-                        format!("; {failed} of {all} in {span}{}", mostly(sample, bad))
-                    } else {
-                        String::new()
-                    };
-                    head + &tail
-                }
-                Some(latest) if !enough && latest.iter().all(|good| *good) => {
-                    format!("The latest {asked} calls all succeeded")
-                }
-                _ if count == 0 => format!("No {noun} in {span}"),
-                _ if bad == 0 => format!("All {all} {noun} succeeded in {span}"),
-                _ => format!("{failed} of {all} {noun} failed in {span}{}", mostly(sample, bad)),
-            }
-        }
-        Signal::CallThrottledShare => {
-            format!(
-                "{failed} of {all} {} {} throttled in {span}",
-                noun("attempt"),
-                if bad == 1 { "was" } else { "were" }
-            )
-        }
-        Signal::CallRate => format!("{all} {} in {span}", noun("call")),
-        _ => {
-            let percentile = signal.name().rsplit('.').next().unwrap_or_default().replace('_', ".");
-            let value = standing.value.map_or_else(|| "unknown".into(), figure::duration);
-            format!("{percentile} of {all} {} was {value} over {span}", noun("call"))
-        }
-    }
-}
-
-/// `min_count` and `or_consecutive` of the level's or branch's measure.
-fn measure_at(rule: &Rule, at: usize) -> Option<(u64, usize)> {
-    let measure = match &rule.condition {
-        Condition::Levels(measure, _) => Some(measure),
-        Condition::Any(branches) => branches.get(at).map(|branch| &branch.measure),
-    };
-    measure.map(|measure| (measure.min_count, measure.or_consecutive))
-}
-
-fn mostly(sample: &CallSample, bad: u64) -> String {
-    match sample.failures.first() {
-        Some((class, count)) if *count >= bad => format!(", all of them {}", class_text(*class)),
-        Some((class, count)) => format!(", mostly {} ({})", class_text(*class), figure::exact(*count)),
-        None => String::new(),
-    }
-}
-
-fn class_text(class: Class) -> &'static str {
-    match class {
-        Class::AmbiguousRead => "not found",
-        Class::AmbiguousWrite => "conflict",
-        class => class.name(),
-    }
-}
-
-fn credential(expires_at: i64, now: i64, verdict: Verdict) -> String {
-    let left = expires_at.saturating_sub(now);
-    let when = DateTime::<Utc>::from_timestamp(expires_at, 0)
-        .map_or_else(String::new, |at| format!(", on {}", at.format("%-d %b %Y at %H:%M UTC")));
-    let span = figure::duration(left as f64);
-    match (left, verdict) {
-        (..=0, _) => format!("It expired {span} ago{when}"),
-        (_, Verdict::Clear) => format!("Renewed: it now expires in {span}{when}"),
-        _ => format!("It expires in {span}{when}, and nothing renews it by itself"),
-    }
-}
-
-fn queue(signal: Signal, depth: Option<f64>, oldest_age: Option<f64>) -> String {
-    let items = depth.map(|depth| format!("{} {}", figure::count(depth), figure::plural("item", depth)));
-    let age = oldest_age.map(figure::duration);
-    match (signal, items, age) {
-        (Signal::QueueOldestAge, Some(items), Some(age)) => {
-            format!("The oldest ready item has waited {age}; the queue holds {items}")
-        }
-        (Signal::QueueOldestAge, None, Some(age)) => format!("The oldest ready item has waited {age}"),
-        (_, Some(items), Some(age)) => format!("The queue holds {items}; the oldest has waited {age}"),
-        (_, Some(items), None) => format!("The queue holds {items}"),
-        _ => String::new(),
-    }
-}
-
-fn reconciliation(gap: &OpenGap) -> String {
-    if gap.records == 0 {
-        return "Clean runs cover every window that was open".into();
-    }
-    let further = match gap.runs_since {
-        0 => String::new(),
-        runs => {
-            format!("; still so after {} further {}", figure::exact(runs), figure::plural("run", runs as f64))
-        }
-    };
-    let noun = figure::plural("record", gap.expected as f64);
-    let verb = if gap.records == 1 { "does" } else { "do" };
-    if gap.amount_differs && gap.records == 1 {
-        return format!(
-            "The amounts of {} expected {noun} differ though the counts may agree{further}",
-            figure::exact(gap.expected)
-        );
-    }
-    format!(
-        "{} of {} expected {noun} {verb} not agree{further}",
-        figure::exact(gap.records),
-        figure::exact(gap.expected)
-    )
-}
-
 fn evidence(rule: &Rule, standing: &Standing, figures: &Figures) -> Vec<(String, String)> {
     let mut out: Vec<(String, String)> = Vec::new();
     let mut push = |what: &str, text: String| out.push((what.to_owned(), text));
@@ -296,11 +241,11 @@ fn evidence(rule: &Rule, standing: &Standing, figures: &Figures) -> Vec<(String,
                 let by_class: Vec<String> = sample
                     .failures
                     .iter()
-                    .map(|(class, count)| format!("{} {}", class_text(*class), figure::exact(*count)))
+                    .map(|(class, count)| format!("{} {}", figure::exact(*count), sentence::class(*class)))
                     .collect();
                 push("By cause", by_class.join(", "));
             }
-            if let Some((_, asked @ 1..)) = measure_at(rule, standing.at)
+            if let Some((_, asked @ 1..)) = sentence::measure_at(rule, standing.at)
                 && let Some(latest) = sample.latest.get(..asked)
             {
                 let bad = latest.iter().filter(|good| !**good).count();
@@ -309,11 +254,9 @@ fn evidence(rule: &Rule, standing: &Standing, figures: &Figures) -> Vec<(String,
             push("Window", figure::duration(f64::from(sample.minutes) * 60.0));
         }
         Figures::Credential { expires_at, .. } => {
-            if let Some(at) = DateTime::<Utc>::from_timestamp(*expires_at, 0) {
-                push("Expires", at.format("%Y-%m-%d %H:%M UTC").to_string());
-            }
+            push("Expires", written_seconds(*expires_at));
         }
-        Figures::Queue { depth, oldest_age } => {
+        Figures::Queue { depth, oldest_age, .. } => {
             if let Some(age) = oldest_age {
                 push("Oldest ready item", figure::duration(*age));
             }
@@ -323,6 +266,7 @@ fn evidence(rule: &Rule, standing: &Standing, figures: &Figures) -> Vec<(String,
         }
         Figures::Reconciliation(gap) => {
             push("Do not agree", figure::exact(gap.records));
+            push("Of these", sentence::kinds(gap));
             push("Expected in the open windows", figure::exact(gap.expected));
             push("Further runs", figure::exact(gap.runs_since));
             push(
@@ -347,3 +291,6 @@ pub fn place(labels: &BTreeMap<String, String>) -> String {
         .collect();
     parts.join(" · ")
 }
+
+#[cfg(test)]
+mod tests;

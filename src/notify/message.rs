@@ -1,9 +1,13 @@
-//! What a mail says: one sentence of what is wrong, the evidence, since when, the first steps, three links.
+//! What a mail says: one sentence of what is wrong, what changed, the evidence, the first steps, three links. How a
+//! mail begins depends on what happened: it fired, it got worse, it is over, or its rule is gone.
 
 use askama::Template;
+use chrono::{FixedOffset, Offset, Utc};
 
 use super::header::{safe, shortened};
+use super::prose::{Speaker, block, first_steps, lasted, wrapped};
 use crate::alert::incident::{Change, Incident, Severity, Transition};
+use crate::alert::sentence;
 use crate::signals::telemetry::Nanos;
 use crate::store::mail::NewMail;
 
@@ -11,11 +15,9 @@ use crate::store::mail::NewMail;
 const SUBJECT: usize = 70;
 /// Columns of the text part.
 const COLUMNS: usize = 72;
-/// Longest piece of a runbook in a mail.
-const STEPS: usize = 600;
 
 /// What a mail needs beyond its incident.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Context {
     /// Address of the dashboard, without a slash at its end.
     pub base_url: String,
@@ -23,14 +25,46 @@ pub struct Context {
     pub runbook: String,
     /// `HubSpot → CRM`, empty when not known.
     pub route: String,
-    /// The trend: (share of the bar's height 0 to 1, whether it is bad), oldest first; empty where there is none.
-    pub trend: Vec<(f64, bool)>,
-    /// What a bar is: `success rate, five minutes a bar`.
+    /// Who owns the integration, empty when nobody says.
+    pub owner: String,
+    /// Why the recipients get it, a sentence.
+    pub reason: String,
+    /// The trend: (share of 1, whether it is bad), oldest first, none where nothing is known; empty without a trend.
+    pub trend: Vec<Option<(f64, bool)>>,
+    /// What the trend shows: `Success rate of the last two hours, 5 minutes a bar.`
     pub trend_of: String,
+    /// The same figure before it began, in words; empty when not known.
+    pub before: String,
     /// Endpoints that fail: (name, failed, calls), worst first.
     pub endpoints: Vec<(String, u64, u64)>,
+    /// A failing call: what was called and how it ended, and what was said.
+    pub failing_call: Option<(String, String)>,
+    /// What the integration said of its last failed run, and when.
+    pub report: Option<(Nanos, String)>,
+    /// The server's zone.
+    pub zone: FixedOffset,
     /// Now.
     pub now: Nanos,
+}
+
+impl Default for Context {
+    fn default() -> Context {
+        Context {
+            base_url: String::new(),
+            runbook: String::new(),
+            route: String::new(),
+            owner: String::new(),
+            reason: String::new(),
+            trend: Vec::new(),
+            trend_of: String::new(),
+            before: String::new(),
+            endpoints: Vec::new(),
+            failing_call: None,
+            report: None,
+            zone: Utc.fix(),
+            now: 0,
+        }
+    }
 }
 
 /// One recipient and the first mail of the incident that went to them.
@@ -78,43 +112,60 @@ struct ResolvedSubject<'b> {
     b: &'b Body,
 }
 
+/// A bar of the trend: its height in pixels and its colour.
+struct Bar {
+    height: u32,
+    color: &'static str,
+}
+
 /// All that the templates show, in words.
 struct Body {
     subject: String,
-    state: &'static str,
-    color: &'static str,
     integration: String,
-    environment: String,
     route: String,
-    title: String,
-    sentence: String,
-    sentence_wrapped: String,
-    value: String,
-    worst: String,
-    threshold: String,
-    since: String,
-    lasted: String,
-    evidence: Vec<(String, String)>,
+    /// `failing`, for the sender's name.
+    state: &'static str,
+    /// `bad`, `warn`, `ok`, `info` or `soft`: the class that a dark scheme recolours.
+    tone: &'static str,
+    color: &'static str,
+    mark: &'static str,
+    /// `Failing since 19:42 UTC, critical`.
+    status: String,
+    headline: String,
+    /// What stands under the headline: (what, text), in order.
+    rows: Vec<(String, String)>,
     trend_text: String,
-    trend_bars: Vec<(u32, bool)>,
+    trend_bars: Vec<Bar>,
     trend_of: String,
     endpoints: Vec<(String, u64, u64)>,
     steps: Vec<String>,
-    steps_wrapped: Vec<String>,
+    more_steps: String,
+    failing_call: Option<(String, String)>,
     open_link: String,
     incident_link: String,
     runbook_link: String,
-    rule: String,
-    code: String,
+    footer: String,
+}
+
+impl Body {
+    fn wrap(&self, text: &str) -> String {
+        wrapped(text, COLUMNS, "")
+    }
+
+    fn wrap_row(&self, what: &str, text: &str) -> String {
+        wrapped(&format!("{what}: {text}"), COLUMNS, "  ")
+    }
+
+    fn wrap_step(&self, step: &str) -> String {
+        wrapped(step, COLUMNS, "   ")
+    }
 }
 
 /// Mails for one transition, one for each recipient.
 pub fn compose(transition: &Transition, context: &Context, recipients: &[Recipient]) -> Vec<NewMail> {
     let incident = &transition.incident;
-    let over = matches!(transition.change, Change::Resolved | Change::RuleRemoved)
-        || (transition.change == Change::Settled && incident.resolved_at.is_some());
-    let body = body(transition, context, over);
-    let render = if over {
+    let body = body(transition, context);
+    let render = if is_over(transition) {
         [
             ResolvedSubject { b: &body }.render(),
             ResolvedText { b: &body }.render(),
@@ -153,21 +204,94 @@ fn message_id(transition: &Transition, recipient: &str) -> String {
     format!("<{}.{}.{change}.{to:016x}@seamwatch>", transition.incident.id, transition.at.0)
 }
 
-fn body(transition: &Transition, context: &Context, over: bool) -> Body {
+fn is_over(transition: &Transition) -> bool {
+    matches!(transition.change, Change::Resolved | Change::RuleRemoved)
+        || (transition.change == Change::Settled && transition.incident.resolved_at.is_some())
+}
+
+/// (state, class, colour on white, mark): a mail is read in black and white too.
+fn look(transition: &Transition) -> (&'static str, &'static str, &'static str, &'static str) {
+    match (is_over(transition), transition.change, transition.incident.severity) {
+        (true, Change::RuleRemoved, _) => ("rule removed", "soft", "#5d6166", "◌"),
+        (true, ..) => ("resolved", "ok", "#23784a", "●"),
+        (_, Change::Flapping, _) => ("unsteady", "warn", "#915600", "▲"),
+        (_, _, Severity::Critical) => ("failing", "bad", "#c4321f", "■"),
+        (_, _, Severity::Warning) => ("degraded", "warn", "#915600", "▲"),
+        (_, _, Severity::Info) => ("notice", "info", "#3459bd", "○"),
+    }
+}
+
+/// `Failing since 19:42 UTC, critical`; `Resolved at 19:55 UTC after 13 min`.
+fn status(transition: &Transition, state: &str, end: Nanos, speaker: &Speaker) -> String {
+    let incident = &transition.incident;
+    let (since, ended) = (speaker.say(incident.since), speaker.say(end));
+    let took = lasted(end - incident.since);
+    let severity = incident.severity.name();
+    let state =
+        state.chars().next().map_or_else(String::new, |first| first.to_uppercase().collect::<String>())
+            + state.get(1..).unwrap_or_default();
+    match transition.change {
+        Change::Escalated => format!("Escalated to {severity}, open since {since}"),
+        Change::Reopened => format!("{state} again since {since}, {severity}"),
+        Change::RuleRemoved => format!("Rule removed at {ended}, {took} after it began"),
+        _ if is_over(transition) => format!("Resolved at {ended} after {took}"),
+        _ => format!("{state} since {since}, {severity}"),
+    }
+}
+
+/// What stands under the headline.
+fn rows(transition: &Transition, context: &Context, speaker: &Speaker, end: Nanos) -> Vec<(String, String)> {
+    let incident = &transition.incident;
+    let mut rows: Vec<(String, String)> = Vec::new();
+    let mut push = |what: &str, text: String| {
+        if !text.is_empty() {
+            rows.push((what.to_owned(), text));
+        }
+    };
+    let since = speaker.say(incident.since);
+    let changed = match transition.change {
+        Change::Flapping => {
+            "It begins and ends so often that no more mails are written until it has held still \
+                             for 30 min."
+                .into()
+        }
+        Change::Settled => "It has held still for 30 min; mails are written again.".into(),
+        Change::Escalated | Change::Reopened => incident.changed.clone(),
+        Change::Fired if !context.before.is_empty() => format!("Before {since}: {}.", context.before),
+        _ => String::new(),
+    };
+    push("What changed", changed);
+    if is_over(transition) {
+        let was = if transition.change == Change::RuleRemoved { "Last known" } else { "Was" };
+        push(was, speaker.sentence(&incident.sentence));
+        push("Worst", format!("{}; the rule fires {}", incident.worst, incident.threshold));
+        push("Lasted", format!("{}, from {since} to {}", lasted(end - incident.since), speaker.say(end)));
+    } else {
+        push("Now", format!("{}; the rule fires {}", incident.value, incident.threshold));
+        if incident.worst != incident.value {
+            push("Worst so far", incident.worst.clone());
+        }
+        push("Open for", lasted(end - incident.since));
+        for (what, figure) in &incident.evidence {
+            push(what, speaker.sentence(figure));
+        }
+    }
+    if let Some((at, message)) = &context.report {
+        push("It reported", format!("\"{message}\" at {}", speaker.say(*at)));
+    }
+    push("Owner", context.owner.clone());
+    rows
+}
+
+fn body(transition: &Transition, context: &Context) -> Body {
     let incident = &transition.incident;
     let label = |name: &str| incident.labels.get(name).cloned().unwrap_or_default();
     let integration = label("integration");
-    let (state, color) = match (over, transition.change, incident.severity) {
-        (true, Change::RuleRemoved, _) => ("rule removed", "#2f8f5b"),
-        (true, ..) => ("resolved", "#2f8f5b"),
-        (_, Change::Flapping, _) => ("unsteady", "#a86400"),
-        (_, _, Severity::Critical) => ("failing", "#c4321f"),
-        (_, _, Severity::Warning) => ("degraded", "#a86400"),
-        (_, _, Severity::Info) => ("notice", "#3b63c9"),
-    };
+    let speaker = Speaker { zone: context.zone, now: context.now };
+    let (state, tone, color, mark) = look(transition);
     let end = incident.resolved_at.unwrap_or(context.now);
-    let sentence = incident.sentence.trim_end_matches('.');
-    let steps = first_steps(&context.runbook);
+    let over = is_over(transition);
+    let (steps, left) = first_steps(&context.runbook);
     let query = |pairs: &[(&str, String)]| {
         let pairs: Vec<String> =
             pairs.iter().map(|(key, value)| format!("{key}={}", encoded(value))).collect();
@@ -180,138 +304,71 @@ fn body(transition: &Transition, context: &Context, over: bool) -> Body {
         ("to", (end / 1_000_000_000 + 60).to_string()),
     ]);
     let base = &context.base_url;
+    let said = if over && !incident.ending.is_empty() { &incident.ending } else { &incident.sentence };
+    let bar = |bar: &Option<(f64, bool)>| match bar {
+        None => Bar { height: 2, color: "#b9bcc0" },
+        Some((share, bad)) => Bar {
+            height: 4 + (share.clamp(0.0, 1.0) * 32.0) as u32,
+            color: if *bad { "#d2432f" } else { "#8fbfa2" },
+        },
+    };
+    let environment = label("environment");
+    let environment =
+        if environment.is_empty() { String::new() } else { format!(", environment {environment}") };
     Body {
         subject: subject(incident),
+        route: safe(&context.route),
         state,
+        tone,
         color,
-        environment: label("environment"),
-        route: context.route.clone(),
-        title: incident.title.clone(),
-        sentence_wrapped: wrapped(&format!("{}: {}.", incident.title, sentence), COLUMNS, ""),
-        sentence: sentence.to_owned(),
-        value: incident.value.clone(),
-        worst: incident.worst.clone(),
-        threshold: incident.threshold.clone(),
-        since: utc(incident.since),
-        lasted: lasted(end - incident.since),
-        evidence: incident.evidence.clone(),
-        trend_text: context.trend.iter().map(|(share, _)| block(*share)).collect(),
-        trend_bars: context
-            .trend
-            .iter()
-            .map(|(share, bad)| (4 + (share.clamp(0.0, 1.0) * 32.0) as u32, *bad))
-            .collect(),
+        mark,
+        status: status(transition, state, end, &speaker),
+        headline: speaker.sentence(said),
+        rows: rows(transition, context, &speaker, end),
+        trend_text: context.trend.iter().map(|bar| block(bar.map(|(share, _)| share))).collect(),
+        trend_bars: context.trend.iter().map(bar).collect(),
         trend_of: context.trend_of.clone(),
         endpoints: context.endpoints.iter().take(5).cloned().collect(),
-        steps_wrapped: steps.iter().map(|step| wrapped(step, COLUMNS, "   ")).collect(),
-        steps,
+        steps: steps
+            .iter()
+            .map(|step| step.replace("=NAME", &format!("={}", encoded(&integration))))
+            .collect(),
+        more_steps: match left {
+            0 => String::new(),
+            1 => "One more step is in the runbook.".into(),
+            left => format!("{left} more steps are in the runbook."),
+        },
+        failing_call: context.failing_call.clone(),
         open_link: format!("{base}/integrations/{}?{range}", encoded(&integration)),
         incident_link: format!("{base}/incidents/{}", incident.code),
         runbook_link: format!("{base}/runbooks/{}", incident.runbook.trim_end_matches(".md")),
-        rule: incident.rule.to_string(),
-        code: incident.code.clone(),
-        integration,
+        footer: format!(
+            "Rule {}{environment}, incident {}. {}",
+            incident.rule, incident.code, context.reason
+        ),
+        integration: safe(&integration),
     }
 }
 
-/// The same for the whole life of an incident: cause, integration, where, code; no value, at most 70 characters.
+/// The same for the whole life of an incident, so that a thread stays one: integration, what, where, code; no value,
+/// at most 70 characters.
 fn subject(incident: &Incident) -> String {
     let label = |name: &str| incident.labels.get(name).map(String::as_str).filter(|text| !text.is_empty());
-    let cause =
-        if incident.cause.is_empty() { incident.rule.to_string() } else { incident.cause.to_uppercase() };
+    let integration = shortened(label("integration").unwrap_or("integration"), 28);
+    let room = SUBJECT.saturating_sub(integration.chars().count() + incident.code.len() + 5);
     let place = ["endpoint", "credential", "queue", "reconciliation", "connection", "peer"]
         .into_iter()
-        .find_map(label);
-    let integration = shortened(label("integration").unwrap_or("integration"), 28);
-    let room =
-        SUBJECT.saturating_sub(cause.chars().count() + integration.chars().count() + incident.code.len() + 9);
-    match place {
-        Some(place) if room >= 6 => {
-            format!("{cause} · {integration} · {} · {}", shortened(place, room), incident.code)
-        }
-        _ => format!("{cause} · {integration} · {}", incident.code),
-    }
-}
-
-/// The lines of "First look" in a runbook, without their Markdown.
-fn first_steps(runbook: &str) -> Vec<String> {
-    let mut steps: Vec<String> = Vec::new();
-    let mut length = 0;
-    let section = runbook.lines().skip_while(|line| !line.starts_with("## First look")).skip(1);
-    for line in
-        section.take_while(|line| !line.starts_with("## ")).map(str::trim).filter(|line| !line.is_empty())
-    {
-        let plain = without_links(&line.replace("**", "").replace('`', ""));
-        length += plain.chars().count();
-        if length > STEPS {
-            break;
-        }
-        let starts = plain.starts_with(|c: char| c.is_ascii_digit()) || plain.starts_with(['-', '*']);
-        match steps.last_mut() {
-            Some(before) if !starts => {
-                before.push(' ');
-                before.push_str(&plain);
-            }
-            _ => steps.push(plain),
-        }
-    }
-    steps
-}
-
-/// `[text](target)` as `text`.
-fn without_links(line: &str) -> String {
-    let mut plain = String::new();
-    let mut rest = line;
-    while let Some((before, after)) = rest.split_once('[') {
-        plain.push_str(before);
-        match after.split_once("](").and_then(|(text, tail)| Some((text, tail.split_once(')')?.1))) {
-            Some((text, tail)) => {
-                plain.push_str(text);
-                rest = tail;
-            }
-            None => {
-                plain.push('[');
-                rest = after;
-            }
-        }
-    }
-    plain + rest
-}
-
-/// Lines of at most `columns` characters, those after the first indented.
-fn wrapped(text: &str, columns: usize, indent: &str) -> String {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let Some(line) = lines.last_mut() else { continue };
-        if !line.trim().is_empty() && line.chars().count() + 1 + word.chars().count() > columns {
-            lines.push(format!("{indent}{word}"));
-        } else {
-            if !line.trim().is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-    }
-    lines.join("\n")
-}
-
-fn block(share: f64) -> char {
-    const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    BLOCKS[((share.clamp(0.0, 1.0) * 7.0).round() as usize).min(7)]
-}
-
-fn utc(time: Nanos) -> String {
-    chrono::DateTime::from_timestamp_nanos(time).format("%-d %B %Y, %H:%M UTC").to_string()
-}
-
-fn lasted(nanos: Nanos) -> String {
-    let minutes = (nanos / 60_000_000_000).max(0);
-    match (minutes / 1440, minutes / 60 % 24, minutes % 60) {
-        (0, 0, 0) => "under a minute".into(),
-        (0, 0, minutes) => format!("{minutes} min"),
-        (0, hours, minutes) => format!("{hours} h {minutes} min"),
-        (days, hours, _) => format!("{days} d {hours} h"),
-    }
+        .find_map(label)
+        .unwrap_or_default();
+    let cause = sentence::cause(&incident.first_cause);
+    // The status codes are in the sentence.
+    let cause = cause.split(" (").next().unwrap_or_default();
+    let what = match (cause, place) {
+        ("", _) => incident.title.clone(),
+        (cause, "") => cause.to_owned(),
+        (cause, place) => format!("{cause}, {place}"),
+    };
+    format!("{integration}: {} · {}", shortened(&what, room), incident.code)
 }
 
 fn encoded(text: &str) -> String {

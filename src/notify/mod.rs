@@ -7,3 +7,4 @@ pub mod header;
 pub mod mailer;
 pub mod message;
 pub mod outbox;
+pub mod prose;

@@ -247,11 +247,15 @@ impl Registration {
 ///
 /// Amounts that differ while counts agree and nothing is pending count as one mismatched.
 pub fn gap(run: &ReconciliationRun) -> u64 {
-    let missing = run.missing.unwrap_or_else(|| {
-        run.expected.saturating_sub(run.matched.saturating_add(run.mismatched).saturating_add(run.pending))
-    });
-    let records = missing.saturating_add(run.mismatched).saturating_add(run.unexpected);
+    let records = missing(run).saturating_add(run.mismatched).saturating_add(run.unexpected);
     if records == 0 && run.pending == 0 && amounts_differ(run) { 1 } else { records }
+}
+
+/// Records that are not there, as the run says or as its counts leave it.
+fn missing(run: &ReconciliationRun) -> u64 {
+    run.missing.unwrap_or_else(|| {
+        run.expected.saturating_sub(run.matched.saturating_add(run.mismatched).saturating_add(run.pending))
+    })
 }
 
 /// Whether both amounts are known and differ by more than half a cent.
@@ -266,6 +270,12 @@ pub struct OpenGap {
     pub records: u64,
     /// Records expected in the open windows.
     pub expected: u64,
+    /// Of those that do not agree: not there.
+    pub missing: u64,
+    /// There though they should not be.
+    pub unexpected: u64,
+    /// There, but different.
+    pub mismatched: u64,
     /// Runs completed since the oldest open window's run, that one left out.
     pub runs_since: u64,
     /// Whether amounts differ in an open window.
@@ -307,9 +317,15 @@ pub fn open_gap(runs: &[ReconciliationRun]) -> OpenGap {
         }
     }
     let since = open.first().map(|(run, _)| run.time);
+    let sum = |count: fn(&ReconciliationRun) -> u64| {
+        open.iter().map(|(run, _)| count(run)).fold(0, u64::saturating_add)
+    };
     OpenGap {
-        records: open.iter().map(|(run, _)| gap(run)).fold(0, u64::saturating_add),
-        expected: open.iter().map(|(run, _)| run.expected).fold(0, u64::saturating_add),
+        records: sum(gap),
+        expected: sum(|run| run.expected),
+        missing: sum(missing),
+        unexpected: sum(|run| run.unexpected),
+        mismatched: sum(|run| run.mismatched),
         runs_since: since.map_or(0, |since| ordered.iter().filter(|run| run.time > since).count() as u64),
         amount_differs: open.iter().any(|(run, _)| amounts_differ(run)),
         since,

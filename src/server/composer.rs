@@ -3,21 +3,28 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chrono::Offset;
+
 use super::rules::Rules;
+use crate::alert::figure;
 use crate::alert::incident::{Incident, Transition};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::notify::message::{Context, Recipient, compose};
 use crate::pipeline::Compose;
-use crate::rollup::window::{Minute, Part};
+use crate::rollup::window::{MINUTE, Minute, Part};
 use crate::signals::call::{Attempts, Judged, judge};
-use crate::signals::observation::{CallKey, IntegrationKey};
-use crate::store::Store;
+use crate::signals::observation::{CallKey, IntegrationKey, JobRun};
+use crate::signals::telemetry::Nanos;
 use crate::store::mail::NewMail;
+use crate::store::{SpanQuery, Store};
 
 /// Bars of a trend, and minutes a bar.
 const BARS: i64 = 24;
 const BAR: i64 = 5;
+/// How far back a failing call is looked for, and how much of what it said is told.
+const FAILING_CALL: Nanos = 30 * MINUTE;
+const PAYLOAD: usize = 300;
 
 /// Composes mails from the configuration, the rules in force and the last two hours.
 pub struct Composer {
@@ -45,11 +52,55 @@ impl Composer {
         }
     }
 
-    /// The owner's addresses by the configuration; telemetry's owner is a label that is looked up there.
-    fn recipients(&self, key: &IntegrationKey, recent: &Part) -> Vec<String> {
+    /// Who owns an integration: the configuration's word, else telemetry's.
+    fn owner(&self, key: &IntegrationKey, recent: &Part) -> Option<String> {
         let said = || recent.integrations.get(key)?.owner.get().cloned();
-        let owner = self.owner_of.get(&*key.name).cloned().or_else(said);
-        owner.and_then(|owner| self.owners.get(&owner).cloned()).unwrap_or_else(|| self.to.clone())
+        self.owner_of.get(&*key.name).cloned().or_else(said)
+    }
+
+    /// The owner's addresses by the configuration, where telemetry's owner is but a label that is looked up; and why
+    /// these.
+    fn recipients(&self, key: &IntegrationKey, owner: Option<&str>) -> (Vec<String>, String) {
+        let name = &key.name;
+        if let Some((owner, addresses)) = owner.and_then(|owner| Some((owner, self.owners.get(owner)?))) {
+            return (addresses.clone(), format!("You get this because {owner} owns {name}."));
+        }
+        let why = match owner {
+            Some(owner) => format!("no address is configured for its owner, {owner}"),
+            None => format!("nobody is named as the owner of {name}"),
+        };
+        (self.to.clone(), format!("You get this as the default recipient: {why}."))
+    }
+
+    /// The latest failed call that the incident is about. A mail without it is better than no mail.
+    async fn failing_call(&self, incident: &Incident, now: Nanos) -> Option<(String, String)> {
+        let label = |name: &str| incident.labels.get(name).filter(|value| !value.is_empty()).cloned();
+        let query = SpanQuery {
+            integration: label("integration"),
+            environment: label("environment"),
+            endpoint: label("endpoint"),
+            failed: Some(true),
+            from: incident.since.max(now - FAILING_CALL),
+            to: now,
+            limit: 1,
+            ..SpanQuery::default()
+        };
+        let span = self.store.spans(query).await.unwrap_or_default().into_iter().next()?;
+        let said = |name: &str| span.attributes.get(name).map(String::as_str).filter(|text| !text.is_empty());
+        let status = ["http.response.status_code", "http.status_code", "rpc.grpc.status_code", "error.type"]
+            .into_iter()
+            .find_map(said)
+            .unwrap_or(span.status);
+        let line = format!(
+            "{} {status} after {}, trace {}",
+            span.endpoint.as_deref().unwrap_or(&span.name),
+            figure::duration(span.duration_ms / 1e3),
+            span.trace_id
+        );
+        let detail =
+            said("integration.payload").or(said("exception.message")).unwrap_or(&span.status_message);
+        let detail = if detail == status { "" } else { detail };
+        Some((line, detail.chars().take(PAYLOAD).collect()))
     }
 }
 
@@ -59,8 +110,10 @@ impl Compose for Composer {
         let label = |name: &str| incident.labels.get(name).map_or("", String::as_str);
         let key =
             IntegrationKey { environment: label("environment").into(), name: label("integration").into() };
+        let owner = self.owner(&key, recent);
+        let (addresses, reason) = self.recipients(&key, owner.as_deref());
         let mut recipients = Vec::new();
-        for address in self.recipients(&key, recent) {
+        for address in addresses {
             // Without the first mail's id a thread breaks in two, which is better than no mail.
             let thread = self.store.first_message_id(&incident.id, &address).await.unwrap_or(None);
             recipients.push(Recipient { address, thread });
@@ -69,19 +122,53 @@ impl Compose for Composer {
         let said = |text: Option<&String>| text.cloned().unwrap_or_default();
         let source = said(registration.and_then(|found| found.source.get()));
         let destination = said(registration.and_then(|found| found.destination.get()));
-        let of_calls = incident.signal.starts_with("call.") || incident.signal.starts_with("attempt.");
+        // How many succeed says nothing of how slow they are.
+        let of_calls = ["call.", "attempt."].iter().any(|family| incident.signal.starts_with(family))
+            && !incident.signal.starts_with("call.latency");
+        let of_rates = incident.signal.ends_with("success_rate");
+        let now = (self.clock)();
+        let is_open = incident.resolved_at.is_none();
+        let tick = transition.at;
         let context = Context {
             base_url: self.base_url.clone(),
             runbook: self.rules.runbook(&incident.runbook).unwrap_or_default(),
-            route: if source.is_empty() { String::new() } else { format!("{source} → {destination}") },
-            trend: if of_calls { trend(incident, &key, recent, transition.at) } else { Vec::new() },
-            trend_of: format!(
-                "Success rate of the last two hours, {BAR} minutes a bar; a red bar is under 95 %."
-            ),
-            endpoints: if of_calls { failing(incident, &key, recent, transition.at) } else { Vec::new() },
-            now: (self.clock)(),
+            route: figure::route(&source, &destination),
+            owner: owner.unwrap_or_default(),
+            reason,
+            trend: if of_calls { trend(incident, &key, recent, tick) } else { Vec::new() },
+            trend_of: format!("Success rate of the last two hours, {BAR} minutes a bar."),
+            before: if of_rates { before(incident, &key, recent) } else { String::new() },
+            endpoints: if of_calls { failing(incident, &key, recent, tick) } else { Vec::new() },
+            failing_call: if is_open && of_rates { self.failing_call(incident, now).await } else { None },
+            report: if is_open { report(&key, recent, incident.since) } else { None },
+            zone: chrono::DateTime::from_timestamp_nanos(now).with_timezone(&chrono::Local).offset().fix(),
+            now,
         };
         compose(transition, &context, &recipients)
+    }
+}
+
+/// What the integration said of its last failed run, an hour before the incident began at the earliest.
+fn report(key: &IntegrationKey, recent: &Part, since: Nanos) -> Option<(Nanos, String)> {
+    let failed = |run: &&JobRun| {
+        run.integration == *key
+            && run.time >= since - 60 * MINUTE
+            && !run.message.is_empty()
+            && run.outcome != "success"
+    };
+    let latest = recent.runs.iter().filter(failed).max_by_key(|run| run.time)?;
+    Some((latest.time, latest.message.split_whitespace().collect::<Vec<_>>().join(" ")))
+}
+
+/// How many of the calls succeeded in the two hours before an incident began, as a sentence's end.
+fn before(incident: &Incident, key: &IntegrationKey, recent: &Part) -> String {
+    let began = Minute::of(incident.since).0;
+    let mut sum = Judged::default();
+    judged(incident, key, recent, began - BARS * BAR, began).values().for_each(|one| sum.add(one));
+    match sum.success_rate() {
+        // Of a handful of calls nothing can be said.
+        Some(rate) if sum.good + sum.bad >= 20.0 => format!("{} succeeded", figure::percent(rate)),
+        _ => String::new(),
     }
 }
 
@@ -114,7 +201,7 @@ fn judged(
     counts.into_iter().map(|(key, counts)| (key, judge(&counts, true))).collect()
 }
 
-fn trend(incident: &Incident, key: &IntegrationKey, recent: &Part, tick: Minute) -> Vec<(f64, bool)> {
+fn trend(incident: &Incident, key: &IntegrationKey, recent: &Part, tick: Minute) -> Vec<Option<(f64, bool)>> {
     let bars: Vec<Option<f64>> = (0..BARS)
         .map(|bar| {
             let from = tick.0 - (BARS - bar) * BAR;
@@ -123,13 +210,11 @@ fn trend(incident: &Incident, key: &IntegrationKey, recent: &Part, tick: Minute)
             sum.success_rate()
         })
         .collect();
-    let known = bars.iter().flatten().count();
     // One bar is no trend.
-    if known < 2 {
-        Vec::new()
-    } else {
-        bars.iter().map(|rate| (rate.unwrap_or(0.0), rate.is_some_and(|rate| rate < 0.95))).collect()
+    if bars.iter().flatten().count() < 2 {
+        return Vec::new();
     }
+    bars.into_iter().map(|rate| rate.map(|rate| (rate, rate < 0.95))).collect()
 }
 
 fn failing(

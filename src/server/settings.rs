@@ -94,10 +94,11 @@ pub fn receive(config: &Config, max_connections: usize) -> receive::Settings {
 
 /// The relay, or the folder that stands in for it; and what the pages say of it.
 pub fn mailer(config: &Config) -> anyhow::Result<(Arc<Mailer>, web::MailInfo)> {
+    let from = config.mail.from.clone();
     let Some(smtp) = &config.smtp else {
         let folder = config.server.data.join("mail");
         let shown = std::path::absolute(&folder).unwrap_or_else(|_| folder.clone()).display().to_string();
-        let info = web::MailInfo { transport: "file".into(), folder: Some(shown) };
+        let info = web::MailInfo { transport: "file".into(), folder: Some(shown), from };
         return Ok((Arc::new(Mailer::File(folder)), info));
     };
     let read = |key: &str, file: &Path| {
@@ -134,7 +135,7 @@ pub fn mailer(config: &Config) -> anyhow::Result<(Arc<Mailer>, web::MailInfo)> {
         login: smtp.username.clone().zip(password),
     };
     let mailer = Mailer::smtp(&relay).map_err(anyhow::Error::msg)?;
-    Ok((Arc::new(mailer), web::MailInfo { transport: "smtp".into(), folder: None }))
+    Ok((Arc::new(mailer), web::MailInfo { transport: "smtp".into(), folder: None, from }))
 }
 
 /// What the pages need of the configuration.
@@ -213,4 +214,25 @@ pub fn counters(intake: &Intake, inbox: Inbox<Taken>, gauges: Arc<Gauges>, clock
         }
         counters.into_iter().collect()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::incident::Severity;
+    use crate::rules::Origin;
+
+    #[test]
+    fn a_rule_is_as_bad_as_its_worst_level() {
+        let loaded = Origin::shipped().load().unwrap();
+        let view = rules_view(&loaded, 0);
+        let severity = |id: &str| view.rules.iter().find(|rule| rule.id == id).unwrap().severity;
+        assert_eq!(
+            severity("credential-expiry"),
+            Severity::Critical,
+            "its levels say so, the rule itself does not"
+        );
+        assert_eq!(severity("queue-behind"), Severity::Critical);
+        assert_eq!(severity("latency-p95-high"), Severity::Warning);
+    }
 }

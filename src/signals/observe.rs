@@ -16,7 +16,6 @@ use super::telemetry::{Log, Nanos, Origin, Point, Refusal, Span};
 use super::vocabulary::{Attr, Event, Metric};
 use super::{classify, credential, endpoint, heartbeat, queue, reconciliation, retry, sampling};
 
-
 /// An event may be this far ahead of its receipt before the receipt's time is used.
 const AHEAD: Nanos = 300_000_000_000;
 

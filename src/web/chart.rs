@@ -6,7 +6,7 @@
 use askama::Template;
 use askama::filters::HtmlSafe;
 
-use super::format::{self, When};
+use super::format;
 use crate::rollup::latency::Latency;
 use crate::rollup::window::Minute;
 use crate::signals::telemetry::Nanos;
@@ -56,8 +56,8 @@ impl Columns {
         1000.0 * column as f64 / self.count() as f64
     }
 
-    /// Round times on the axis, at most six.
-    fn ticks(&self, now: Nanos) -> Vec<Tick> {
+    /// Round times on the axis in UTC, at most six.
+    fn ticks(&self) -> Vec<Tick> {
         let span = self.to.0 - self.from.0;
         let steps = [1, 5, 10, 15, 30, 60, 120, 180, 240, 360, 720, 1440, 2880, 7 * 1440, 30 * 1440];
         let step = steps.into_iter().find(|step| span / step <= 5).unwrap_or(span.max(1));
@@ -67,18 +67,16 @@ impl Columns {
             .map(|n| Minute(first + n * step))
             .take_while(|minute| *minute <= self.to)
             .map(|minute| {
-                let x = self.share(minute.start());
-                let anchor = if x < 4.0 {
-                    "start"
-                } else if x > 96.0 {
-                    "end"
-                } else {
-                    "middle"
-                };
-                let time = format::rfc3339(minute.start());
-                Tick { x: percent(x), anchor, time, text: When::new(minute.start(), now).text() }
+                // A day's beginning is named by its date, and so are ticks that are days apart.
+                let pattern = if step >= 1440 || minute.0.rem_euclid(1440) == 0 { "%-d %b" } else { "%H:%M" };
+                Tick { x: percent(self.share(minute.start())), text: format::stamp(minute.start(), pattern) }
             })
             .collect()
+    }
+
+    /// From when to when, for the script that puts ticks at round times of the viewer's zone.
+    fn span(&self) -> (String, String) {
+        (format::rfc3339(self.from.start()), format::rfc3339(self.to.start()))
     }
 }
 
@@ -86,8 +84,6 @@ impl Columns {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tick {
     x: String,
-    anchor: &'static str,
-    time: String,
     text: String,
 }
 
@@ -101,7 +97,7 @@ pub struct Grid {
 /// One curve: pieces between gaps, and points that stand alone.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Line {
-    /// `bad`, `calm` or `ink`: its colour.
+    /// `bad`, `warn`, `calm` or `ink`: its colour.
     pub class: &'static str,
     /// What it shows.
     pub label: String,
@@ -112,6 +108,8 @@ pub struct Line {
 /// Something that stood for a while.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mark {
+    /// `bad`, `warn` or `info`: an amber incident is no red one.
+    class: &'static str,
     x: String,
     width: String,
     /// Where its label stands and which way it reads.
@@ -137,6 +135,7 @@ pub struct Plot {
     height: f64,
     grid: Vec<Grid>,
     ticks: Vec<Tick>,
+    span: (String, String),
     /// The curves, drawn in order.
     pub lines: Vec<Line>,
     marks: Vec<Mark>,
@@ -148,14 +147,11 @@ impl HtmlSafe for Plot {}
 /// A curve to be: its class, its label, a value for each column.
 pub type Series = (&'static str, String, Vec<Option<f64>>);
 
+/// An incident to be marked: its class, from when to when, its label.
+pub type Stood = (&'static str, Nanos, Nanos, String);
+
 /// Shares of 1 over time. The axis ends at 100 % and starts at a round floor under the least value.
-pub fn rates(
-    says: String,
-    columns: Columns,
-    series: Vec<Series>,
-    marks: &[(Nanos, Nanos, String)],
-    now: Nanos,
-) -> Plot {
+pub fn rates(says: String, columns: Columns, series: Vec<Series>, marks: &[Stood]) -> Plot {
     let least = series.iter().flat_map(|(_, _, values)| values.iter().flatten()).copied().fold(1.0, f64::min);
     let floor = [0.99, 0.9, 0.75, 0.5].into_iter().find(|floor| least >= *floor).unwrap_or(0.0);
     let y = |rate: f64| 100.0 * (1.0 - (rate - floor) / (1.0 - floor));
@@ -164,7 +160,8 @@ pub fn rates(
         says,
         height: HEIGHT,
         grid: grid.map(|rate| Grid { y: px(y(rate)), label: format::percent(Some(rate)) }).into(),
-        ticks: columns.ticks(now),
+        ticks: columns.ticks(),
+        span: columns.span(),
         lines: series.into_iter().map(|series| line(columns, series, y)).collect(),
         marks: marks.iter().enumerate().map(|(at, mark)| span(columns, at, mark)).collect(),
         shades: Vec::new(),
@@ -172,7 +169,7 @@ pub fn rates(
 }
 
 /// Amounts over time, from 0 to a round figure above the greatest.
-pub fn amounts(says: String, columns: Columns, series: Vec<Series>, now: Nanos) -> Plot {
+pub fn amounts(says: String, columns: Columns, series: Vec<Series>, label: impl Fn(f64) -> String) -> Plot {
     let most = series.iter().flat_map(|(_, _, values)| values.iter().flatten()).copied().fold(0.0, f64::max);
     let top = round_up(most.max(2.0));
     let y = |amount: f64| 100.0 * (1.0 - amount / top);
@@ -180,12 +177,10 @@ pub fn amounts(says: String, columns: Columns, series: Vec<Series>, now: Nanos) 
         says,
         height: HEIGHT / 2.0,
         grid: [top, top / 2.0, 0.0]
-            .map(|amount| Grid {
-                y: format!("{:.1}", y(amount) * HEIGHT / 200.0),
-                label: format::count(amount),
-            })
+            .map(|amount| Grid { y: format!("{:.1}", y(amount) * HEIGHT / 200.0), label: label(amount) })
             .into(),
-        ticks: columns.ticks(now),
+        ticks: columns.ticks(),
+        span: columns.span(),
         lines: series.into_iter().map(|series| line(columns, series, y)).collect(),
         marks: Vec::new(),
         shades: Vec::new(),
@@ -193,7 +188,7 @@ pub fn amounts(says: String, columns: Columns, series: Vec<Series>, now: Nanos) 
 }
 
 /// Durations over time: the darker a cell, the more calls; over it the 95th percentile.
-pub fn heatmap(says: String, columns: Columns, durations: &[Latency], now: Nanos) -> Option<Plot> {
+pub fn heatmap(says: String, columns: Columns, durations: &[Latency]) -> Option<Plot> {
     const ROWS: usize = 14;
     let all = || durations.iter().flat_map(Latency::iter).map(|(us, _)| us);
     let (low, high) = (round_down(all().min()? as f64), round_up(all().max()? as f64 + 1.0));
@@ -227,7 +222,8 @@ pub fn heatmap(says: String, columns: Columns, durations: &[Latency], now: Nanos
         grid: [high, middle, low]
             .map(|us| Grid { y: px(100.0 * depth(us)), label: format::micros(Some(us as u64)) })
             .into(),
-        ticks: columns.ticks(now),
+        ticks: columns.ticks(),
+        span: columns.span(),
         lines: vec![line(columns, ("ink", "p95".into(), p95), |us| 100.0 * depth(us))],
         marks: Vec::new(),
         shades,
@@ -256,11 +252,12 @@ fn joined(points: &[(f64, f64)]) -> String {
     points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect::<Vec<_>>().join(" ")
 }
 
-fn span(columns: Columns, at: usize, (from, to, label): &(Nanos, Nanos, String)) -> Mark {
+fn span(columns: Columns, at: usize, (class, from, to, label): &Stood) -> Mark {
     let (x, end) = (columns.share(*from), columns.share(*to));
     // The label stands on the side that has room.
     let (label_x, anchor) = if x > 50.0 { (x - 0.8, "end") } else { (x + 0.8, "start") };
     Mark {
+        class,
         x: percent(x),
         width: percent((end - x).max(0.2)),
         label_x: percent(label_x),
@@ -375,10 +372,17 @@ mod tests {
     }
 
     #[test]
+    fn ticks_name_the_day_where_one_begins() {
+        let texts = |n| hours(n).ticks().into_iter().map(|tick| tick.text).collect::<Vec<_>>();
+        assert_eq!(texts(24), ["12:00", "18:00", "24 Nov", "06:00"]);
+        assert_eq!(texts(24 * 7), ["18 Nov", "20 Nov", "22 Nov", "24 Nov"]);
+    }
+
+    #[test]
     fn a_gap_breaks_the_line_and_a_lone_value_is_a_dot() {
         let columns = Columns::of(Minute(0), Minute(6));
         let values = vec![Some(1.0), Some(0.5), None, Some(1.0), None, None];
-        let plot = rates("rate".into(), columns, vec![("calm", "a".into(), values)], &[], NOW);
+        let plot = rates("rate".into(), columns, vec![("calm", "a".into(), values)], &[]);
         assert_eq!(plot.lines[0].pieces, ["83.3,0.0 250.0,100.0"]);
         assert_eq!(plot.lines[0].dots.len(), 1);
         let labels: Vec<&str> = plot.grid.iter().map(|grid| &*grid.label).collect();
@@ -388,17 +392,18 @@ mod tests {
     #[test]
     fn a_label_from_outside_is_escaped() {
         let from = hours(1).from.start();
-        let mark = (from, NOW, "<script>".to_owned());
-        let html = rates("\"><b>".into(), hours(1), Vec::new(), &[mark], NOW).render().unwrap();
+        let mark = ("warn", from, NOW, "<script>".to_owned());
+        let html = rates("\"><b>".into(), hours(1), Vec::new(), &[mark]).render().unwrap();
         assert!(!html.contains("<script>") && !html.contains("<b>"), "{html}");
+        assert!(html.contains("class=\"mark warn\""), "a warning is not painted red: {html}");
     }
 
     #[test]
     fn a_heatmap_needs_a_call_and_spans_a_factor_of_ten() {
-        assert!(heatmap(String::new(), hours(1), &[Latency::default()], NOW).is_none());
+        assert!(heatmap(String::new(), hours(1), &[Latency::default()]).is_none());
         let mut latency = Latency::default();
         latency.record(200_000, 10);
-        let plot = heatmap(String::new(), hours(1), &[latency], NOW).unwrap();
+        let plot = heatmap(String::new(), hours(1), &[latency]).unwrap();
         let labels: Vec<&str> = plot.grid.iter().map(|grid| &*grid.label).collect();
         assert_eq!(labels, ["1\u{202f}s", "200\u{202f}ms", "100\u{202f}ms"]);
     }

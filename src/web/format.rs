@@ -6,6 +6,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 
 use crate::alert::figure;
+use crate::alert::instant::{self, Piece};
 use crate::signals::telemetry::Nanos;
 
 /// What stands where there is no figure.
@@ -105,6 +106,44 @@ impl fmt::Display for When {
 
 impl askama::filters::HtmlSafe for When {}
 
+/// A sentence for a page: escaped, its units typeset, its instants as `time` elements.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Prose {
+    text: String,
+    now: Nanos,
+}
+
+impl Prose {
+    /// A sentence seen from `now`.
+    pub fn new(text: &str, now: Nanos) -> Prose {
+        Prose { text: text.to_owned(), now }
+    }
+
+    /// Whether there is nothing to say.
+    pub fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+}
+
+impl fmt::Display for Prose {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for piece in instant::pieces(&self.text) {
+            match piece {
+                Piece::Instant(at) => write!(out, "{}", When::new(at, self.now))?,
+                Piece::Text(text) => {
+                    let text = figure::typeset(text);
+                    let Ok(escaped) = askama::filters::escape(&text, askama::filters::Html);
+                    write!(out, "{escaped}")?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+// Its text is escaped above, the rest is ours.
+impl askama::filters::HtmlSafe for Prose {}
+
 /// An instant in UTC by a pattern of strftime.
 pub fn stamp(time: Nanos, pattern: &str) -> String {
     DateTime::<Utc>::from_timestamp(time.div_euclid(1_000_000_000), 0)
@@ -138,6 +177,15 @@ mod tests {
         assert_eq!(When::new(at, at + DAY).text(), "24 Nov 09:12");
         let html = When::new(at, at).to_string();
         assert_eq!(html, "<time datetime=\"2025-11-24T09:12:00Z\">09:12</time>");
+    }
+
+    #[test]
+    fn a_sentence_is_escaped_and_its_instants_are_for_the_viewers_zone() {
+        let at = 1_763_975_520_000_000_000;
+        assert_eq!(
+            Prose::new("<b> expires in 7 min, at 2025-11-24T09:12:00Z.", at).to_string(),
+            "&#60;b&#62; expires in 7\u{202f}min, at <time datetime=\"2025-11-24T09:12:00Z\">09:12</time>."
+        );
     }
 
     #[test]

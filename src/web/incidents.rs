@@ -6,13 +6,12 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::asked::{Asked, Named};
-use super::format::{self, When};
+use super::format::{self, Prose, When};
 use super::page::{self, Error, Frame};
 use super::view::badge::Badge;
 use super::view::incident::{self, IncidentRow};
 use super::view::{figure, outbox};
 use super::{RulesView, State, load, runbook};
-use crate::alert::figure::typeset;
 use crate::alert::incident::Incident;
 use crate::signals::observation::IntegrationKey;
 use crate::signals::telemetry::Nanos;
@@ -49,7 +48,7 @@ pub struct Page {
     rule: String,
     integration_href: String,
     subject: Vec<(String, String)>,
-    evidence: Vec<(String, String)>,
+    evidence: Vec<(String, Prose)>,
     first_steps: Option<String>,
     mails: Vec<outbox::MailRow>,
 }
@@ -76,19 +75,21 @@ pub fn listed(frame: Frame, mut incidents: Vec<Incident>, state: &'static str, n
     let lede = match (open, resolved) {
         (0, 0) => "No incident has opened yet.".to_owned(),
         (0, n) => format!("No incident is open. {} resolved.", format::capital(&format::spelled(n))),
-        (1, n) => format!("One incident is open, {} resolved.", format::spelled(n)),
+        (1, n) => format!("One incident is open, {} resolved.", or_none(n)),
         (open, n) => {
-            format!(
-                "{} incidents are open, {} resolved.",
-                format::capital(&format::spelled(open)),
-                format::spelled(n)
-            )
+            let open = format::capital(&format::spelled(open));
+            format!("{open} incidents are open, {} resolved.", or_none(n))
         }
     };
     incident::sort(&mut incidents);
     incidents.retain(|one| state == "all" || (state == "open") == one.resolved_at.is_none());
     let rows = incidents.iter().map(|one| incident::row(one, now)).collect();
     List { frame, lede, state, with_integration: true, caption: "", incidents: rows }
+}
+
+/// A count in running text, `none` where there are none.
+fn or_none(n: usize) -> String {
+    if n == 0 { "none".into() } else { format::spelled(n) }
 }
 
 /// Shows one, by the code that people say or by its id.
@@ -116,7 +117,7 @@ pub fn shown(frame: Frame, incident: &Incident, mails: &[Mail], rules: &RulesVie
         (false, true) => format!("/integrations/{}", figure::encoded(&key.name)),
         (false, false) => figure::integration_href(&key),
     };
-    let typeset_pair = |(what, value): &(String, String)| (format::capital(what), typeset(value));
+    let typeset_pair = |(what, value): &(String, String)| (format::capital(what), Prose::new(value, now));
     Page {
         badge: Badge(one.state),
         opened: When::new(incident.opened_at, now),

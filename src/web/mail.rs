@@ -38,6 +38,7 @@ pub struct Page {
     incident: String,
     text: String,
     html_href: String,
+    height: usize,
 }
 
 /// Lists them.
@@ -63,14 +64,18 @@ pub async fn show(Extract(state): Extract<State>, Named(id): Named) -> Result<Re
     let mail = find(&state, &id).await?;
     let open = state.store.incidents(true, load::INCIDENTS).await?;
     let frame = Frame::new(&state, &open, "mail", mail.mail.subject.clone());
-    Ok(page::render(&shown(frame, &mail, (state.clock)())))
+    Ok(page::render(&shown(frame, &mail, &state.mail, (state.clock)())))
 }
 
 /// One mail from plain values.
-pub fn shown(frame: Frame, mail: &Mail, now: Nanos) -> Page {
+pub fn shown(frame: Frame, mail: &Mail, info: &MailInfo, now: Nanos) -> Page {
     let new = &mail.mail;
+    let from = match info.from.as_str() {
+        "" => new.from_name.clone(),
+        address => format!("{} <{address}>", new.from_name),
+    };
     let headers = [
-        ("From", new.from_name.clone()),
+        ("From", from),
         ("To", new.recipient.clone()),
         ("Subject", new.subject.clone()),
         ("Message-ID", new.message_id.clone()),
@@ -80,10 +85,16 @@ pub fn shown(frame: Frame, mail: &Mail, now: Nanos) -> Page {
         row: outbox::row(mail, now),
         headers: headers.into_iter().filter(|(_, value)| !value.is_empty()).collect(),
         incident: new.incident_id.clone(),
+        height: height(&new.text),
         text: new.text.clone(),
         html_href: format!("/mail/{}/html", super::view::figure::encoded(&new.id)),
         frame,
     }
+}
+
+/// About how many pixels the HTML part takes: it says what the text part says, and a sandboxed frame cannot be measured.
+fn height(text: &str) -> usize {
+    40 + 24 * text.lines().count()
 }
 
 /// The HTML part by itself, for the frame. Its policy replaces that of the pages.

@@ -122,6 +122,8 @@ pub struct MailInfo {
     pub transport: String,
     /// Where `.eml` files are written, with `file`.
     pub folder: Option<String>,
+    /// The sender's address.
+    pub from: String,
 }
 
 /// What the operator says of integrations and of this server.

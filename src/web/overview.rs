@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::asked::Asked;
 use super::chart::{self, Columns, Spark, Strip};
-use super::format::{self, When};
+use super::format::{self, Prose, When};
 use super::page::{self, Error, Frame};
 use super::period::{HALF_HOURS, Period};
 use super::view::badge::Badge;
@@ -20,8 +20,8 @@ use super::view::figure::{self, Figure};
 use super::view::health::{self, Health, Sources};
 use super::view::incident;
 use super::{Settings, State, load};
-use crate::alert::figure::typeset;
 use crate::alert::incident::{Incident, Severity};
+use crate::alert::sentence;
 use crate::rollup::window::{MINUTE, Minute, Part};
 use crate::signals::observation::{Direction, IntegrationKey};
 use crate::signals::telemetry::Nanos;
@@ -71,7 +71,7 @@ pub struct Row {
     route: String,
     cause: String,
     since: Option<When>,
-    sentence: String,
+    sentence: Prose,
     strip: Strip,
     spark: Option<Spark>,
     success: Figure,
@@ -219,10 +219,10 @@ fn row(one: &Health<'_>, now: Nanos, course: &Course<'_>, many: bool) -> Row {
         href: figure::integration_href(&one.key),
         environment: if many { environment } else { String::new() },
         tier: one.tier.clone(),
-        route: figure::route(&one.source, &one.destination),
-        cause: worst.map_or_else(String::new, |worst| format::capital(&format::words(&worst.cause))),
+        route: crate::alert::figure::route(&one.source, &one.destination),
+        cause: worst.map_or_else(String::new, |worst| format::capital(&sentence::cause(&worst.cause))),
         since: worst.map(|worst| When::new(worst.since, now)),
-        sentence: worst.map_or_else(String::new, |worst| typeset(&worst.sentence)),
+        sentence: worst.map_or_else(Prose::default, |worst| Prose::new(&said(worst), now)),
         strip: strip(one, now, course),
         spark: course.rates.get(&one.key).and_then(|rates| spark(one, rates)),
         success: figure::success(one),
@@ -231,6 +231,14 @@ fn row(one: &Health<'_>, now: Nanos, course: &Course<'_>, many: bool) -> Row {
         expiry: figure::expiry(one, now),
         reconciled: figure::reconciled(one),
         incidents: one.incidents.len(),
+    }
+}
+
+/// What is wrong, and how it is since it does not breach any more.
+fn said(incident: &Incident) -> String {
+    match incident.ending.as_str() {
+        "" => incident.sentence.clone(),
+        ending => format!("{} Recovering: {ending}", incident.sentence),
     }
 }
 

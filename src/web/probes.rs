@@ -91,8 +91,18 @@ mod tests {
 
     #[test]
     fn counters_become_prometheus_text() {
-        let text =
-            exposition(&[("accepted_spans".into(), 5), ("lag_ms".into(), 7), ("refused_bad gzip".into(), 1)]);
+        let text = exposition(&[
+            ("accepted_spans".into(), 5),
+            ("lag_ms".into(), 7),
+            ("judged_ago_ms".into(), 9),
+            ("refused_bad gzip".into(), 1),
+        ]);
+        assert!(
+            text.contains("# TYPE seamwatch_judged_ago_ms gauge\nseamwatch_judged_ago_ms 9\n"),
+            "it falls"
+        );
+        assert_eq!(text.matches("# HELP ").count(), 4);
+        assert!(text.contains("# HELP seamwatch_accepted_spans_total Records of this kind"), "{text}");
         assert!(
             text.contains(
                 "# TYPE seamwatch_accepted_spans_total counter\nseamwatch_accepted_spans_total 5\n"

@@ -36,6 +36,7 @@ struct Row {
 #[template(path = "runbook.html")]
 pub struct Page {
     frame: Frame,
+    heading: String,
     html: String,
     with_integration: bool,
     caption: &'static str,
@@ -85,7 +86,24 @@ pub fn shown(frame: Frame, key: &str, markdown: &str, open: &[Incident], now: Na
         .filter(|one| one.resolved_at.is_none() && incident::runbook_key(&one.runbook) == key)
         .map(|one| incident::row(one, now))
         .collect();
-    Page { frame, html: html(markdown), with_integration: true, caption: "Open now", incidents: of_it }
+    let (heading, rest) = titled(markdown);
+    Page {
+        frame,
+        heading: if heading.is_empty() { key.to_owned() } else { heading.to_owned() },
+        html: html(rest),
+        with_integration: true,
+        caption: "Open now",
+        incidents: of_it,
+    }
+}
+
+/// A runbook's title and what stands under it.
+fn titled(markdown: &str) -> (&str, &str) {
+    let text = markdown.trim_start();
+    match text.strip_prefix("# ").map(|text| text.split_once('\n').unwrap_or((text, ""))) {
+        Some((title, rest)) => (title.trim(), rest),
+        None => ("", text),
+    }
 }
 
 /// Whether a text can be a runbook's key: `[a-z0-9-]+`.

@@ -68,7 +68,7 @@ pub fn build(
         figures: with_prefix(counters, prefix)
             // What never happened would bury what did.
             .filter(|(_, count)| *count > 0)
-            .map(|(name, count)| (format::words(name), format::count(count as f64)))
+            .map(|(name, count)| (format::capital(&format::words(name)), format::count(count as f64)))
             .collect(),
     };
     let groups = vec![
@@ -102,17 +102,35 @@ fn rest(counters: &[(String, u64)], watermark: u64) -> Group {
     let mut figures: Vec<(String, String)> = counters
         .iter()
         .filter(|(name, _)| !grouped(name) && name != "watermark")
-        .map(|(name, value)| match name.strip_suffix("_ms") {
-            Some(name) => (format::words(name), format::seconds(*value as f64 / 1e3)),
-            None => (format::words(name), format::count(*value as f64)),
+        .map(|(name, value)| {
+            let figure = match name.ends_with("_ms") {
+                true => format::seconds(*value as f64 / 1e3),
+                false => format::count(*value as f64),
+            };
+            (spoken(name), figure)
         })
         .collect();
-    figures.push(("watermark".into(), format::count(watermark as f64)));
-    Group {
-        title: "Corridor",
-        note: "From receipt to the dashboard. Everything up to the watermark is in the catalog.",
-        figures,
-    }
+    figures.push(("Requests in the catalog".into(), format::count(watermark as f64)));
+    Group { title: "On the way", note: "From receipt to the dashboard and to the rules.", figures }
+}
+
+/// A counter's name as a sentence's beginning; one that nobody worded yet is shown as it is called.
+fn spoken(name: &str) -> String {
+    let words = match name {
+        "bytes" => "Bytes received",
+        "requests" => "Requests received",
+        "duplicates" => "Requests that came twice, counted once",
+        "late" => "Records of minutes that were judged already, shown but not judged again",
+        "lag_ms" => "From receipt to the dashboard",
+        "judged_ago_ms" => "Since the last minute that the rules judged",
+        "folded" => "Calls counted as (other): their integration has too many endpoints",
+        "flush_failures" => "Writes to the catalog that failed and were tried again",
+        "inbox_bytes" => "Bytes on disk that the catalog does not hold yet",
+        "inbox_files" => "Files that hold them",
+        "inbox_failures" => "Writes to these files that failed",
+        name => return format::capital(&format::words(name.strip_suffix("_ms").unwrap_or(name))),
+    };
+    words.into()
 }
 
 /// Counters under a prefix, without it.

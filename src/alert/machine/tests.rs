@@ -186,6 +186,10 @@ fn some_incident() -> crate::alert::incident::Incident {
         sentence: String::new(),
         evidence: Vec::new(),
         cause: String::new(),
+        first_cause: String::new(),
+        changed: String::new(),
+        ending: String::new(),
+        at_worst: None,
     }
 }
 

@@ -16,9 +16,12 @@ use super::rng::Rng;
 use super::schedule::{ORDERS, compared, due, minute_of_day};
 use super::story::{BEATS, Beat, faults};
 use super::traffic::{Faults, operation};
+use crate::alert::figure;
 
 const STEP: Duration = Duration::from_millis(200);
 const MINUTE: Duration = Duration::from_secs(60);
+/// Items a second that come into the queue whose worker stands still; a call carries several.
+const ARRIVALS: f64 = 2.0;
 /// What the demo's rule for credentials calls near: the token crosses it at [`Beat::TokenNears`].
 const NEAR: Duration = Duration::from_secs(600);
 
@@ -53,7 +56,7 @@ pub async fn play(
         _ = stop.cancelled() => Ok(()),
         sent = replay(door.otlp_http, &fleet, history_end) => match sent {
             Ok(spans) => {
-                out(format!("{spans} spans of history in {:.1} s.", began.elapsed().as_secs_f64()));
+                out(format!("{} spans of history in {:.1} s.", figure::exact(spans), began.elapsed().as_secs_f64()));
                 Stage::new(fleet.clone(), pace, &out, history_end).run(&stop, door).await;
                 Ok(())
             }
@@ -177,7 +180,7 @@ impl<'o> Stage<'o> {
             if faults.queue_stalled && member.queue == "push" {
                 continue;
             }
-            *debt += member.per_second * STEP.as_secs_f64();
+            *debt += member.per_second(minute_of_day(now)) * STEP.as_secs_f64();
             while *debt >= 1.0 {
                 *debt -= 1.0;
                 operation(integration, member, faults, &mut self.rng, self.count, now);
@@ -215,7 +218,7 @@ impl<'o> Stage<'o> {
                     // Nothing leaves: the oldest item has waited since the worker stopped.
                     let waited = (story - f64::from(Beat::QueueStalls.minute())) * 60.0;
                     age += Duration::from_secs_f64(waited.max(0.0));
-                    depth += (waited.max(0.0) * member.per_second) as u64;
+                    depth += (waited.max(0.0) * ARRIVALS) as u64;
                 }
                 integration.queue(member.queue).set(depth, Some(age));
             }

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use tokio_util::sync::CancellationToken;
 
 use super::play::{Door, Pace, play};
-use super::rules::RULES;
+use super::rules::{RULES, runbooks};
 use crate::cli::DemoArgs;
 use crate::cli::serve::Signals;
 use crate::rules::{Origin, SHIPPED_RUNBOOKS};
@@ -47,13 +47,11 @@ pub async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The demo's rules have short windows; their runbooks are those that ship.
+/// The demo's rules have short windows; their runbooks are those that ship, but for the reasons of the thresholds.
 fn rules() -> Origin {
-    let named = |runbook: &&(&str, &str)| {
-        RULES.iter().any(|(rule, _)| rule.trim_end_matches(".toml") == runbook.0.trim_end_matches(".md"))
-    };
-    let runbooks: Vec<(&str, &str)> = SHIPPED_RUNBOOKS.iter().filter(named).copied().collect();
-    Origin::embedded(RULES, &runbooks)
+    let runbooks = runbooks(SHIPPED_RUNBOOKS);
+    let borrowed: Vec<(&str, &str)> = runbooks.iter().map(|(file, text)| (&**file, &**text)).collect();
+    Origin::embedded(RULES, &borrowed)
 }
 
 /// An empty folder of our own: yesterday's story would be counted with today's. What is not the demo's is not

@@ -7,7 +7,7 @@ use super::traffic::Faults;
 pub enum Beat {
     /// An endpoint starts to fail.
     ContactsFail,
-    /// A token is ten minutes from its end.
+    /// An API key is ten minutes from its end.
     TokenNears,
     /// A queue's worker stops.
     QueueStalls,
@@ -19,7 +19,7 @@ pub enum Beat {
     QueueDrains,
     /// The lost orders were written.
     OrdersComplete,
-    /// A new token was issued.
+    /// A new key was issued.
     TokenRenewed,
 }
 
@@ -48,7 +48,7 @@ impl Beat {
                 "hubspot-crm: a third of PATCH /crm/v3/objects/contacts/{id} is answered 500. Look at its endpoints."
             }
             Beat::TokenNears => {
-                "salesforce-nightly: the manual token svc-etl has under 10 minutes left, and nobody renews it."
+                "salesforce-nightly: the API key svc-etl has under 10 minutes left, and nobody renews it."
             }
             Beat::QueueStalls => {
                 "klaviyo-push: the queue push backs up; its oldest item gets older by the second."

@@ -27,6 +27,10 @@ pub fn incident(id: &str, code: &str, opened_at: i64) -> Incident {
         sentence: "31 of 100 failed.".into(),
         evidence: vec![("failed".into(), "31".into())],
         cause: "server".into(),
+        first_cause: String::new(),
+        changed: String::new(),
+        ending: String::new(),
+        at_worst: None,
     }
 }
 

@@ -13,6 +13,8 @@ use crate::web::view::reconciliation;
 
 /// The horizon of the credentials panel.
 const HORIZON: f64 = 90.0 * 86_400.0;
+/// The least of the bar that a credential with any time left fills.
+const SLIVER: f64 = 0.02;
 
 /// One credential slot on the horizon.
 pub struct CredentialRow {
@@ -28,6 +30,8 @@ pub struct CredentialRow {
     pub expiry: Figure,
     /// When that is.
     pub at: Option<When>,
+    /// When it was last refreshed.
+    pub refreshed: Option<When>,
     /// `renewed by hand · belongs to a person`.
     pub note: String,
 }
@@ -41,7 +45,13 @@ pub fn credentials(one: &Health<'_>, sources: &Sources<'_>) -> Vec<CredentialRow
         let by_hand = slot.renewed_by_hand();
         let left = expiry.at().map(|at| at as f64 - now as f64 / 1e9);
         let share = left.map_or(0.0, |left| (left / HORIZON).clamp(0.0, 1.0));
-        let share = if expiry == Expiry::Never { 1.0 } else { share };
+        let share = match (&expiry, left) {
+            (Expiry::Never, _) => 1.0,
+            // What is over fills the bar; minutes that are left are still to be seen.
+            (_, Some(left)) if left <= 0.0 => 1.0,
+            (_, Some(_)) => share.max(SLIVER),
+            _ => 0.0,
+        };
         let mut shown = figure::instant(&expiry, now);
         if !by_hand && left.is_some_and(|left| left > 0.0) {
             // What renews itself is not a date for a person.
@@ -52,9 +62,15 @@ pub fn credentials(one: &Health<'_>, sources: &Sources<'_>) -> Vec<CredentialRow
             Some("manual") => "renewed by hand".to_owned(),
             _ => String::new(),
         }];
-        if slot.owner_type.get().is_some_and(|owner| owner == "person") {
-            let name = slot.owner_name.get().map_or("a person", String::as_str);
-            notes.push(format!("belongs to {name}"));
+        match (slot.owner_type.get().map(String::as_str), slot.owner_name.get()) {
+            (Some("person"), name) => {
+                notes.push(format!("belongs to {}, a person", name.map_or("somebody", String::as_str)));
+            }
+            (_, Some(name)) => notes.push(format!("belongs to {name}")),
+            _ => {}
+        }
+        if let Some(provider) = slot.provider.get() {
+            notes.push(format!("issued by {provider}"));
         }
         if let Some(due) = slot.rotation_due_at.get() {
             notes.push(format!("rotate by {}", format::stamp(due.saturating_mul(1_000_000_000), "%-d %b")));
@@ -65,6 +81,11 @@ pub fn credentials(one: &Health<'_>, sources: &Sources<'_>) -> Vec<CredentialRow
             kind: slot.kind.get().map_or_else(String::new, |kind| format::words(kind)),
             width: chart::percent(100.0 * share),
             full: share > 0.6,
+            refreshed: slot
+                .generation
+                .last_refreshed_at
+                .get()
+                .map(|at| When::new(at.saturating_mul(1_000_000_000), now)),
             at: expiry.at().map(|at| When::new(at.saturating_mul(1_000_000_000), now)),
             expiry: shown,
             note: notes.join(" · "),
@@ -81,10 +102,12 @@ pub struct QueuePanel {
     pub figures: Vec<(&'static str, String)>,
     /// Ready items over time.
     pub plot: Plot,
+    /// Age of the oldest of them over time, where it is reported.
+    pub ages: Option<Plot>,
 }
 
 /// Queues by name.
-pub fn queues(one: &Health<'_>, columns: Columns, now: Nanos) -> Vec<QueuePanel> {
+pub fn queues(one: &Health<'_>, columns: Columns) -> Vec<QueuePanel> {
     let panel = |queue: &crate::web::view::queue::Queue| {
         let name = if queue.name.is_empty() { "queue".to_owned() } else { queue.name.clone() };
         let counted = |label, value: Option<f64>| value.map(|value| (label, format::count(value)));
@@ -95,14 +118,19 @@ pub fn queues(one: &Health<'_>, columns: Columns, now: Nanos) -> Vec<QueuePanel>
             counted("in flight", queue.in_flight),
             counted("dead letters", queue.dead_letter),
         ];
-        let depths = course::depths(queue, columns);
+        let depths = course::latest(&queue.history, columns);
+        let ages = course::latest(&queue.ages, columns);
         let says = format!("Ready items in {name}");
         let class = match figure::colour(one, &["queue."]) {
             "" => "calm",
             colour => colour,
         };
         QueuePanel {
-            plot: chart::amounts(says, columns, vec![(class, name.clone(), depths)], now),
+            plot: chart::amounts(says, columns, vec![(class, name.clone(), depths)], format::count),
+            ages: ages.iter().any(Option::is_some).then(|| {
+                let says = format!("Age of the oldest ready item in {name}");
+                chart::amounts(says, columns, vec![(class, name.clone(), ages)], format::seconds)
+            }),
             figures: figures.into_iter().flatten().collect(),
             name,
         }

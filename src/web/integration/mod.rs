@@ -179,14 +179,14 @@ pub fn build(
         rate,
         rate_now: figure::rate(headline),
         legend,
-        heat: traffic::heat_chart(one, &course, columns, direction, now),
+        heat: traffic::heat_chart(one, &course, columns, direction),
         heat_head: [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)]
             .map(|(label, quantile)| (label, figure::quantile_of(headline, quantile)))
             .into(),
         inbound_headline: direction == Direction::Inbound,
         tables: traffic::tables(one, sources),
         credentials: evidence::credentials(one, sources),
-        queues: evidence::queues(one, columns, now),
+        queues: evidence::queues(one, columns),
         reconciliations: evidence::reconciliations(one, sources),
         runs: evidence::runs(one, sources),
         incidents: own.iter().take(20).map(|incident| incident::row(incident, now)).collect(),
@@ -202,7 +202,7 @@ fn facts(one: &Health<'_>, sources: &Sources<'_>) -> Vec<(&'static str, String)>
         n => format!("{} connections", format::count(n as f64)),
     };
     let all = [
-        ("", figure::route(&one.source, &one.destination)),
+        ("", crate::alert::figure::route(&one.source, &one.destination)),
         ("Owner", one.owner.clone()),
         ("Environment", one.key.environment.to_string()),
         ("Version", one.version.clone()),

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::alert::incident::Incident;
+use crate::alert::incident::{Incident, Severity};
+use crate::alert::sentence;
 use crate::rollup::series::CallsRow;
 use crate::rollup::window::Part;
 use crate::signals::call::{Class, finals};
 use crate::signals::observation::{Direction, Facet};
-use crate::signals::telemetry::Nanos;
 use crate::web::chart::{self, Bar, Columns, Plot};
 use crate::web::format;
 use crate::web::view::calls::{EndpointKey, Summary};
@@ -17,7 +17,7 @@ use crate::web::view::health::{self, Health, Sources};
 
 /// One curve's name and colour.
 pub struct Legend {
-    /// `bad` or `calm`.
+    /// `bad`, `warn` or `calm`.
     pub class: &'static str,
     /// What it shows.
     pub label: String,
@@ -29,6 +29,8 @@ pub struct EndpointTable {
     pub title: &'static str,
     /// Worst first.
     pub rows: Vec<EndpointRow>,
+    /// What a reader must know of the rows; empty where nothing.
+    pub note: &'static str,
 }
 
 /// One endpoint.
@@ -45,13 +47,18 @@ pub struct EndpointRow {
     pub success: Figure,
     /// How much of it fails.
     pub bar: Option<Bar>,
-    /// `auth 412, server 3`, or what is excused.
+    /// `server errors (5xx) 412, timeouts 3`, or what is excused.
     pub fails: String,
     /// Attempts to operations.
     pub attempts: String,
     /// p50, p95, p99.
     pub percentiles: [Figure; 3],
 }
+
+/// The endpoint of what is past the limit of endpoints, and what that means.
+const OTHER: &str = "(other)";
+const FOLDED: &str = "This integration has more endpoints than are told apart. The rest is counted together as \
+                      (other): often a path holds an id that should be a template.";
 
 /// Endpoints by direction; directions without a call are left out.
 pub fn tables(one: &Health<'_>, sources: &Sources<'_>) -> Vec<EndpointTable> {
@@ -71,7 +78,12 @@ pub fn tables(one: &Health<'_>, sources: &Sources<'_>) -> Vec<EndpointTable> {
             })
             .collect();
         rows.sort_by(|a, b| (b.0, b.1).partial_cmp(&(a.0, a.1)).unwrap_or(std::cmp::Ordering::Equal));
-        EndpointTable { title, rows: rows.into_iter().map(|(_, _, row)| row).collect() }
+        let folded = rows.iter().any(|(_, _, row)| row.path == OTHER);
+        EndpointTable {
+            title,
+            rows: rows.into_iter().map(|(_, _, row)| row).collect(),
+            note: if folded { FOLDED } else { "" },
+        }
     };
     titles.into_iter().map(table).filter(|table| !table.rows.is_empty()).collect()
 }
@@ -106,8 +118,8 @@ fn fails(row: &CallsRow, summary: &Summary) -> String {
     let mut bad: Vec<(f64, &str)> = Class::ALL
         .into_iter()
         .filter(|class| class.is_bad())
-        .map(|class| (last[class as usize], class.name()))
-        .chain([(row.tally.exhausted, "throttled, given up")])
+        .map(|class| (last[class as usize], sentence::class(class)))
+        .chain([(row.tally.exhausted, "throttled (429) until given up")])
         .filter(|(count, _)| *count > 0.0)
         .collect();
     let gone = last[Class::AmbiguousRead as usize];
@@ -170,14 +182,19 @@ pub fn rate_chart(
         "calm",
         match (sick.len(), all.len() - sick.len()) {
             (0, 1) => all.first().map_or_else(String::new, |key| key.endpoint.to_string()),
+            (0, 2) => "both endpoints together".into(),
             (0, n) => format!("all {} endpoints together", format::spelled(n)),
             (_, 1) => "the other endpoint".into(),
+            (_, 2) => "both other endpoints together".into(),
             (_, n) => format!("{} other endpoints together", format::spelled(n)),
         },
         course.rates(sources.seldom, |key| of_it(key) && !sick.contains(key)),
     )];
     for key in &sick {
-        series.push(("bad", key.endpoint.to_string(), course.rates(sources.seldom, |other| other == *key)));
+        let worst =
+            stood.iter().filter(|incident| names(incident, key)).map(|incident| incident.severity).max();
+        let class = worst.map_or("calm", class_of);
+        series.push((class, key.endpoint.to_string(), course.rates(sources.seldom, |other| other == *key)));
     }
     series.retain(|(_, _, values)| values.iter().any(Option::is_some));
     if series.is_empty() {
@@ -185,33 +202,33 @@ pub fn rate_chart(
     }
     let legend =
         series.iter().rev().map(|(class, label, _)| Legend { class, label: label.clone() }).collect();
-    let marks: Vec<(Nanos, Nanos, String)> = stood
+    let marks: Vec<chart::Stood> = stood
         .iter()
         .take(4)
         .map(|incident| {
-            let what = if incident.cause.is_empty() { &*incident.rule } else { &*incident.cause };
+            let cause = sentence::cause(&incident.cause);
+            // The status codes are in the sentence; the label is short.
+            let what = cause.split(" (").next().filter(|what| !what.is_empty()).unwrap_or(&incident.rule);
             let end = incident.resolved_at.unwrap_or_else(|| columns.to.start());
-            (incident.since, end, format!("{} {}", format::words(what), incident.code))
+            (class_of(incident.severity), incident.since, end, format!("{what} {}", incident.code))
         })
         .collect();
-    (Some(chart::rates("Success rate by endpoint".into(), columns, series, &marks, sources.now)), legend)
+    (Some(chart::rates("Success rate by endpoint".into(), columns, series, &marks)), legend)
+}
+
+/// The colour of a severity.
+const fn class_of(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Critical => "bad",
+        Severity::Warning => "warn",
+        Severity::Info => "info",
+    }
 }
 
 /// Durations of ok and partial attempts.
-pub fn heat_chart(
-    one: &Health<'_>,
-    course: &Course,
-    columns: Columns,
-    direction: Direction,
-    now: Nanos,
-) -> Option<Plot> {
+pub fn heat_chart(one: &Health<'_>, course: &Course, columns: Columns, direction: Direction) -> Option<Plot> {
     let durations = course.durations(|key| key.integration == one.key && key.direction == direction);
-    chart::heatmap(
-        "Durations of successful calls, with their 95th percentile".into(),
-        columns,
-        &durations,
-        now,
-    )
+    chart::heatmap("Durations of successful calls, with their 95th percentile".into(), columns, &durations)
 }
 
 /// How many customers' accounts it called for.

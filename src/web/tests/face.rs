@@ -41,7 +41,11 @@ pub async fn server() -> Server {
         troubles: Arc::new(Vec::new),
         live,
         stop: CancellationToken::new(),
-        mail: MailInfo { transport: "file".into(), folder: Some("mail".into()) },
+        mail: MailInfo {
+            transport: "file".into(),
+            folder: Some("mail".into()),
+            from: "seamwatch@example.com".into(),
+        },
         settings: Arc::new(Settings::default()),
     };
     Server { state, _folder: folder, _rules: rules_sender, tick }

@@ -164,6 +164,10 @@ pub fn incident(code: &str, name: &str, severity: Severity, minutes: i64) -> Inc
             ("bad".into(), "412, of these 412 auth".into()),
         ],
         cause: "auth".into(),
+        first_cause: String::new(),
+        changed: String::new(),
+        ending: String::new(),
+        at_worst: None,
     }
 }
 

@@ -17,6 +17,7 @@ impl Badge {
             "failing" | "critical" | "rejected" => "square",
             "degraded" | "warning" | "deferred" => "triangle",
             "ok" | "resolved" | "sent" => "disc",
+            "written" => "ring",
             "info" => "ring",
             _ => "dashes",
         }

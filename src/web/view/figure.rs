@@ -111,11 +111,14 @@ pub fn expiry(one: &Health<'_>, now: Nanos) -> Figure {
     if let Expiry::At(_, slot) = &one.expiry {
         figure.sub.clone_from(slot);
     }
-    let colour = colour(one, &["credential."]);
-    if !colour.is_empty() {
-        figure.class = colour;
-    }
+    figure.class = worse(figure.class, colour(one, &["credential."]));
     figure
+}
+
+/// The worse of two classes: a warning that is open does not make a date that is due look better.
+fn worse(a: &'static str, b: &'static str) -> &'static str {
+    let rank = |class: &str| ["faint", "", "warn", "bad"].iter().position(|one| *one == class);
+    if rank(b) > rank(a) { b } else { a }
 }
 
 /// An expiry in words.
@@ -154,16 +157,6 @@ pub fn reconciled(one: &Health<'_>) -> Figure {
     }
 }
 
-/// `HubSpot → CRM`; empty where neither end is known.
-pub fn route(source: &str, destination: &str) -> String {
-    match (source.is_empty(), destination.is_empty()) {
-        (true, true) => String::new(),
-        (false, true) => source.to_owned(),
-        (true, false) => format!("→ {destination}"),
-        (false, false) => format!("{source} → {destination}"),
-    }
-}
-
 /// A name as part of a URL.
 pub fn encoded(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
@@ -197,6 +190,11 @@ mod tests {
         assert_eq!(text(Expiry::At(1_000_000_000 + 3_600, "a".into())).class, "bad");
         assert_eq!(text(Expiry::At(1_000_000_000 + 3 * 86_400, "a".into())).class, "warn");
         assert_eq!(text(Expiry::None).text, "–");
+    }
+
+    #[test]
+    fn the_worse_of_two_classes_stands() {
+        assert_eq!([worse("bad", "warn"), worse("", "warn"), worse("faint", "")], ["bad", "warn", ""]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::credential::{self, Expiry};
 use super::queue::{self, Queue};
 use super::reconciliation;
 use crate::alert::incident::{Incident, Severity};
+use crate::alert::tier::Tier;
 use crate::rollup::state::Slot;
 use crate::rollup::window::{Part, SlotKey};
 use crate::signals::observation::{Direction, IntegrationKey, ReconciliationRun};
@@ -178,9 +179,9 @@ pub fn by_name<'i>(incidents: impl Iterator<Item = &'i Incident>) -> BTreeMap<&'
     by_name
 }
 
-/// More incidents of the worst kind first.
-fn order(health: &Health<'_>) -> std::cmp::Reverse<usize> {
-    std::cmp::Reverse(health.incidents.len())
+/// What matters more comes first, then what has more incidents.
+fn order(health: &Health<'_>) -> (Tier, std::cmp::Reverse<usize>) {
+    (Tier::from_name(&health.tier).unwrap_or_default(), std::cmp::Reverse(health.incidents.len()))
 }
 
 fn one<'s>(sources: &Sources<'s>, key: &IntegrationKey, own: Own<'s>) -> Health<'s> {

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::alert::figure::typeset;
 use crate::alert::incident::{Incident, Severity};
+use crate::alert::sentence;
 use crate::signals::telemetry::Nanos;
-use crate::web::format::{self, When};
+use crate::web::format::{self, Prose, When};
 use crate::web::view::badge::Badge;
 
 /// One incident, worded.
@@ -23,10 +24,14 @@ pub struct IncidentRow {
     pub integration: String,
     /// Its environment, empty where the rule does not tell them apart.
     pub environment: String,
-    /// `Auth`, empty where unknown.
+    /// `Server errors (5xx)`, empty where unknown.
     pub cause: String,
-    /// What is wrong.
-    pub sentence: String,
+    /// What is wrong, or was at its worst.
+    pub sentence: Prose,
+    /// How it is since it does not breach any more, or why it is over; empty while it breaches.
+    pub ending: Prose,
+    /// What last changed about it as a whole.
+    pub changed: Prose,
     /// First breaching minute.
     pub since: When,
     /// How long it lasted, or has lasted.
@@ -37,7 +42,7 @@ pub struct IncidentRow {
     pub value: String,
     /// Worst value.
     pub worst: String,
-    /// `< 95 %`.
+    /// `under 95 %`.
     pub threshold: String,
     /// Key of its runbook.
     pub runbook: String,
@@ -60,8 +65,10 @@ pub fn row(incident: &Incident, now: Nanos) -> IncidentRow {
         severity: incident.severity.name(),
         integration: label("integration"),
         environment: label("environment"),
-        cause: format::capital(&format::words(&incident.cause)),
-        sentence: typeset(&incident.sentence),
+        cause: format::capital(&sentence::cause(&incident.cause)),
+        sentence: Prose::new(&incident.sentence, now),
+        ending: Prose::new(&incident.ending, now),
+        changed: Prose::new(&incident.changed, now),
         since: When::new(incident.since, now),
         lasted: format::between(incident.since, incident.resolved_at.unwrap_or(now)),
         resolved: incident.resolved_at.map(|at| When::new(at, now)),

@@ -22,6 +22,8 @@ pub struct MailRow {
     pub created: When,
     /// When it left.
     pub sent: Option<When>,
+    /// Whether it went into a file and to nobody.
+    pub written: bool,
     /// What the server said, where the file is, or why it waits.
     pub note: String,
     /// When it is tried next, while it waits.
@@ -35,21 +37,28 @@ pub fn row(mail: &Mail, now: Nanos) -> MailRow {
     let waits = matches!(mail.state, MailState::Queued | MailState::Deferred);
     MailRow {
         id: mail.mail.id.clone(),
-        badge: Badge(state(mail.state)),
+        badge: Badge(state(mail)),
         subject: mail.mail.subject.clone(),
         recipient: mail.mail.recipient.clone(),
         change: change(mail.mail.change),
         created: When::new(mail.mail.created_at, now),
         sent: mail.sent_at.map(|at| When::new(at, now)),
+        written: is_file(mail),
         note: if mail.state == MailState::Sent { mail.detail.clone() } else { mail.error.clone() },
         next: (waits && mail.attempts > 0).then(|| When::new(mail.next_try_at, now)),
         attempts: mail.attempts,
     }
 }
 
-/// `queued`, `sending`, `sent`, `deferred` or `rejected`.
-const fn state(state: MailState) -> &'static str {
-    match state {
+/// A file is no recipient: what the file mailer answers is the path of what it wrote.
+fn is_file(mail: &Mail) -> bool {
+    mail.state == MailState::Sent && mail.detail.ends_with(".eml")
+}
+
+/// `queued`, `sending`, `sent`, `written`, `deferred` or `rejected`.
+fn state(mail: &Mail) -> &'static str {
+    match mail.state {
+        MailState::Sent if is_file(mail) => "written",
         MailState::Queued => "queued",
         MailState::Leased => "sending",
         MailState::Sent => "sent",

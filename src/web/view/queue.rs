@@ -30,6 +30,8 @@ pub struct Queue {
     pub reported_at: Option<Nanos>,
     /// Ready items by minute.
     pub history: BTreeMap<Minute, f64>,
+    /// Age of the oldest of them by minute, in seconds.
+    pub ages: BTreeMap<Minute, f64>,
 }
 
 /// A gauge by minute and reporter.
@@ -65,7 +67,10 @@ pub fn queues(gauges: &[Gauge<'_>]) -> Vec<Queue> {
         let queue = queues.entry(name).or_insert_with(|| Queue { name: (*name).into(), ..Queue::default() });
         let value = standing(points);
         match (metric, *state) {
-            (Metric::QueueOldestAge, _) => queue.oldest_age = value,
+            (Metric::QueueOldestAge, _) => {
+                queue.oldest_age = value;
+                queue.ages = points.keys().filter_map(|at| Some((*at, value_at(points, *at)?))).collect();
+            }
             (_, "delayed") => queue.delayed = value,
             (_, "in_flight") => queue.in_flight = value,
             (_, "dead_letter") => queue.dead_letter = value,

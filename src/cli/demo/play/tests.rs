@@ -62,7 +62,7 @@ async fn a_day_of_history_then_a_story_with_an_end() {
     let names: BTreeSet<_> = all().flat_map(|one| &one.series).map(|key| &*key.integration.name).collect();
     assert_eq!(names.len(), 6, "{names:?}");
     let calls = all().map(|one| one.calls.len()).sum::<usize>();
-    assert!((40_000..60_000).contains(&calls), "{calls} calls");
+    assert!((60_000..90_000).contains(&calls), "{calls} calls");
     let oldest = all().flat_map(|one| &one.calls).map(|call| call.end).min().unwrap();
     let hour = 3_600_000_000_000;
     assert!((now - 25 * hour..now - 23 * hour).contains(&oldest), "{oldest}");
