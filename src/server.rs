@@ -11,7 +11,6 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
 use crate::config::Config;
 use crate::decode::Batch;
 use crate::inbox::Inbox;
@@ -21,13 +20,15 @@ use crate::receive::limits::Budget;
 use crate::rules::Origin;
 use crate::scheduler::{self, Due};
 use crate::store::Store;
-use crate::{inbox, notify, receive, store, web};
+use crate::world::World;
+use crate::{inbox, notify, receive, web};
 use rules::Rules;
 
 mod composer;
 mod descriptors;
 mod rules;
 mod settings;
+mod troubles;
 
 /// How long stopping may take in all.
 const STOP_WITHIN: Duration = Duration::from_secs(9);
@@ -68,7 +69,8 @@ pub struct Running {
 }
 
 /// Opens the data folder, replays what the inbox holds above the watermark, and serves.
-pub async fn start(config: Config, origin: Origin, clock: Clock) -> anyhow::Result<Running> {
+pub async fn start(config: Config, origin: Origin, world: World) -> anyhow::Result<Running> {
+    let clock = world.clock.clone();
     let loaded = origin.load().map_err(|problems| anyhow!("{}", problems.join("\n")))?;
     let (web_door, http_door, grpc_door) = (
         bind("web", config.server.web).await?,
@@ -81,7 +83,7 @@ pub async fn start(config: Config, origin: Origin, clock: Clock) -> anyhow::Resu
         otlp_grpc: grpc_door.local_addr()?,
     };
     let base_url = settings::base_url(&config, addresses.web);
-    let store = Store::open(store::Settings { folder: config.server.data.clone() }).await?;
+    let store = Store::open(settings::store(&config), &world).await?;
 
     let (live, live_seen) = watch::channel(0);
     let (stop, stop_mail) = (CancellationToken::new(), CancellationToken::new());
@@ -91,12 +93,11 @@ pub async fn start(config: Config, origin: Origin, clock: Clock) -> anyhow::Resu
     let rules = Arc::new(Rules::new(origin, loaded, &clock));
 
     let inbox_settings = settings::inbox(&config);
-    let files: Arc<dyn inbox::files::Files> = Arc::new(inbox::files::Disk);
-    gauges.set_aside.store(inbox::aside::count(&inbox_settings.folder, &*files), Ordering::Relaxed);
+    gauges.set_aside.store(inbox::aside::count(&inbox_settings.folder, &*world.files), Ordering::Relaxed);
 
     let mut corridor = Corridor::open(pipeline::Parts {
         store: store.clone(),
-        clock: clock.clone(),
+        world: world.clone(),
         policy: settings::policy(&config),
         compose: composer::Composer::new(&config, base_url, store.clone(), rules.clone(), clock.clone()),
         rules: rules.in_force(),
@@ -106,9 +107,9 @@ pub async fn start(config: Config, origin: Origin, clock: Clock) -> anyhow::Resu
         most_claims: config.ingest.claims,
         limits: settings::series_limits(&config),
         gauges: gauges.clone(),
-        live,
+        live: live.clone(),
         wake_mailer: wake_mailer.clone(),
-        set_aside: settings::set_aside(&inbox_settings, &files),
+        set_aside: settings::set_aside(&inbox_settings, &world),
     })
     .await?;
 
@@ -116,7 +117,7 @@ pub async fn start(config: Config, origin: Origin, clock: Clock) -> anyhow::Resu
     // does not take as long as a flush.
     let (deliver, delivered) = mpsc::channel(Budget::most_requests(config.ingest.in_flight_bytes));
     let watermark = store.watermark().await?;
-    let (inbox, replay) = Inbox::open(inbox_settings, files, deliver, watermark)
+    let (inbox, replay) = Inbox::open(inbox_settings, &world, deliver, watermark)
         .with_context(|| format!("the inbox in {} cannot be opened", config.server.data.display()))?;
     let limits = crate::decode::Limits::default();
     for entry in replay {
@@ -141,13 +142,16 @@ pub async fn start(config: Config, origin: Origin, clock: Clock) -> anyhow::Resu
         store.clone(),
         mailer,
         config.mail.from.clone(),
-        clock.clone(),
+        world.clone(),
         wake_mailer,
         stop_mail.clone(),
     )));
     rooms.push(tokio::spawn(schedule(events.clone(), rules.clone(), stop.clone())));
 
+    let troubles = troubles::of(inbox.clone(), gauges.clone());
+    rooms.push(tokio::spawn(troubles::announce(troubles.clone(), live, stop.clone())));
     let state = web::State {
+        troubles,
         store: store.clone(),
         clock: clock.clone(),
         rules: rules.view(),

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
-use super::files::Files;
 use super::record::{self, FILE_HEAD, FileHead, Found, Record};
 use super::replay::{at, first_of, path};
+use crate::world::files::Files;
 
 fn aside(folder: &Path) -> PathBuf {
     folder.join("aside")
@@ -85,18 +85,18 @@ fn percent_encoded(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
-    use std::sync::Arc;
 
-    use super::super::files::Disk;
     use super::super::{Inbox, Settings};
     use super::*;
+    use crate::world::World;
+    use crate::world::files::Disk;
 
     #[tokio::test]
     async fn a_record_is_kept_as_the_request_that_it_was() {
         let home = tempfile::TempDir::new().unwrap();
         let folder = home.path().join("inbox");
         let (deliver, _delivered) = tokio::sync::mpsc::channel(10);
-        let (inbox, _) = Inbox::open(Settings::new(folder.clone()), Arc::new(Disk), deliver, 0).unwrap();
+        let (inbox, _) = Inbox::open(Settings::new(folder.clone()), &World::real(), deliver, 0).unwrap();
         assert_eq!(count(&folder, &Disk), 0);
         for path in ["/v1/traces", "/report/nächtlicher export", "/v1/logs"] {
             let record = Record {
@@ -128,7 +128,7 @@ mod tests {
         // The folder is no file of the inbox: a next start reads past it.
         inbox.close().await;
         let (deliver, _delivered) = tokio::sync::mpsc::channel::<(u64, ())>(10);
-        let (_, replay) = Inbox::open(Settings::new(folder), Arc::new(Disk), deliver, 1).unwrap();
+        let (_, replay) = Inbox::open(Settings::new(folder), &World::real(), deliver, 1).unwrap();
         assert_eq!(replay.map(|item| item.unwrap().0).collect::<Vec<_>>(), [2, 3]);
     }
 }

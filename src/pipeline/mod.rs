@@ -7,6 +7,7 @@ pub mod claims;
 pub mod gauges;
 pub mod missed;
 pub mod past;
+pub mod policy;
 #[cfg(test)]
 mod tests;
 
@@ -22,8 +23,6 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::alert::evaluate::{Facts, evaluate};
 use crate::alert::incident::{Incident, Instance, InstanceKey, Transition};
 use crate::alert::rule::RuleSet;
-use crate::alert::tier::Tier;
-use crate::clock::Clock;
 use crate::decode::Batch;
 use crate::rollup::series::Merge;
 use crate::rollup::window::{MINUTE, Minute, Part};
@@ -31,11 +30,14 @@ use crate::signals::observation::IntegrationKey;
 use crate::signals::telemetry::Nanos;
 use crate::store::mail::NewMail;
 use crate::store::{Detail, Store};
+use crate::world::World;
+use crate::world::points::Point;
 use bounds::Bounds;
 use claims::Claims;
 use gauges::Gauges;
 use missed::net;
 use past::Past;
+use policy::Policy;
 
 /// A minute is judged this long after it closed, so that late points are in it.
 const EVALUATION_DELAY: Nanos = 20_000_000_000;
@@ -72,28 +74,10 @@ pub trait Compose: Send + Sync {
 /// Keeps the request of a sequence number outside the inbox, durably: it could not be counted.
 pub type SetAside = Arc<dyn Fn(u64) -> std::io::Result<()> + Send + Sync>;
 
-/// What the operator says that judging needs.
-pub struct Policy {
-    /// The tier of an integration by the configuration.
-    pub tiers: BTreeMap<String, Tier>,
-    /// Environments that never notify.
-    pub non_production: Vec<String>,
-}
-
-impl Policy {
-    fn tier(&self, key: &IntegrationKey, recent: &Part) -> Tier {
-        let said = || {
-            let registration = recent.integrations.get(key)?;
-            Tier::from_name(registration.tier.get()?)
-        };
-        self.tiers.get(&*key.name).copied().or_else(said).unwrap_or_default()
-    }
-}
-
 /// The corridor and all that only it changes.
 pub struct Corridor<C> {
     store: Store,
-    clock: Clock,
+    world: World,
     policy: Policy,
     compose: C,
     rules: Arc<RuleSet>,
@@ -118,8 +102,8 @@ pub struct Corridor<C> {
 pub struct Parts<C> {
     /// Where it writes.
     pub store: Store,
-    /// The time.
-    pub clock: Clock,
+    /// The time, and who is told of steps.
+    pub world: World,
     /// Tiers and environments.
     pub policy: Policy,
     /// Makes mails.
@@ -145,9 +129,9 @@ pub struct Parts<C> {
 impl<C: Compose> Corridor<C> {
     /// Takes up where the last run stopped: states, open instances, claims and the minutes rules look back on.
     pub async fn open(parts: Parts<C>) -> Result<Corridor<C>, crate::store::Error> {
-        let Parts { store, clock, policy, compose, rules, claim_window, most_claims, limits, .. } = parts;
+        let Parts { store, world, policy, compose, rules, claim_window, most_claims, limits, .. } = parts;
         let Parts { gauges, live, wake_mailer, set_aside, .. } = parts;
-        let now = clock();
+        let now = (world.clock)();
         let (instances, last_tick) = store.instances().await?;
         let oldest = last_tick
             .map_or(i64::MAX, |tick| tick.0)
@@ -167,7 +151,7 @@ impl<C: Compose> Corridor<C> {
             instances: instances.into_iter().map(|instance| (instance.key.clone(), instance)).collect(),
             fresh_claims: Vec::new(),
             store,
-            clock,
+            world,
             policy,
             compose,
             rules,
@@ -245,8 +229,10 @@ impl<C: Compose> Corridor<C> {
             return;
         }
         while !self.flush().await && self.store.hot_bytes() > 8 * FLUSH_BYTES {
+            self.gauges.stalled.store(true, Ordering::Relaxed);
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
+        self.gauges.stalled.store(false, Ordering::Relaxed);
     }
 
     /// Absorb: claim the body, fold what is past the limits, add to what is in memory.
@@ -259,6 +245,7 @@ impl<C: Compose> Corridor<C> {
             self.fresh_claims.push((hash, seq, batch.received_at));
             self.gauges.claims.store(self.claims.len() as u64, Ordering::Relaxed);
             self.gauges.claims_forgotten.store(self.claims.forgotten, Ordering::Relaxed);
+            self.world.points.pass(Point::AfterClaim);
         }
         self.bounds.apply(&mut batch.observations, batch.received_at);
         self.past.apply(&mut batch.observations, batch.received_at);
@@ -273,7 +260,7 @@ impl<C: Compose> Corridor<C> {
             let late = batch.observations.calls.iter().filter(|call| Minute::of(call.end) < judged).count();
             self.gauges.late.fetch_add(late as u64, Ordering::Relaxed);
         }
-        let lag = ((self.clock)() - batch.received_at).max(0) / 1_000_000;
+        let lag = ((self.world.clock)() - batch.received_at).max(0) / 1_000_000;
         self.gauges.lag_ms.store(lag as u64, Ordering::Relaxed);
         self.store.absorb(seq, batch);
         self.gauges.hot_bytes.store(self.store.hot_bytes() as u64, Ordering::Relaxed);
@@ -281,9 +268,12 @@ impl<C: Compose> Corridor<C> {
 
     /// Flush: one catalog transaction. What could not be written stays in memory and is tried again; false then.
     async fn flush(&mut self) -> bool {
-        let writing = AssertUnwindSafe(self.store.flush(&self.fresh_claims, (self.clock)())).catch_unwind();
+        let now = (self.world.clock)();
+        let writing = AssertUnwindSafe(self.store.flush(&self.fresh_claims, now)).catch_unwind();
         let panicked = |_| Err(crate::store::Error::Damaged("Writing panicked.".into()));
-        match writing.await.unwrap_or_else(panicked) {
+        let flushed = writing.await.unwrap_or_else(panicked);
+        self.gauges.judge(now, "A flush", &flushed);
+        match flushed {
             Ok(Some(part)) => {
                 self.fresh_claims.clear();
                 self.recent.merge(&part);
@@ -292,9 +282,8 @@ impl<C: Compose> Corridor<C> {
                 true
             }
             Ok(None) => true,
-            Err(error) => {
+            Err(_) => {
                 self.gauges.flush_failures.fetch_add(1, Ordering::Relaxed);
-                tracing::error!(%error, "A flush failed; its data stays in the inbox and is tried again.");
                 false
             }
         }
@@ -302,7 +291,7 @@ impl<C: Compose> Corridor<C> {
 
     /// Evaluate and record: every whole minute that has closed since the last tick, each in one transaction.
     async fn tick(&mut self) {
-        let due = Minute::of((self.clock)() - EVALUATION_DELAY);
+        let due = Minute::of((self.world.clock)() - EVALUATION_DELAY);
         let next = self.last_tick.map_or(due.0, |last| last.0 + 1).max(due.0 - CATCH_UP);
         if next > due.0 {
             return;
@@ -320,16 +309,15 @@ impl<C: Compose> Corridor<C> {
         }
         self.last_tick = Some(due);
         self.unrecorded.extend(transitions);
-        match self.record(due).await {
-            Ok(()) => self.unrecorded.clear(),
-            // The next tick writes them; a restart before it judges these minutes again from the same data.
-            Err(error) => {
-                tracing::error!(%error, "A tick could not be written; it is tried again in a minute.");
-            }
+        let recorded = self.record(due).await;
+        self.gauges.judge((self.world.clock)(), "Writing a tick", &recorded);
+        // If it failed, the next tick writes them; a restart before it judges these minutes again from the same data.
+        if recorded.is_ok() {
+            self.unrecorded.clear();
         }
         self.gauges.judged_until.store((due.start() / 1_000_000_000).max(0) as u64, Ordering::Relaxed);
         self.recent.forget_before(Minute(due.0 - LOOKBACK));
-        self.bounds.forget((self.clock)());
+        self.bounds.forget((self.world.clock)());
         self.live.send_modify(|version| *version += 1);
     }
 
@@ -382,6 +370,7 @@ impl<C: Compose> Corridor<C> {
         let gone: Vec<InstanceKey> = self.stored.difference(&alive).cloned().collect();
         self.store.record_tick(tick, &instances, &gone, &incidents, &mails).await?;
         self.stored = alive;
+        self.world.points.pass(Point::AfterTick);
         if !mails.is_empty() {
             self.wake_mailer.notify_one();
         }

@@ -50,7 +50,7 @@ So.
 
 /// What can be broken from outside, and what was seen.
 #[derive(Default)]
-struct World {
+struct Faults {
     clock_panics: AtomicBool,
     compose_panics: AtomicBool,
     disk_fails: AtomicUsize,
@@ -59,7 +59,7 @@ struct World {
     judged: Mutex<Vec<bool>>,
 }
 
-struct Composer(Arc<World>);
+struct Composer(Arc<Faults>);
 
 impl Compose for Composer {
     async fn compose(&self, _: &Transition, _: &Part) -> Vec<NewMail> {
@@ -69,7 +69,7 @@ impl Compose for Composer {
 }
 
 struct Bench {
-    world: Arc<World>,
+    world: Arc<Faults>,
     gauges: Arc<Gauges>,
     store: Store,
     _folder: TempDir,
@@ -77,11 +77,11 @@ struct Bench {
 
 async fn bench() -> (Bench, Corridor<Composer>) {
     let folder = TempDir::new().unwrap();
-    let store = Store::open(Settings { folder: folder.path().to_owned() }).await.unwrap();
-    let (world, gauges) = (Arc::new(World::default()), Arc::new(Gauges::default()));
+    let store = Store::open(Settings::new(folder.path()), &World::real()).await.unwrap();
+    let (world, gauges) = (Arc::new(Faults::default()), Arc::new(Gauges::default()));
     let bench = Bench { world: world.clone(), gauges: gauges.clone(), store: store.clone(), _folder: folder };
     let (seen, looked) = (gauges.clone(), world.clone());
-    let clock: Clock = Arc::new(move || {
+    let clock = Arc::new(move || {
         looked.judged.lock().unwrap().push(seen.judged_until.load(Ordering::Relaxed) > 0);
         assert!(!looked.clock_panics.load(Ordering::Relaxed), "broken on purpose");
         NOW
@@ -94,7 +94,7 @@ async fn bench() -> (Bench, Corridor<Composer>) {
     let keeper = world.clone();
     let parts = Parts {
         store,
-        clock,
+        world: World { clock, ..World::real() },
         policy: Policy { tiers: BTreeMap::new(), non_production: Vec::new() },
         compose: Composer(world.clone()),
         rules: Arc::new(rules),

@@ -6,13 +6,14 @@ use std::io::{self, Read};
 use std::time::Duration;
 
 use axum::body::Body;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::HeaderMap;
 use http::header::EXPECT;
 use http_body::Body as _;
 use http_body_util::BodyExt;
 
 use super::Settings;
+use super::buffers::BODIES;
 use super::connections::Sender;
 use super::limits::{Budget, Held};
 use super::refusal::Refusal;
@@ -168,20 +169,22 @@ impl Arriving {
         if self.body.size_hint().lower() > limit as u64 {
             return Err(Refusal::TooLarge(limit));
         }
-        let (mut all, mut held) = (BytesMut::new(), budget.begin(sender)?);
+        let mut held = budget.begin(sender)?;
         self.waits = false;
+        let expected = usize::try_from(self.body.size_hint().lower()).unwrap_or(0);
+        let mut all = BODIES.take(expected);
         while let Some(frame) = self.body.frame().await {
             let frame = frame.map_err(|error| broken(&error))?;
             let Ok(data) = frame.into_data() else {
                 continue;
             };
-            if all.len() + data.len() > limit {
+            if all.bytes.len() + data.len() > limit {
                 return Err(Refusal::TooLarge(limit));
             }
             held.hold(data.len())?;
-            all.extend_from_slice(&data);
+            all.bytes.extend_from_slice(&data);
         }
-        Ok((all.freeze(), held))
+        Ok((all.into_bytes(), held))
     }
 
     /// Reads the rest behind the answer, without keeping anything: a client that is still sending when the

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 pub mod answer;
 pub mod body;
+pub mod buffers;
 pub mod connections;
 pub mod counters;
 pub mod grpc;

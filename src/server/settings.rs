@@ -14,12 +14,14 @@ use crate::config::{Config, Tls};
 use crate::inbox::{self, Inbox};
 use crate::notify::mailer::{self, Mailer, Relay};
 use crate::pipeline::gauges::Gauges;
+use crate::pipeline::policy::Policy;
 use crate::pipeline::{self, bounds};
 use crate::receive::intake::{Intake, Taken};
 use crate::rules::Loaded;
 use crate::signals::integration::Naming;
 use crate::signals::observe::Rules;
 use crate::signals::telemetry::Nanos;
+use crate::world::World;
 use crate::{receive, web};
 
 /// Where people reach the dashboard, without a slash at its end.
@@ -42,14 +44,21 @@ pub fn observe_rules(config: &Config, addresses: &super::Addresses) -> Rules {
 }
 
 /// Tiers and environments.
-pub fn policy(config: &Config) -> pipeline::Policy {
+pub fn policy(config: &Config) -> Policy {
     let tier = |rule: &crate::config::Integration| {
         Some((rule.name.clone(), Tier::from_name(rule.tier.as_deref()?)?))
     };
-    pipeline::Policy {
+    Policy {
         tiers: config.integration.iter().filter_map(tier).collect(),
         non_production: config.environments.non_production.clone(),
     }
+}
+
+/// Where everything is kept. A claim outlives its window, so that it is there after a restart at the window's end.
+pub fn store(config: &Config) -> crate::store::Settings {
+    let usual = crate::store::Settings::new(config.server.data.clone());
+    let window = i64::try_from(config.ingest.claim_seconds).unwrap_or(0).saturating_mul(1_000_000_000);
+    crate::store::Settings { claims_kept: usual.claims_kept.max(window.saturating_mul(2)), ..usual }
 }
 
 /// Limits on series.
@@ -64,8 +73,8 @@ pub fn inbox(config: &Config) -> inbox::Settings {
 }
 
 /// What the corridor does with a request that it cannot count.
-pub fn set_aside(inbox: &inbox::Settings, files: &Arc<dyn inbox::files::Files>) -> pipeline::SetAside {
-    let (folder, files) = (inbox.folder.clone(), files.clone());
+pub fn set_aside(inbox: &inbox::Settings, world: &World) -> pipeline::SetAside {
+    let (folder, files) = (inbox.folder.clone(), world.files.clone());
     Arc::new(move |seq| inbox::aside::set_aside(&folder, &*files, seq))
 }
 

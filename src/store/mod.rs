@@ -18,9 +18,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Serialize, Serializer};
 
 use crate::decode::Batch;
-use crate::rollup::window::Part;
 use crate::signals::call::Class;
 use crate::signals::telemetry::Nanos;
+use crate::world::World;
+use crate::world::points::Points;
 
 pub mod mail;
 pub mod hot;
@@ -34,6 +35,15 @@ pub mod query;
 pub struct Settings {
     /// The data folder; made, with mode 0700, where it is missing.
     pub folder: PathBuf,
+    /// How long the claim on a body is kept, in nanoseconds: longer than the window in which repeats are known.
+    pub claims_kept: Nanos,
+}
+
+impl Settings {
+    /// A folder whose claims are kept for two hours.
+    pub fn new(folder: impl Into<PathBuf>) -> Settings {
+        Settings { folder: folder.into(), claims_kept: 2 * 3_600_000_000_000 }
+    }
 }
 
 /// Why the store could not do what it was asked. Each is a sentence for a person.
@@ -194,11 +204,13 @@ pub struct Store {
 }
 
 struct Inner {
+    claims_kept: Nanos,
     catalog: catalog::sqlite::Catalog,
     segments: segments::Segments,
     hot: hot::Hot,
-    /// Held by the one flush that runs: what it committed but has not yet told of.
-    flushing: tokio::sync::Mutex<Option<Arc<Part>>>,
+    /// Held by the one flush that runs.
+    flushing: tokio::sync::Mutex<flush::Flushing>,
+    points: Points,
     /// Locked for as long as this server works on the folder.
     lock: Mutex<Option<File>>,
 }
@@ -213,20 +225,22 @@ impl Store {
     /// Opens the store of a folder, making or migrating it, and removes segment files that no flush committed.
     ///
     /// Refused when another server works on the folder or a newer version wrote it.
-    pub async fn open(settings: Settings) -> Result<Store, Error> {
-        let folder = settings.folder;
-        let lock = segments::folder::claim(&folder)?;
+    pub async fn open(settings: Settings, world: &World) -> Result<Store, Error> {
+        let Settings { folder, claims_kept } = settings;
+        let lock = segments::folder::claim(&folder, &*world.files)?;
         let catalog = catalog::sqlite::Catalog::open(&folder).await?;
-        let segments = segments::Segments::open(&folder)?;
+        let segments = segments::Segments::open(&folder, world.files.clone())?;
         let known = catalog.segment_paths().await?;
         segments.sweep(known).await?;
         let watermark = catalog.watermark().await?;
         Ok(Store {
             inner: Arc::new(Inner {
+                claims_kept,
                 catalog,
                 segments,
                 hot: hot::Hot::new(watermark),
-                flushing: tokio::sync::Mutex::new(None),
+                flushing: tokio::sync::Mutex::default(),
+                points: world.points.clone(),
                 lock: Mutex::new(Some(lock)),
             }),
         })
