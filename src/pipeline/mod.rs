@@ -7,6 +7,7 @@ pub mod claims;
 pub mod gauges;
 pub mod missed;
 pub mod past;
+pub mod policy;
 #[cfg(test)]
 mod tests;
 
@@ -22,7 +23,6 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::alert::evaluate::{Facts, evaluate};
 use crate::alert::incident::{Incident, Instance, InstanceKey, Transition};
 use crate::alert::rule::RuleSet;
-use crate::alert::tier::Tier;
 use crate::decode::Batch;
 use crate::rollup::series::Merge;
 use crate::rollup::window::{MINUTE, Minute, Part};
@@ -37,6 +37,7 @@ use claims::Claims;
 use gauges::Gauges;
 use missed::net;
 use past::Past;
+use policy::Policy;
 
 /// A minute is judged this long after it closed, so that late points are in it.
 const EVALUATION_DELAY: Nanos = 20_000_000_000;
@@ -72,24 +73,6 @@ pub trait Compose: Send + Sync {
 
 /// Keeps the request of a sequence number outside the inbox, durably: it could not be counted.
 pub type SetAside = Arc<dyn Fn(u64) -> std::io::Result<()> + Send + Sync>;
-
-/// What the operator says that judging needs.
-pub struct Policy {
-    /// The tier of an integration by the configuration.
-    pub tiers: BTreeMap<String, Tier>,
-    /// Environments that never notify.
-    pub non_production: Vec<String>,
-}
-
-impl Policy {
-    fn tier(&self, key: &IntegrationKey, recent: &Part) -> Tier {
-        let said = || {
-            let registration = recent.integrations.get(key)?;
-            Tier::from_name(registration.tier.get()?)
-        };
-        self.tiers.get(&*key.name).copied().or_else(said).unwrap_or_default()
-    }
-}
 
 /// The corridor and all that only it changes.
 pub struct Corridor<C> {

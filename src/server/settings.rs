@@ -42,11 +42,11 @@ pub fn observe_rules(config: &Config, addresses: &super::Addresses) -> Rules {
 }
 
 /// Tiers and environments.
-pub fn policy(config: &Config) -> pipeline::Policy {
+pub fn policy(config: &Config) -> pipeline::policy::Policy {
     let tier = |rule: &crate::config::Integration| {
         Some((rule.name.clone(), Tier::from_name(rule.tier.as_deref()?)?))
     };
-    pipeline::Policy {
+    pipeline::policy::Policy {
         tiers: config.integration.iter().filter_map(tier).collect(),
         non_production: config.environments.non_production.clone(),
     }
