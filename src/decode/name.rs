@@ -16,12 +16,17 @@ pub fn attribute<'a>(key: &str, value: Value<'a>) -> Value<'a> {
 
 /// The same where it is known which name of the vocabulary the key is.
 pub fn under<'a>(attr: Option<(Attr, bool)>, value: Value<'a>) -> Value<'a> {
-    let is_name = !matches!(attr, None | Some((Attr::ExceptionMessage | Attr::Payload, _)));
     match value {
-        Value::Str(raw) if is_name => Value::Str(clean(raw)),
-        Value::Json(raw) if is_name => Value::Json(clean(raw)),
+        Value::Str(raw) if is_name(attr) => Value::Str(clean(raw)),
+        Value::Json(raw) if is_name(attr) => Value::Json(clean(raw)),
         other => other,
     }
+}
+
+/// Whether what stands under a key names something.
+#[inline]
+pub fn is_name(attr: Option<(Attr, bool)>) -> bool {
+    !matches!(attr, None | Some((Attr::ExceptionMessage | Attr::Payload, _)))
 }
 
 /// The text without what is hidden, each such stretch a space, and without space around it.

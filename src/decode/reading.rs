@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use super::redact::{self, Secrecy};
-use super::texts::{NONE, Texts};
+use super::texts::{Found, NONE, Texts};
 use super::value::{self, cut_text};
 use super::{Limits, name};
 use crate::signals::telemetry::{Attributes, Value};
@@ -66,13 +66,14 @@ impl Reading {
             return value::push(list, name, value, &self.limits);
         };
         let key = self.keys[at];
-        let (value, number) = match name::under(key.attr, value) {
-            Value::Str(Cow::Borrowed(text)) if key.secrecy != Secrecy::Secret => self.text(at, text),
+        let (value, number) = match value {
+            Value::Str(Cow::Borrowed(text)) if key.secrecy == Secrecy::Open => self.text(at, text),
             Value::Int(number) if key.secrecy == Secrecy::Open => {
                 (Value::Int(number), self.integer(at, number))
             }
             other => {
                 let clean = redact::under(key.secrecy, value::cut(other, &self.limits));
+                let clean = name::under(key.attr, clean);
                 let number = self.texts.add(&clean.text());
                 (clean, number)
             }
@@ -81,20 +82,26 @@ impl Reading {
     }
 
     fn text<'a>(&mut self, at: usize, text: &'a str) -> (Value<'a>, u32) {
-        let last = self.keys[at].last;
-        if self.texts.is(last, text) && self.texts.is_clean(last) {
+        let Key { last, attr, .. } = self.keys[at];
+        let is_name = name::is_name(attr);
+        let settled = |found: Found| found.clean && (found.visible || !is_name);
+        if self.texts.is(last, text) && settled(self.texts.found(last)) {
             return (Value::Str(Cow::Borrowed(text)), last);
         }
         let (known, place) = self.texts.look(text);
-        if let Some(known) = known.filter(|known| self.texts.is_clean(*known)) {
+        if let Some(known) = known.filter(|known| settled(self.texts.found(*known))) {
             self.keys[at].last = known;
             return (Value::Str(Cow::Borrowed(text)), known);
         }
-        match redact::text(cut_text(Cow::Borrowed(text), self.limits.value_bytes)) {
+        let mut clean = redact::text(cut_text(Cow::Borrowed(text), self.limits.value_bytes));
+        if is_name {
+            clean = name::clean(clean);
+        }
+        match clean {
             Cow::Borrowed(clean) => {
                 let same = known.is_none() && clean.len() == text.len();
                 let number = if same { self.texts.put(place, clean) } else { self.texts.add(clean) };
-                self.texts.mark_clean(number);
+                self.texts.mark(number, Found { clean: true, visible: is_name });
                 self.keys[at].last = number;
                 (Value::Str(Cow::Borrowed(clean)), number)
             }
@@ -149,5 +156,62 @@ impl Reading {
         }
         self.known[text as usize] = at as u32;
         Some(at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(pairs: &[(&'static str, Value<'static>)]) -> Vec<(String, String)> {
+        let (mut reading, mut list) = (Reading::new(Limits::default()), Attributes::default());
+        for (name, value) in pairs {
+            reading.push(&mut list, Cow::Borrowed(name), value.clone());
+        }
+        let numbers = list.numbers().expect("each has its numbers");
+        let said: Vec<_> =
+            list.iter().map(|(key, value)| (key.to_owned(), value.text().into_owned())).collect();
+        for (pair, (key, value)) in said.iter().zip(numbers) {
+            assert_eq!((&*pair.0, &*pair.1), (reading.texts.get(*key), reading.texts.get(*value)));
+        }
+        said
+    }
+
+    fn values(pairs: &[(&'static str, Value<'static>)]) -> Vec<String> {
+        kept(pairs).into_iter().map(|(_, value)| value).collect()
+    }
+
+    fn text(text: &'static str) -> Value<'static> {
+        Value::Str(Cow::Borrowed(text))
+    }
+
+    #[test]
+    fn a_secret_is_one_under_each_key_whatever_was_said_before() {
+        let hunter = || text("hunter2 and more");
+        let pairs = [
+            ("note", hunter()),
+            ("db.password", hunter()),
+            ("note", hunter()),
+            ("x.api_key", hunter()),
+            ("db.password", Value::Int(42)),
+            ("gen_ai.token", Value::Int(42)),
+            ("count", Value::Int(42)),
+            ("count", Value::Int(42)),
+            ("url", text("https://x/?token=abc")),
+            ("url", text("https://x/?token=abc")),
+        ];
+        let said = values(&pairs);
+        assert_eq!(said[..4], ["hunter2 and more", redact::MARK, "hunter2 and more", redact::MARK]);
+        assert_eq!(said[4..8], [redact::MARK, "42", "42", "42"]);
+        assert!(said[8..].iter().all(|url| !url.contains("abc")), "{said:?}");
+    }
+
+    #[test]
+    fn a_name_shows_all_that_is_in_it_though_the_same_text_stood_elsewhere() {
+        let twisted = || text("live\u{202e}\r\nevil");
+        let said = values(&[("note", twisted()), ("integration.name", twisted()), ("note", twisted())]);
+        assert_eq!(said, ["live\u{202e}\r\nevil", "live evil", "live\u{202e}\r\nevil"]);
+        let said = values(&[("integration.name", text("shop")), ("note", text("shop"))]);
+        assert_eq!(said, ["shop", "shop"]);
     }
 }

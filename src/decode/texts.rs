@@ -26,10 +26,19 @@ pub const NONE: u32 = u32::MAX;
 #[derive(Clone, Debug)]
 pub struct Texts {
     strings: Strings,
-    /// Whether a text was found free of secrets: only of these it may be said again without a look.
-    clean: Vec<bool>,
+    /// What a text was found to be: only what it was found to be may be said again without a look.
+    found: Vec<Found>,
     /// Open addressing: (upper half of the hash, number); a power of two, at most half full.
     slots: Vec<(u32, u32)>,
+}
+
+/// What a text was found to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Free of secrets.
+    pub clean: bool,
+    /// A name as it may be shown.
+    pub visible: bool,
 }
 
 /// Where a text that is not known belongs, until another is added.
@@ -41,7 +50,7 @@ pub struct Place {
 
 impl Default for Texts {
     fn default() -> Self {
-        let mut texts = Texts { strings: Strings::default(), clean: Vec::new(), slots: Vec::new() };
+        let mut texts = Texts { strings: Strings::default(), found: Vec::new(), slots: Vec::new() };
         texts.add("");
         texts
     }
@@ -70,7 +79,7 @@ impl Texts {
     pub fn put(&mut self, place: Place, text: &str) -> u32 {
         let number = self.len() as u32;
         self.strings.push(text);
-        self.clean.push(false);
+        self.found.push(Found::default());
         if let Some(slot) = self.slots.get_mut(place.at) {
             *slot = (place.tag, number);
         }
@@ -81,13 +90,13 @@ impl Texts {
     pub fn expect(&mut self, body: usize) {
         self.strings.bytes.reserve(body / 6);
         self.strings.offsets.reserve(body / 512);
-        self.clean.reserve(body / 512);
+        self.found.reserve(body / 512);
     }
 
     /// Gives back what only adding needs. Texts can be added later all the same.
     pub fn seal(&mut self) {
         self.slots = Vec::new();
-        self.clean = Vec::new();
+        self.found = Vec::new();
     }
 
     /// The number of a text, where it is known.
@@ -125,15 +134,17 @@ impl Texts {
         self.raw(number) == text.as_bytes()
     }
 
-    /// Whether this text was found free of secrets.
-    pub fn is_clean(&self, number: u32) -> bool {
-        self.clean.get(number as usize).copied().unwrap_or(false)
+    /// What this text was found to be.
+    #[inline]
+    pub fn found(&self, number: u32) -> Found {
+        self.found.get(number as usize).copied().unwrap_or_default()
     }
 
-    /// Says that this text was found free of secrets.
-    pub fn mark_clean(&mut self, number: u32) {
-        if let Some(clean) = self.clean.get_mut(number as usize) {
-            *clean = true;
+    /// Says what this text was found to be, besides what it was found to be before.
+    pub fn mark(&mut self, number: u32, found: Found) {
+        if let Some(before) = self.found.get_mut(number as usize) {
+            before.clean |= found.clean;
+            before.visible |= found.visible;
         }
     }
 

@@ -57,7 +57,7 @@ contract! {
     sqlite, Sqlite:
     rollups {
         hot_and_cold_are_one, a_read_beside_flushes_never_gaps_nor_doubles, a_window_is_cut_by_time_and_scope,
-        counts_leave_histograms_out, names_of_any_kind_survive, thousands_of_rows_flush_quickly,
+        counts_leave_histograms_out, names_of_any_kind_survive, thousands_of_series_survive_two_flushes,
         a_job_with_many_runs_gives_the_latest,
     }
     recent { what_is_kept_is_what_the_catalog_has, filling_it_beside_flushes_never_gaps_nor_doubles }

@@ -1,6 +1,5 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
 use super::Place;
 use super::fixtures::{Dice, NOON, anything, calls, run, series};
@@ -172,7 +171,7 @@ pub async fn names_of_any_kind_survive<P: Place>() {
     store.close().await;
 }
 
-pub async fn thousands_of_rows_flush_quickly<P: Place>() {
+pub async fn thousands_of_series_survive_two_flushes<P: Place>() {
     let place = P::new();
     let store = place.open().await.unwrap();
     let mut batch = Batch { received_at: NOON, ..Batch::default() };
@@ -186,20 +185,12 @@ pub async fn thousands_of_rows_flush_quickly<P: Place>() {
         }
     }
     store.absorb(1, batch.clone());
-    let started = Instant::now();
     store.flush(&[], NOON).await.unwrap();
-    let first = started.elapsed();
     store.absorb(2, batch);
-    let started = Instant::now();
     store.flush(&[], NOON).await.unwrap();
-    let second = started.elapsed();
-    println!("5,000 new series: {first:?}; 5,000 known ones: {second:?}");
-    // A debug build on a busy machine: about 0.3 s alone.
-    assert!(first.max(second) < Duration::from_secs(3), "{first:?} {second:?}");
-    let started = Instant::now();
     let part = store.window(Minute(0), Minute(i64::MAX), None, Detail::Full).await.unwrap();
-    println!("10,000 rows read: {:?}", started.elapsed());
     assert_eq!(part.calls.len(), 5000);
+    assert!(part.calls.values().all(|row| row.good.count() == 10), "both flushes, merged");
     store.close().await;
 }
 
