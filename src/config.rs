@@ -322,9 +322,9 @@ impl Config {
 impl Ingest {
     /// Bounds that contradict each other.
     fn check_bounds(&self) -> Result<(), (String, String)> {
-        if self.claim_seconds > 7200 {
+        if self.claim_seconds > 604_800 {
             let problem = format!(
-                "claim_seconds = {} must be 0 to 7200: claims are kept for two hours.",
+                "claim_seconds = {} must be 0 to 604800, a week: senders do not try for longer.",
                 self.claim_seconds
             );
             return Err(("claim_seconds".into(), problem));
