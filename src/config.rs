@@ -75,6 +75,10 @@ pub struct Ingest {
     pub cors_origins: Vec<String>,
     /// Endpoints an integration; the rest is `(other)`.
     pub endpoints_per_integration: usize,
+    /// Metric streams whose last point is remembered; beyond it the longest silent is forgotten.
+    pub metric_streams: usize,
+    /// The same of one integration.
+    pub metric_streams_per_integration: usize,
 }
 
 impl Default for Ingest {
@@ -87,6 +91,8 @@ impl Default for Ingest {
             claim_seconds: 3600,
             cors_origins: Vec::new(),
             endpoints_per_integration: 500,
+            metric_streams: 100_000,
+            metric_streams_per_integration: 20_000,
         }
     }
 }

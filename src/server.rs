@@ -97,6 +97,7 @@ pub async fn start(config: Config, origin: Origin, clock: Clock) -> anyhow::Resu
             .unwrap_or(3600)
             .saturating_mul(1_000_000_000),
         limits: settings::series_limits(&config),
+        stream_limits: settings::stream_limits(&config),
         gauges: gauges.clone(),
         live,
         wake_mailer: wake_mailer.clone(),

@@ -32,9 +32,12 @@ pub fn decode(signal: Signal, body: &[u8], limits: &Limits, into: &mut Collector
         let resource = attributes_in(of_resource, "resource", limits)?;
         for of_scope in objects(of_resource, scopes)? {
             let of_scope = of_scope?;
-            let scope = attributes_in(of_scope, "scope", limits)?;
+            let mut scope = attributes_in(of_scope, "scope", limits)?;
             let named = member(of_scope, "scope").and_then(Json::as_object);
             let scope_name = named.map(|scope| text(scope, "name")).transpose()?.unwrap_or("");
+            if let (Signal::Metrics, Some(named)) = (signal, named) {
+                metrics::add_version(&mut scope, text(named, "version")?);
+            }
             let origin = Origin { resource_index: index, resource: &resource, scope_name, scope: &scope };
             for record in objects(of_scope, records)? {
                 let record = record?;
@@ -154,7 +157,13 @@ fn read_point<'a>(
     raw.max = double(point, "max")?;
     raw.counts = integers(point, "bucketCounts")?;
     for bound in items(point, "explicitBounds")? {
-        raw.bounds.push(as_double(bound).ok_or_else(|| wrong("explicitBounds", bound, "a number"))?);
+        let bound = as_double(bound).ok_or_else(|| wrong("explicitBounds", bound, "a number"))?;
+        raw.crowded |= metrics::keep(&mut raw.bounds, bound);
+    }
+    for quantile in objects(point, "quantileValues")? {
+        let quantile = quantile?;
+        let pair = (double(quantile, "quantile")?.unwrap_or(0.0), double(quantile, "value")?.unwrap_or(0.0));
+        raw.crowded |= metrics::keep(&mut raw.quantiles, pair);
     }
     raw.scale = integer(point, "scale")?.map_or(0, |scale| i32::try_from(scale).unwrap_or(0));
     raw.zero_count = integer(point, "zeroCount")?.map_or(0, unsigned);
@@ -162,6 +171,11 @@ fn read_point<'a>(
         raw.offset = integer(positive, "offset")?.map_or(0, |offset| i32::try_from(offset).unwrap_or(0));
         raw.counts = integers(positive, "bucketCounts")?;
     }
+    if let Some(negative) = object(point, "negative")? {
+        raw.negative = integers(negative, "bucketCounts")?.into_iter().fold(0, u64::saturating_add);
+    }
+    raw.zero_threshold = double(point, "zeroThreshold")?.unwrap_or(0.0);
+    raw.crowded |= raw.counts.len() > metrics::MOST_BUCKETS;
     Ok(raw)
 }
 

@@ -5,7 +5,15 @@ use super::traces::{find, resource, scope};
 use super::value::key_value;
 use super::wire::{Cursor, Field, nanos, zigzag};
 use super::{Limits, Malformed};
-use crate::signals::telemetry::{Attributes, Origin, Point, PointValue, Refusal, Temporality};
+use crate::signals::stream::StreamKind;
+use crate::signals::telemetry::{Attributes, Origin, Point, PointValue, Refusal, Temporality, Value};
+
+/// Most buckets, bounds or quantiles of one point; SDKs send up to 160.
+pub const MOST_BUCKETS: usize = 4_096;
+/// At scale −10 one bucket reaches over all doubles above 1.
+const MIN_SCALE: i32 = -10;
+/// Above it neighbouring buckets are closer than doubles can tell in practice; SDKs start at 20.
+const MAX_SCALE: i32 = 31;
 
 /// Which kind of data a metric holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,7 +45,12 @@ pub struct RawPoint<'a> {
     pub bounds: Vec<f64>,
     pub scale: i32,
     pub zero_count: u64,
+    pub zero_threshold: f64,
     pub offset: i32,
+    pub negative: u64,
+    pub quantiles: Vec<(f64, f64)>,
+    /// More buckets, bounds or quantiles than are read.
+    pub crowded: bool,
     pub temporality: u64,
     pub monotonic: bool,
 }
@@ -48,39 +61,73 @@ impl RawPoint<'_> {
         if self.time == 0 {
             return Err(Refusal::Borrowed("no time_unix_nano"));
         }
-        if self.flags & 1 != 0 {
-            return Ok(PointValue::NoValue);
-        }
-        let temporality = || match self.temporality {
-            1 => Ok(Temporality::Delta),
-            2 => Ok(Temporality::Cumulative),
-            _ => Err(Refusal::Borrowed("no aggregation temporality")),
+        let temporality = match self.temporality {
+            1 => Some(Temporality::Delta),
+            2 => Some(Temporality::Cumulative),
+            _ => None,
         };
+        if self.flags & 1 != 0 {
+            return Ok(PointValue::NoValue(match self.kind {
+                Kind::Gauge => StreamKind::GAUGE,
+                Kind::Sum => StreamKind::sum(temporality, self.monotonic),
+                Kind::Histogram => StreamKind::histogram(temporality),
+                Kind::ExponentialHistogram => StreamKind::exponential(temporality),
+                Kind::Summary => StreamKind::SUMMARY,
+            }));
+        }
+        if self.crowded {
+            return Err(format!("more than {MOST_BUCKETS} buckets").into());
+        }
+        let temporality = || temporality.ok_or(Refusal::Borrowed("no aggregation temporality"));
         let number = || self.number.ok_or(Refusal::Borrowed("no value"));
         let (count, sum, min, max) = (self.count, self.sum, self.min, self.max);
         Ok(match self.kind {
             Kind::Gauge => PointValue::Gauge(number()?),
             Kind::Sum => {
-                PointValue::Sum { value: number()?, monotonic: self.monotonic, temporality: temporality()? }
+                let (value, temporality) = (number()?, temporality()?);
+                if !value.is_finite() {
+                    return Err(format!("a sum that is {value}").into());
+                }
+                if self.monotonic && value < 0.0 {
+                    return Err(format!("a sum that only grows is {value}").into());
+                }
+                PointValue::Sum { value, monotonic: self.monotonic, temporality }
             }
             Kind::Histogram => {
                 self.check_buckets()?;
+                self.check_sum()?;
                 let (counts, bounds) = (&*self.counts, &*self.bounds);
                 PointValue::Histogram { count, sum, min, max, counts, bounds, temporality: temporality()? }
             }
-            Kind::ExponentialHistogram => PointValue::ExponentialHistogram {
-                count,
-                sum,
-                min,
-                max,
-                scale: self.scale,
-                zero_count: self.zero_count,
-                offset: self.offset,
-                counts: &self.counts,
-                temporality: temporality()?,
-            },
-            Kind::Summary => PointValue::Summary,
+            Kind::ExponentialHistogram => {
+                self.check_exponential()?;
+                self.check_sum()?;
+                PointValue::ExponentialHistogram {
+                    count,
+                    sum,
+                    min,
+                    max,
+                    scale: self.scale,
+                    zero_count: self.zero_count,
+                    zero_threshold: self.zero_threshold,
+                    negative: self.negative,
+                    offset: self.offset,
+                    counts: &self.counts,
+                    temporality: temporality()?,
+                }
+            }
+            Kind::Summary => {
+                self.check_sum()?;
+                PointValue::Summary { count, sum: sum.unwrap_or(0.0), quantiles: &self.quantiles }
+            }
         })
+    }
+
+    fn check_sum(&self) -> Result<(), Refusal> {
+        match self.sum {
+            Some(sum) if !sum.is_finite() => Err(format!("its sum is {sum}").into()),
+            _ => Ok(()),
+        }
     }
 
     fn check_buckets(&self) -> Result<(), Refusal> {
@@ -88,12 +135,42 @@ impl RawPoint<'_> {
         if counts + bounds > 0 && counts != bounds + 1 {
             return Err(format!("{counts} bucket counts for {bounds} bounds").into());
         }
-        if !self.bounds.is_sorted_by(|a, b| a < b) {
+        if !self.bounds.is_sorted_by(|a, b| a < b) || self.bounds.iter().any(|bound| bound.is_nan()) {
             return Err(Refusal::Borrowed("bucket bounds that do not ascend"));
         }
-        let in_buckets = self.counts.iter().fold(0u64, |sum, n| sum.saturating_add(*n));
-        if counts > 0 && in_buckets != self.count {
-            return Err(format!("buckets that hold {in_buckets} of a count of {}", self.count).into());
+        if counts > 0 {
+            self.check_count(self.counts.iter().copied())?;
+        }
+        Ok(())
+    }
+
+    fn check_count(&self, buckets: impl Iterator<Item = u64>) -> Result<(), Refusal> {
+        let held = buckets.fold(0u64, u64::saturating_add);
+        if held != self.count {
+            return Err(format!("buckets that hold {held} of a count of {}", self.count).into());
+        }
+        Ok(())
+    }
+
+    /// Buckets whose bounds a double cannot hold are refused (data model, consumer recommendations); none of them is
+    /// ever looked up by its index.
+    fn check_exponential(&self) -> Result<(), Refusal> {
+        self.check_count(self.counts.iter().copied().chain([self.zero_count, self.negative]))?;
+        if !(MIN_SCALE..=MAX_SCALE).contains(&self.scale) {
+            return Err(format!("a scale of {}, not of {MIN_SCALE} to {MAX_SCALE}", self.scale).into());
+        }
+        if !(self.zero_threshold >= 0.0 && self.zero_threshold.is_finite()) {
+            return Err(format!("a zero threshold of {}", self.zero_threshold).into());
+        }
+        let width = f64::exp2(-f64::from(self.scale));
+        let (first, end) = (f64::from(self.offset), f64::from(self.offset) + self.counts.len() as f64);
+        // Exponents of two: the least positive double is 2^-1074, the greatest just under 2^1024.
+        if !self.counts.is_empty() && (first * width < -1075.0 || (end - 1.0) * width >= 1024.0) {
+            return Err(format!(
+                "buckets from {} on at scale {} are beyond a double",
+                self.offset, self.scale
+            )
+            .into());
         }
         Ok(())
     }
@@ -139,7 +216,7 @@ fn resource_metrics(
             continue;
         }
         let scope_metrics = field.bytes()?;
-        let (scope_name, scope) = scope(find(scope_metrics, 1)?, limits)?;
+        let (scope_name, scope) = versioned_scope(find(scope_metrics, 1)?, limits)?;
         let origin = Origin { resource_index: index, resource: &resource, scope_name, scope: &scope };
         let mut metrics = Cursor::new(scope_metrics);
         while let Some((number, field)) = metrics.field()? {
@@ -149,6 +226,25 @@ fn resource_metrics(
         }
     }
     Ok(())
+}
+
+/// A scope whose version stands among its attributes, since it is part of a stream's identity.
+fn versioned_scope<'a>(message: &'a [u8], limits: &Limits) -> Result<(&'a str, Attributes<'a>), Malformed> {
+    let (name, mut attributes) = scope(message, limits)?;
+    let mut cursor = Cursor::new(message);
+    while let Some((number, field)) = cursor.field()? {
+        if number == 2 {
+            add_version(&mut attributes, field.text()?);
+        }
+    }
+    Ok((name, attributes))
+}
+
+/// Puts a scope's version among its attributes, under the name that OpenTelemetry gives it where it has no field.
+pub fn add_version<'a>(scope: &mut Attributes<'a>, version: &'a str) {
+    if !version.is_empty() {
+        scope.push("otel.scope.version".into(), Value::Str(version.into()));
+    }
 }
 
 fn metric(
@@ -209,52 +305,86 @@ fn read_point<'a>(message: &'a [u8], limits: &Limits, raw: &mut RawPoint<'a>) ->
             (Kind::Histogram | Kind::ExponentialHistogram | Kind::Summary, 5) => {
                 raw.sum = Some(field.double()?)
             }
-            (Kind::Histogram, 6) => packed_fixed(field, &mut raw.counts)?,
+            (Kind::Histogram, 6) => raw.crowded |= packed_fixed(field, &mut raw.counts)?,
             (Kind::Histogram, 7) => {
                 let mut bits = Vec::new();
-                packed_fixed(field, &mut bits)?;
+                raw.crowded |= packed_fixed(field, &mut bits)?;
                 raw.bounds.extend(bits.into_iter().map(f64::from_bits));
             }
+            (Kind::Summary, 6) => raw.crowded |= quantile(field.bytes()?, &mut raw.quantiles)?,
             (Kind::Histogram, 10) | (Kind::ExponentialHistogram, 10) => raw.flags = field.integer()?,
             (Kind::Histogram, 11) | (Kind::ExponentialHistogram, 12) => raw.min = Some(field.double()?),
             (Kind::Histogram, 12) | (Kind::ExponentialHistogram, 13) => raw.max = Some(field.double()?),
             (Kind::ExponentialHistogram, 6) => raw.scale = zigzag(field.integer()?) as i32,
             (Kind::ExponentialHistogram, 7) => raw.zero_count = field.fixed()?,
-            (Kind::ExponentialHistogram, 8) => buckets(field.bytes()?, raw)?,
+            (Kind::ExponentialHistogram, 8) => {
+                (raw.offset, raw.counts, raw.crowded) = buckets(field.bytes()?)?;
+            }
+            (Kind::ExponentialHistogram, 9) => {
+                let (_, counts, crowded) = buckets(field.bytes()?)?;
+                raw.negative = counts.into_iter().fold(0, u64::saturating_add);
+                raw.crowded |= crowded;
+            }
+            (Kind::ExponentialHistogram, 14) => raw.zero_threshold = field.double()?,
             _ => {}
         }
     }
     Ok(())
 }
 
-fn buckets(message: &[u8], raw: &mut RawPoint<'_>) -> Result<(), Malformed> {
+/// Offset and counts of exponential buckets, and whether there are more than are read.
+fn buckets(message: &[u8]) -> Result<(i32, Vec<u64>, bool), Malformed> {
+    let (mut offset, mut counts, mut crowded) = (0, Vec::new(), false);
     let mut cursor = Cursor::new(message);
     while let Some((number, field)) = cursor.field()? {
         match (number, field) {
-            (1, field) => raw.offset = zigzag(field.integer()?) as i32,
+            (1, field) => offset = zigzag(field.integer()?) as i32,
             (2, Field::Bytes(packed)) => {
-                let mut counts = Cursor::new(packed);
-                while !counts.is_done() {
-                    raw.counts.push(counts.varint()?);
+                let mut values = Cursor::new(packed);
+                while !values.is_done() {
+                    crowded |= keep(&mut counts, values.varint()?);
                 }
             }
-            (2, field) => raw.counts.push(field.integer()?),
+            (2, field) => crowded |= keep(&mut counts, field.integer()?),
             _ => {}
         }
     }
-    Ok(())
+    Ok((offset, counts, crowded))
 }
 
-/// A repeated fixed64 or double: packed, or one by one.
-fn packed_fixed(field: Field<'_>, into: &mut Vec<u64>) -> Result<(), Malformed> {
+fn quantile(message: &[u8], into: &mut Vec<(f64, f64)>) -> Result<bool, Malformed> {
+    let (mut quantile, mut value) = (0.0, 0.0);
+    let mut cursor = Cursor::new(message);
+    while let Some((number, field)) = cursor.field()? {
+        match number {
+            1 => quantile = field.double()?,
+            2 => value = field.double()?,
+            _ => {}
+        }
+    }
+    Ok(keep(into, (quantile, value)))
+}
+
+/// A repeated fixed64 or double, packed or one by one; whether there are more than are read.
+fn packed_fixed(field: Field<'_>, into: &mut Vec<u64>) -> Result<bool, Malformed> {
+    let mut crowded = false;
     match field {
         Field::Bytes(packed) => {
             let mut values = Cursor::new(packed);
             while !values.is_done() {
-                into.push(values.fixed64()?);
+                crowded |= keep(into, values.fixed64()?);
             }
         }
-        single => into.push(single.fixed()?),
+        single => crowded |= keep(into, single.fixed()?),
     }
-    Ok(())
+    Ok(crowded)
+}
+
+/// Keeps a value while there is room; whether there was none.
+pub fn keep<T>(values: &mut Vec<T>, value: T) -> bool {
+    let room = values.len() < MOST_BUCKETS;
+    if room {
+        values.push(value);
+    }
+    !room
 }

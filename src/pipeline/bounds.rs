@@ -3,8 +3,12 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use crate::rollup::measure::Deltas;
 use crate::rollup::window::{Map, Part};
+use crate::signals::measure::{SeriesKey, series_hash};
 use crate::signals::observation::{CallKey, GaugeKey, IntegrationKey, Observations};
+use crate::signals::observe::hash;
+use crate::signals::vocabulary::Metric;
 
 /// What stands for all that is past a limit.
 pub const OTHER: &str = "(other)";
@@ -20,11 +24,13 @@ pub struct Limits {
     pub names: usize,
     /// Gauge series an integration.
     pub gauges: usize,
+    /// Series of counters and durations, and of gauges outside the vocabulary, an integration.
+    pub metrics: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { integrations: 2_000, endpoints: 500, names: 5_000, gauges: 2_000 }
+        Self { integrations: 2_000, endpoints: 500, names: 5_000, gauges: 2_000, metrics: 5_000 }
     }
 }
 
@@ -33,6 +39,7 @@ struct Known {
     endpoints: HashSet<(Arc<str>, Arc<str>)>,
     names: HashSet<Arc<str>>,
     gauges: HashSet<GaugeKey>,
+    metrics: HashSet<u64>,
 }
 
 /// The series known so far, and what was folded past the limits.
@@ -53,6 +60,13 @@ impl Bounds {
         }
         for (_, key) in known.gauges.keys() {
             bounds.admit_gauge(key);
+        }
+        for (_, key) in known.measured.keys() {
+            bounds.admit(&mut CallKey::clone(key));
+        }
+        let series = known.counters.keys().map(|(_, key)| &key.series);
+        for key in series.chain(known.durations.keys().map(|(_, key)| &key.series)) {
+            bounds.admit_metric(key);
         }
         bounds.folded = 0;
         bounds
@@ -85,6 +99,34 @@ impl Bounds {
         }
         seen.gauges.retain(|gauge| self.admit_gauge(&gauge.key));
         seen.slots.retain(|slot| self.admit_slot(&slot.integration, &slot.credential));
+    }
+
+    /// Folds what metric points add past the limits, and leaves out series that there is no room for.
+    pub fn apply_deltas(&mut self, deltas: &mut Deltas) {
+        for (_, key, _) in &mut deltas.calls {
+            self.admit(key);
+        }
+        deltas.counters.retain(|(_, key, _)| self.admit_metric(&key.series));
+        deltas.durations.retain(|(_, key, _)| self.admit_metric(&key.series));
+        deltas.gauges.retain(|gauge| self.admit_gauge(&gauge.key));
+    }
+
+    fn admit_metric(&mut self, series: &SeriesKey) -> bool {
+        self.admit_hash(
+            &series.integration,
+            series_hash(&series.integration, &series.metric, &series.attributes),
+        )
+    }
+
+    fn admit_hash(&mut self, integration: &IntegrationKey, series: u64) -> bool {
+        let room = self.known.contains_key(integration) || self.known.len() < self.limits.integrations;
+        let known = room.then(|| self.known.entry(integration.clone()).or_default());
+        let admitted = known.is_some_and(|known| {
+            known.metrics.contains(&series)
+                || (known.metrics.len() < self.limits.metrics && known.metrics.insert(series))
+        });
+        self.folded += u64::from(!admitted);
+        admitted
     }
 
     fn admit(&mut self, key: &mut CallKey) {
@@ -127,6 +169,10 @@ impl Bounds {
     }
 
     fn admit_gauge(&mut self, key: &GaugeKey) -> bool {
+        // A runtime's many gauges take no room from those that rules judge.
+        if Metric::from_wire(&key.metric).is_none() {
+            return self.admit_hash(&key.integration, hash(key));
+        }
         let Some(known) = self.known.get_mut(&key.integration) else {
             if self.known.len() >= self.limits.integrations {
                 self.folded += 1;

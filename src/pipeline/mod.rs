@@ -19,6 +19,7 @@ use crate::alert::tier::Tier;
 use crate::clock::Clock;
 use crate::decode::Batch;
 use crate::rollup::series::Merge;
+use crate::rollup::stream::{self, Streams};
 use crate::rollup::window::{MINUTE, Minute, Part};
 use crate::signals::observation::IntegrationKey;
 use crate::signals::telemetry::Nanos;
@@ -61,6 +62,8 @@ pub struct Gauges {
     pub lag_ms: AtomicU64,
     /// Series folded into `(other)`.
     pub folded: AtomicU64,
+    /// Metric streams whose next point is expected.
+    pub streams: AtomicU64,
     /// Flushes that failed; what they held stays in memory and in the inbox.
     pub flush_failures: AtomicU64,
     /// Unix seconds up to which rules have been judged.
@@ -107,6 +110,7 @@ pub struct Corridor<C> {
     claims: Claims,
     fresh_claims: Vec<(u128, u64, Nanos)>,
     bounds: Bounds,
+    streams: Streams,
     recent: Part,
     instances: BTreeMap<InstanceKey, Instance>,
     last_tick: Option<Minute>,
@@ -135,6 +139,8 @@ pub struct Parts<C> {
     pub claim_window: Nanos,
     /// Limits on series.
     pub limits: bounds::Limits,
+    /// Limits on metric streams.
+    pub stream_limits: stream::Limits,
     /// Figures for the System page.
     pub gauges: Arc<Gauges>,
     /// Told of every flush and tick.
@@ -146,8 +152,10 @@ pub struct Parts<C> {
 impl<C: Compose> Corridor<C> {
     /// Takes up where the last run stopped: states, open instances, claims and the minutes rules look back on.
     pub async fn open(parts: Parts<C>) -> Result<Corridor<C>, crate::store::Error> {
-        let Parts { store, clock, policy, compose, rules, claim_window, limits, gauges, live, wake_mailer } =
-            parts;
+        let Parts {
+            store, clock, policy, compose, rules, claim_window, limits, stream_limits, gauges, ..
+        } = parts;
+        let (live, wake_mailer) = (parts.live, parts.wake_mailer);
         let now = clock();
         let (instances, last_tick) = store.instances().await?;
         let oldest = last_tick
@@ -162,6 +170,7 @@ impl<C: Compose> Corridor<C> {
         let claims = Claims::new(claim_window, store.claims(0).await?);
         Ok(Corridor {
             bounds: Bounds::new(limits, &recent),
+            streams: Streams::new(stream_limits, store.streams(None).await?),
             stored: instances.iter().map(|instance| instance.key.clone()).collect(),
             unrecorded: Vec::new(),
             instances: instances.into_iter().map(|instance| (instance.key.clone(), instance)).collect(),
@@ -212,7 +221,7 @@ impl<C: Compose> Corridor<C> {
         }
     }
 
-    /// Absorb: claim the body, fold what is past the limits, add to what is in memory.
+    /// Absorb: claim the body, see what its metric points add, fold what is past the limits, add to what is in memory.
     pub fn absorb(&mut self, seq: u64, mut batch: Batch) {
         if let Some(hash) = batch.hash {
             if !self.claims.claim(hash, seq, batch.received_at) {
@@ -221,10 +230,14 @@ impl<C: Compose> Corridor<C> {
             }
             self.fresh_claims.push((hash, seq, batch.received_at));
         }
+        let points = std::mem::take(&mut batch.observations.points);
+        let mut deltas = self.streams.apply(points, batch.received_at);
+        self.gauges.streams.store(self.streams.len() as u64, Ordering::Relaxed);
         self.bounds.apply(&mut batch.observations);
+        self.bounds.apply_deltas(&mut deltas);
         self.gauges.folded.store(self.bounds.folded, Ordering::Relaxed);
         if let Ok(mut notices) = self.gauges.notices.lock() {
-            for (notice, count) in &batch.observations.notices {
+            for (notice, count) in batch.observations.notices.iter().chain(&deltas.notices) {
                 *notices.entry(*notice).or_default() += count;
             }
         }
@@ -234,7 +247,7 @@ impl<C: Compose> Corridor<C> {
         }
         let lag = ((self.clock)() - batch.received_at).max(0) / 1_000_000;
         self.gauges.lag_ms.store(lag as u64, Ordering::Relaxed);
-        self.store.absorb(seq, batch);
+        self.store.absorb_with(seq, batch, deltas);
     }
 
     /// Flush: one catalog transaction. What could not be written stays in memory and is tried again; false then.
@@ -349,3 +362,6 @@ fn net(transitions: Vec<Transition>) -> Vec<Transition> {
 pub fn until_next_tick(now: Nanos) -> Nanos {
     MINUTE - (now - EVALUATION_DELAY).rem_euclid(MINUTE)
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,7 @@ use crate::inbox::{self, Inbox};
 use crate::notify::mailer::{self, Mailer, Relay};
 use crate::pipeline::{self, bounds};
 use crate::receive::counters::Counters;
+use crate::rollup::stream;
 use crate::rules::Loaded;
 use crate::signals::integration::Naming;
 use crate::signals::observe::Rules;
@@ -55,6 +56,15 @@ pub fn policy(config: &Config) -> pipeline::Policy {
 /// Limits on series.
 pub fn series_limits(config: &Config) -> bounds::Limits {
     bounds::Limits { endpoints: config.ingest.endpoints_per_integration, ..bounds::Limits::default() }
+}
+
+/// Limits on metric streams.
+pub fn stream_limits(config: &Config) -> stream::Limits {
+    stream::Limits {
+        streams: config.ingest.metric_streams,
+        per_integration: config.ingest.metric_streams_per_integration,
+        ..stream::Limits::default()
+    }
 }
 
 /// Where the inbox lies and how large it may become.
@@ -163,6 +173,7 @@ pub fn counters(
         counters.insert("late".into(), gauges.late.load(Ordering::Relaxed));
         counters.insert("lag_ms".into(), gauges.lag_ms.load(Ordering::Relaxed));
         counters.insert("folded".into(), gauges.folded.load(Ordering::Relaxed));
+        counters.insert("streams".into(), gauges.streams.load(Ordering::Relaxed));
         counters.insert("flush_failures".into(), gauges.flush_failures.load(Ordering::Relaxed));
         let judged = gauges.judged_until.load(Ordering::Relaxed);
         if judged > 0 {

@@ -10,10 +10,12 @@ use super::call::Class;
 use super::heartbeat::Report;
 use super::integration::{Identity, Naming, identify, renamed};
 use super::lookup::Lookup;
-use super::observation::{Call, CallKey, Direction, IntegrationKey, Observations, Source};
+use super::observation::{Call, CallKey, Direction, Gauge, IntegrationKey, Observations, Source};
 use super::telemetry::{Attributes, Log, Nanos, Origin, Point, Refusal, Span, Value};
 use super::vocabulary::{Attr, Event, Metric};
 use super::{classify, credential, endpoint, heartbeat, queue, reconciliation, retry, sampling};
+
+mod points;
 
 /// An event may be this far ahead of its receipt before the receipt's time is used.
 const AHEAD: Nanos = 300_000_000_000;
@@ -43,13 +45,15 @@ type Map<K, V> = HashMap<K, V, BuildHasherDefault<RapidHasher<'static>>>;
 pub struct Observer {
     rules: Arc<Rules>,
     received_at: Nanos,
-    identities: Vec<(usize, Identity, u64)>,
+    identities: Vec<(usize, Identity)>,
     keys: Map<IntegrationKey, usize>,
     series: Map<u64, Vec<u32>>,
     names: Map<Arc<str>, u32>,
     attempts: Vec<retry::Attempt>,
     slots: HashMap<u64, usize>,
     runs: HashMap<u64, usize>,
+    /// Index and hash of the resource whose points were read last.
+    resource: Option<(usize, u128)>,
     seen: Observations,
 }
 
@@ -66,6 +70,7 @@ impl Observer {
             attempts: Vec::new(),
             slots: HashMap::new(),
             runs: HashMap::new(),
+            resource: None,
             seen: Observations::default(),
         }
     }
@@ -121,63 +126,6 @@ impl Observer {
         }
     }
 
-    /// Takes a data point in.
-    pub fn point(&mut self, origin: &Origin<'_, '_>, point: &Point<'_, '_>) -> Result<(), Refusal> {
-        let look = Lookup { own: point.attributes, scope: origin.scope, resource: origin.resource };
-        let (peer, _) = endpoint::peer(&look);
-        let at = self.integration(origin, &look, &peer);
-        let Some(metric) = Metric::from_wire(point.metric) else { return Ok(()) };
-        let key = self.seen.integrations[at].key.clone();
-        let time = self.time(point.time);
-        match metric {
-            Metric::QueueDepth
-            | Metric::QueueOldestAge
-            | Metric::RateLimitLimit
-            | Metric::RateLimitRemaining
-            | Metric::RateLimitResetsAt
-            | Metric::ReconciliationNextRunAt => {
-                let reporter = self.reporter(origin.resource_index);
-                let gauge = queue::gauge(metric, key, &look, point, reporter, time)?;
-                self.seen.gauges.extend(gauge);
-            }
-            Metric::CredentialInfo
-            | Metric::CredentialExpiresAt
-            | Metric::CredentialIssuedAt
-            | Metric::CredentialLastRefreshedAt
-            | Metric::CredentialLastUsedAt
-            | Metric::CredentialRotationDueAt
-            | Metric::CredentialIdleLimit => {
-                if let Some(update) = credential::update(metric, key, &look, point, time)? {
-                    credential::join(&mut self.seen.slots, &mut self.slots, update);
-                }
-            }
-            Metric::ReconciliationExpected
-            | Metric::ReconciliationMatched
-            | Metric::ReconciliationMissing
-            | Metric::ReconciliationUnexpected
-            | Metric::ReconciliationMismatched
-            | Metric::ReconciliationPending => {
-                reconciliation::gauge(
-                    metric,
-                    &mut self.seen.reconciliations,
-                    &mut self.runs,
-                    key,
-                    &look,
-                    point,
-                    time,
-                )?;
-            }
-            Metric::QueueEnqueued | Metric::QueueDequeued | Metric::QueueDeadLettered => {
-                look.str(Attr::QueueName).ok_or(Refusal::Borrowed("no integration.queue.name"))?;
-            }
-            Metric::CredentialRefreshes => {
-                look.str(Attr::CredentialId).ok_or(Refusal::Borrowed("no integration.credential.id"))?;
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
     /// Takes a log record in and says whose it is.
     pub fn log(&mut self, origin: &Origin<'_, '_>, log: &Log<'_>) -> Result<&IntegrationKey, Refusal> {
         let look = Lookup { own: &log.attributes, scope: origin.scope, resource: origin.resource };
@@ -218,14 +166,15 @@ impl Observer {
         if report.status.is_some() || report.endpoint.is_some() || report.duration_ms.is_some() {
             self.reported_call(&key, report);
         }
-        if let Some(depth) = report.queue_depth.filter(|depth| depth.is_finite() && *depth >= 0.0) {
+        if let Some(value) = report.queue_depth.filter(|depth| depth.is_finite() && *depth >= 0.0) {
             let mut own = Attributes::default();
             own.push(Attr::QueueName.name().into(), Value::Str("default".into()));
             let look = Lookup { own: &own, scope: &none, resource: &resource };
-            let value = super::telemetry::PointValue::Gauge(depth);
-            let point = Point { metric: "", unit: "", start: 0, time, attributes: &own, value };
-            let gauge = queue::gauge(Metric::QueueDepth, key.clone(), &look, &point, 0, time);
-            self.seen.gauges.extend(gauge.ok().flatten());
+            let value_of = super::telemetry::PointValue::Gauge(value);
+            let point = Point { metric: "", unit: "", start: 0, time, attributes: &own, value: value_of };
+            if let Ok(key) = queue::series(Metric::QueueDepth, key.clone(), &look, &point, 0) {
+                self.seen.gauges.push(Gauge { key, time, value });
+            }
         }
         if let Some(expires_at) = report.token_expires_at {
             let update = credential::empty(key.clone(), "default", time);
@@ -282,11 +231,7 @@ impl Observer {
         let latest = self.identities.len().checked_sub(1);
         let cached = latest.filter(|at| self.identities[*at].0 == origin.resource_index);
         let at = cached.unwrap_or_else(|| {
-            let mut hasher = RapidHasher::default();
-            for (name, value) in origin.resource.iter() {
-                (name, value.text()).hash(&mut hasher);
-            }
-            self.identities.push((origin.resource_index, identify(origin.resource), hasher.finish()));
+            self.identities.push((origin.resource_index, identify(origin.resource)));
             self.identities.len() - 1
         });
         let identity = &self.identities[at].1;
@@ -308,10 +253,6 @@ impl Observer {
         self.seen.integrations.push(info);
         self.keys.insert(key, self.seen.integrations.len() - 1);
         self.seen.integrations.len() - 1
-    }
-
-    fn reporter(&self, resource_index: usize) -> u64 {
-        self.identities.last().filter(|(index, ..)| *index == resource_index).map_or(0, |(.., hash)| *hash)
     }
 
     fn is_own(&self, host: &str, port: u16) -> bool {

@@ -58,6 +58,7 @@ impl Store {
             from: generation.from,
             to: generation.upto,
             part: &generation.part,
+            changes: &generation.changes,
             segments: &segments,
             claims,
             forget_claims_before: now.saturating_sub(CLAIMS_KEPT),

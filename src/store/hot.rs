@@ -12,6 +12,8 @@ use arrow_array::RecordBatch;
 
 use super::segments::columns;
 use crate::decode::Batch;
+use crate::rollup::measure::Deltas;
+use crate::rollup::stream::Changes;
 use crate::rollup::window::Part;
 
 /// So many committed generations stay whatever their age or size.
@@ -30,6 +32,8 @@ pub struct Generation {
     pub upto: u64,
     /// Minutes and states.
     pub part: Arc<Part>,
+    /// Where metric streams stand after it, those that changed.
+    pub changes: Changes,
     /// Spans, a batch a request.
     pub spans: Vec<RecordBatch>,
     /// Logs, a batch a request.
@@ -61,10 +65,11 @@ impl Hot {
         Hot { state: RwLock::new(state) }
     }
 
-    /// Takes a batch in; one at or below the last sequence number is left out.
-    pub fn absorb(&self, seq: u64, batch: Batch) {
+    /// Takes a batch in, with what its metric points add; one at or below the last sequence number is left out.
+    pub fn absorb(&self, seq: u64, batch: Batch, deltas: Deltas) {
         let Batch { received_at, observations, spans, logs, .. } = batch;
         let points = observations.calls.len() + observations.gauges.len() + observations.slots.len();
+        let points = points + deltas.counters.len() + deltas.durations.len() + deltas.calls.len();
         // Text that reached the columns is UTF-8, so these conversions move buffers and do not fail; were one to
         // fail, the counts below must stand all the same.
         let spans = (!spans.is_empty()).then(|| columns::spans(spans));
@@ -80,8 +85,11 @@ impl Hot {
         }
         let current = &mut state.current;
         current.upto = seq;
-        Arc::make_mut(&mut current.part).absorb(&observations, received_at);
-        current.bytes += points * 256;
+        let part = Arc::make_mut(&mut current.part);
+        part.absorb(&observations, received_at);
+        part.absorb_deltas(&deltas);
+        current.bytes += points * 256 + deltas.changes.bytes();
+        current.changes.extend(deltas.changes);
         for (kept, batch) in [(&mut current.spans, spans), (&mut current.logs, logs)] {
             match batch {
                 Some(Ok(batch)) => {

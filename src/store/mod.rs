@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Serialize, Serializer};
 
 use crate::decode::Batch;
+use crate::rollup::measure::Deltas;
 use crate::rollup::window::Part;
 use crate::signals::call::Class;
 use crate::signals::telemetry::Nanos;
@@ -241,7 +242,13 @@ impl Store {
     /// Takes a batch in under its sequence number; readable when this returns. Numbers only ever rise: one at or
     /// below the last is already counted and is left out.
     pub fn absorb(&self, seq: u64, batch: Batch) {
-        self.inner.hot.absorb(seq, batch);
+        self.absorb_with(seq, batch, Deltas::default());
+    }
+
+    /// The same, with what the batch's metric points add. Where their streams stand becomes durable with the flush
+    /// that holds the batch, neither sooner nor later.
+    pub fn absorb_with(&self, seq: u64, batch: Batch, deltas: Deltas) {
+        self.inner.hot.absorb(seq, batch, deltas);
     }
 
     /// Passes a sequence number that has nothing to add: a repeat, or a record that is no longer readable.

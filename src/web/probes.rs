@@ -31,7 +31,8 @@ pub async fn metrics(Extract(state): Extract<State>) -> Response {
 }
 
 /// Names of figures that rise and fall; all others only rise.
-const GAUGES: [&str; 6] = ["lag_ms", "watermark", "hot_bytes", "inbox_bytes", "inbox_files", "connections"];
+const GAUGES: [&str; 7] =
+    ["lag_ms", "watermark", "hot_bytes", "inbox_bytes", "inbox_files", "connections", "streams"];
 
 /// `accepted_spans` → `seamwatch_accepted_spans_total`.
 fn exposition(counters: &[(String, u64)]) -> String {

@@ -10,7 +10,7 @@ use crate::signals::observation::IntegrationKey;
 use crate::store::{Detail, Error, Store};
 
 impl Store {
-    /// Calls, facets and gauges of the minutes [from, to), of all integrations or of those of one name.
+    /// Calls, facets, gauges, counters and durations of the minutes [from, to), of all integrations or of those of one name.
     pub async fn window(
         &self,
         from: Minute,
@@ -75,6 +75,9 @@ impl Cut<'_> {
         }
         self.join(&mut into.facets, &part.facets, |key| &key.integration);
         self.join(&mut into.gauges, &part.gauges, |key| &key.integration);
+        self.join(&mut into.counters, &part.counters, |key| &key.series.integration);
+        self.join(&mut into.durations, &part.durations, |key| &key.series.integration);
+        self.join(&mut into.measured, &part.measured, |key| &key.integration);
     }
 
     fn join<K: Eq + Hash, V: Merge>(
