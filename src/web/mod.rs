@@ -143,6 +143,7 @@ pub fn router(state: State) -> Router {
         .route("/metrics", get(probes::metrics))
         .route("/api/v1/integrations", get(api::integrations::list))
         .route("/api/v1/integrations/{name}/endpoints", get(api::integrations::endpoints))
+        .route("/api/v1/integrations/{name}/metrics", get(api::metrics::list))
         .route("/api/v1/traces", get(api::evidence::traces))
         .route("/api/v1/traces/{trace_id}", get(api::evidence::trace))
         .route("/api/v1/logs", get(api::evidence::logs))

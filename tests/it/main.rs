@@ -9,6 +9,7 @@ mod face;
 mod journey;
 mod kill;
 mod mail;
+mod metrics;
 mod pages;
 mod tidy;
 mod web;

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use crate::store;
 
 pub mod integrations;
+pub mod metrics;
 pub mod evidence;
 pub mod incidents;
 pub mod system;
