@@ -210,6 +210,25 @@ mod tests {
     }
 
     #[test]
+    fn past_the_limit_a_metric_is_left_out_and_a_runtimes_gauges_take_no_room_of_the_vocabularys() {
+        let limits = Limits { metrics: 1, gauges: 1, ..Limits::default() };
+        let mut bounds = Bounds::new(limits, &Part::default());
+        let whose = key("").integration;
+        let gauge = |metric: &str| GaugeKey {
+            integration: whose.clone(),
+            metric: metric.into(),
+            unit: "".into(),
+            attributes: Vec::new(),
+            additive: false,
+            reporter: 0,
+        };
+        let admitted = ["jvm.memory.used", "jvm.threads", "integration.queue.depth", "jvm.memory.used"]
+            .map(|metric| bounds.admit_gauge(&gauge(metric)));
+        assert_eq!(admitted, [true, false, true, true]);
+        assert_eq!(bounds.folded, 1);
+    }
+
+    #[test]
     fn past_the_limit_an_endpoint_is_other_and_known_ones_stay() {
         let limits = Limits { endpoints: 2, ..Limits::default() };
         let mut bounds = Bounds::new(limits, &Part::default());

@@ -146,6 +146,41 @@ impl Process {
     }
 }
 
+#[test]
+fn what_is_wrong_with_points_is_told() {
+    let home = Home::new();
+    let server = home.start();
+    let mut dice = Dice(7);
+    let mut process = Process::begin();
+    let mut bodies: Vec<Vec<u8>> = (0..3).map(|_| process.export(&mut dice)).collect();
+    bodies.swap(1, 2);
+    for body in bodies {
+        assert_eq!(server.post("/v1/metrics", &PROTOBUF, body).status, 200);
+    }
+    let counters = wait_until("the notices", SOON, || {
+        let system = server.json("/api/v1/system");
+        let counters = system["counters"].clone();
+        (counters["notice: metric points out of order"] == 2).then_some(counters)
+    });
+    // Three streams: the delta's late point counted.
+    assert_eq!(counters["streams"], 3);
+    let text = server.get("/metrics").text();
+    assert!(text.contains("seamwatch_notice__metric_points_out_of_order_total 2"), "{text}");
+    let wanted = process.total;
+    wait_until("the late delta", SOON, || {
+        item(&server, "counted", "delta").filter(|item| item["value"] == wanted)
+    });
+    // A counter that fell below zero is refused, and the rest of the request is taken.
+    process.total = -1_000;
+    let answer = server.post("/v1/metrics", &PROTOBUF, process.export(&mut dice));
+    assert_eq!(answer.status, 200);
+    assert!(
+        answer.text().contains("point of \"cumulative\": a sum that only grows is -"),
+        "{}",
+        answer.text()
+    );
+}
+
 /// Sends until it is acknowledged, over a server that is killed in between.
 #[test]
 fn counters_are_exact_through_kills() {

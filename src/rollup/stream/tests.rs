@@ -224,8 +224,48 @@ fn straight(requests: &[Vec<Measured>], limits: Limits) -> (Part, Changes, u64) 
     (part, kept, notices)
 }
 
+/// What cumulative points come to, walked start by start: of each process those that are later than all before them,
+/// each less the one before it, or whole where it is lower.
+fn walked(points: &[(i64, i64, u64)], oldest: i64) -> f64 {
+    let mut total = 0;
+    let starts: std::collections::BTreeSet<i64> = points.iter().map(|(start, ..)| *start).collect();
+    for begin in starts {
+        let mut told: Vec<(i64, u64)> = Vec::new();
+        for (_, time, value) in points.iter().filter(|(start, ..)| *start == begin) {
+            if told.iter().all(|(earlier, _)| earlier < time) {
+                told.push((*time, *value));
+            }
+        }
+        let (first, held) = told[0];
+        let known = begin > 0 && begin < first && begin >= oldest;
+        total += if known { held } else { 0 };
+        let steps = told.windows(2).map(|pair| (pair[0].1, pair[1].1));
+        total +=
+            steps.map(|(before, after)| if after >= before { after - before } else { after }).sum::<u64>();
+    }
+    total as f64
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn cumulative_points_in_any_order_come_to_what_a_walk_gives(
+        points in prop::collection::vec((0i64..7, 1i64..12, 0u64..20), 1..40),
+    ) {
+        // Starts 0 (unknown), before all that is kept, before, among and after the times.
+        let oldest = NOON - RETENTION;
+        let starts = [0, oldest - 1, oldest, NOON - 5, NOON + 3, NOON + 7, NOON + 20];
+        let points: Vec<(i64, i64, u64)> = points.into_iter()
+            .map(|(start, time, value)| (starts[start as usize], NOON + time, value)).collect();
+        let mut streams = Streams::new(Limits::default(), Changes::default());
+        let mut part = Part::default();
+        for (start, time, value) in &points {
+            let point = sum(1, "shop", *start, *time, *value as f64, Cumulative);
+            part.absorb_deltas(&streams.apply(vec![point], NOON));
+        }
+        prop_assert_eq!(totals(&part).get("m1").copied().unwrap_or(0.0), walked(&points, oldest));
+    }
 
     #[test]
     fn what_is_counted_is_what_the_processes_did(seed in any::<u64>()) {
