@@ -52,8 +52,8 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// Bounds that already know a part's series.
-    pub fn new(limits: Limits, known: &Part) -> Bounds {
+    /// Bounds that already know the series of calls and gauges, and those of what metric points add.
+    pub fn new(limits: Limits, known: &Part, measures: &Part) -> Bounds {
         let mut bounds = Bounds { limits, known: Map::default(), folded: 0 };
         for (_, key) in known.calls.keys() {
             bounds.admit(&mut CallKey::clone(key));
@@ -61,11 +61,11 @@ impl Bounds {
         for (_, key) in known.gauges.keys() {
             bounds.admit_gauge(key);
         }
-        for (_, key) in known.measured.keys() {
+        for (_, key) in measures.measured.keys() {
             bounds.admit(&mut CallKey::clone(key));
         }
-        let series = known.counters.keys().map(|(_, key)| &key.series);
-        for key in series.chain(known.durations.keys().map(|(_, key)| &key.series)) {
+        let series = measures.counters.keys().map(|(_, key)| &key.series);
+        for key in series.chain(measures.durations.keys().map(|(_, key)| &key.series)) {
             bounds.admit_metric(key);
         }
         bounds.folded = 0;
@@ -212,7 +212,7 @@ mod tests {
     #[test]
     fn past_the_limit_a_metric_is_left_out_and_a_runtimes_gauges_take_no_room_of_the_vocabularys() {
         let limits = Limits { metrics: 1, gauges: 1, ..Limits::default() };
-        let mut bounds = Bounds::new(limits, &Part::default());
+        let mut bounds = Bounds::new(limits, &Part::default(), &Part::default());
         let whose = key("").integration;
         let gauge = |metric: &str| GaugeKey {
             integration: whose.clone(),
@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn past_the_limit_an_endpoint_is_other_and_known_ones_stay() {
         let limits = Limits { endpoints: 2, ..Limits::default() };
-        let mut bounds = Bounds::new(limits, &Part::default());
+        let mut bounds = Bounds::new(limits, &Part::default(), &Part::default());
         let mut seen = Observations {
             series: ["GET /a", "GET /b", "GET /c", "GET /a"].map(key).into(),
             ..Observations::default()

@@ -166,10 +166,11 @@ impl<C: Compose> Corridor<C> {
         let until = Minute(Minute::of(now).0 + 10);
         let mut recent = store.window(from, until, None, Detail::Full).await?;
         recent.merge(&store.states().await?);
+        let measures = store.window(from, until, None, Detail::Measures).await?;
         // All that are kept: what stands above the watermark is replayed as of its own receipt, however long ago.
         let claims = Claims::new(claim_window, store.claims(0).await?);
         Ok(Corridor {
-            bounds: Bounds::new(limits, &recent),
+            bounds: Bounds::new(limits, &recent, &measures),
             streams: Streams::new(stream_limits, store.streams(None).await?),
             stored: instances.iter().map(|instance| instance.key.clone()).collect(),
             unrecorded: Vec::new(),
@@ -256,6 +257,8 @@ impl<C: Compose> Corridor<C> {
             Ok(Some(part)) => {
                 self.fresh_claims.clear();
                 self.recent.merge(&part);
+                // No rule reads them, and the histograms of many series would be most of the memory.
+                self.recent.forget_measures();
                 self.live.send_modify(|version| *version += 1);
                 true
             }

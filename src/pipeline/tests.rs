@@ -189,7 +189,9 @@ fn requests(seed: u64) -> Vec<Batch> {
 
 async fn rows(store: &Store) -> (Part, Changes) {
     let (from, to) = (Minute(Minute::of(NOW).0 - 5), Minute(Minute::of(NOW).0 + 10));
-    let part = store.window(from, to, None, Detail::Full).await.expect("it can be read");
+    let part = store.window(from, to, None, Detail::Measures).await.expect("it can be read");
+    let calls = store.window(from, to, None, Detail::Full).await.expect("it can be read");
+    assert!(calls.counters.is_empty() && calls.calls.is_empty(), "each detail reads its own");
     (part, store.streams(None).await.expect("they can be read"))
 }
 

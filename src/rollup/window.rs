@@ -177,6 +177,13 @@ impl Part {
             + self.slots.len()
     }
 
+    /// Drops what metric points added.
+    pub fn forget_measures(&mut self) {
+        self.counters.clear();
+        self.durations.clear();
+        self.measured.clear();
+    }
+
     /// Drops the minutes before `oldest`; states stay.
     pub fn forget_before(&mut self, oldest: Minute) {
         self.calls.retain(|(minute, _), _| *minute >= oldest);

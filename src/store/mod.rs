@@ -57,10 +57,13 @@ pub enum Error {
 /// How much of each minute is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
-    /// Everything.
+    /// Calls, facets and gauges whole.
     Full,
     /// No histograms: no percentiles, and a fraction of the bytes.
     Counts,
+    /// What metric points add: counters, durations, gauges, and the calls that duration metrics count. Pages and rules
+    /// of calls read none of it.
+    Measures,
 }
 
 /// Which spans; every condition given must hold. Newest end first.

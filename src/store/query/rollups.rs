@@ -10,7 +10,7 @@ use crate::signals::observation::IntegrationKey;
 use crate::store::{Detail, Error, Store};
 
 impl Store {
-    /// Calls, facets, gauges, counters and durations of the minutes [from, to), of all integrations or of those of one name.
+    /// What `detail` says of the minutes [from, to), of all integrations or of those of one name.
     pub async fn window(
         &self,
         from: Minute,
@@ -62,22 +62,24 @@ impl Cut<'_> {
     }
 
     fn add(&self, into: &mut Part, part: &Part) {
+        self.join(&mut into.gauges, &part.gauges, |key| &key.integration);
+        if self.detail == Detail::Measures {
+            self.join(&mut into.counters, &part.counters, |key| &key.series.integration);
+            self.join(&mut into.durations, &part.durations, |key| &key.series.integration);
+            self.join(&mut into.measured, &part.measured, |key| &key.integration);
+            return;
+        }
+        self.join(&mut into.facets, &part.facets, |key| &key.integration);
         for ((minute, key), row) in &part.calls {
             if self.takes(*minute, &key.integration) {
                 let kept = into.calls.entry((*minute, key.clone())).or_default();
-                match self.detail {
-                    Detail::Full => kept.merge(row),
-                    Detail::Counts => {
-                        kept.merge(&CallsRow { tally: row.tally.clone(), ..CallsRow::default() });
-                    }
+                if self.detail == Detail::Full {
+                    kept.merge(row);
+                } else {
+                    kept.merge(&CallsRow { tally: row.tally.clone(), ..CallsRow::default() });
                 }
             }
         }
-        self.join(&mut into.facets, &part.facets, |key| &key.integration);
-        self.join(&mut into.gauges, &part.gauges, |key| &key.integration);
-        self.join(&mut into.counters, &part.counters, |key| &key.series.integration);
-        self.join(&mut into.durations, &part.durations, |key| &key.series.integration);
-        self.join(&mut into.measured, &part.measured, |key| &key.integration);
     }
 
     fn join<K: Eq + Hash, V: Merge>(

@@ -77,7 +77,7 @@ pub async fn list(
     if !known.integrations.keys().any(is_it) {
         return Err(Problem::not_found(integration::missing(&name, environment)));
     }
-    let window = state.store.window(period.from, period.to, Some(&name), Detail::Full).await?;
+    let window = state.store.window(period.from, period.to, Some(&name), Detail::Measures).await?;
     let streams = state.store.streams(Some(&name)).await?;
     let mut fed: BTreeMap<u64, Vec<&Stream>> = BTreeMap::new();
     for stream in streams.streams.values().flatten() {

@@ -27,6 +27,12 @@ impl Catalog {
     ) -> Result<(u64, Part), Error> {
         let mut snapshot = self.snapshot().await?;
         let watermark = watermark(&mut snapshot).await?;
+        let gauges = "SELECT minute, series, last, last_at, min, max FROM gauges_minute \
+             WHERE minute >= ?1 AND minute < ?2 AND (?3 IS NULL OR series IN ( \
+                     SELECT id FROM series WHERE kind = 3 AND integration = ?3))";
+        let read = Read { from: from.0, to: to.0, integration };
+        let mut part =
+            Part { gauges: read.rows(&mut snapshot, gauges, &self.gauges).await?, ..Part::default() };
         let calls = match detail {
             Detail::Full => {
                 "SELECT minute, series, tally, good, bad FROM calls_minute \
@@ -38,23 +44,18 @@ impl Catalog {
                  WHERE minute >= ?1 AND minute < ?2 AND (?3 IS NULL OR series IN ( \
                      SELECT id FROM series WHERE kind = 1 AND integration = ?3))"
             }
+            Detail::Measures => {
+                part.counters = read.rows(&mut snapshot, measures::COUNTERS, &self.counters).await?;
+                part.durations = read.rows(&mut snapshot, measures::DURATIONS, &self.durations).await?;
+                part.measured = read.rows(&mut snapshot, measures::MEASURED, &self.calls).await?;
+                return Ok((watermark, part));
+            }
         };
         let facets = "SELECT minute, series, tally FROM facets_minute \
              WHERE minute >= ?1 AND minute < ?2 AND (?3 IS NULL OR series IN ( \
                      SELECT id FROM series WHERE kind = 2 AND integration = ?3))";
-        let gauges = "SELECT minute, series, last, last_at, min, max FROM gauges_minute \
-             WHERE minute >= ?1 AND minute < ?2 AND (?3 IS NULL OR series IN ( \
-                     SELECT id FROM series WHERE kind = 3 AND integration = ?3))";
-        let read = Read { from: from.0, to: to.0, integration };
-        let part = Part {
-            calls: read.rows(&mut snapshot, calls, &self.calls).await?,
-            facets: read.rows(&mut snapshot, facets, &self.facets).await?,
-            gauges: read.rows(&mut snapshot, gauges, &self.gauges).await?,
-            counters: read.rows(&mut snapshot, measures::COUNTERS, &self.counters).await?,
-            durations: read.rows(&mut snapshot, measures::DURATIONS, &self.durations).await?,
-            measured: read.rows(&mut snapshot, measures::MEASURED, &self.calls).await?,
-            ..Part::default()
-        };
+        part.calls = read.rows(&mut snapshot, calls, &self.calls).await?;
+        part.facets = read.rows(&mut snapshot, facets, &self.facets).await?;
         Ok((watermark, part))
     }
 }
