@@ -73,6 +73,8 @@ pub struct Ingest {
     pub claim_seconds: u64,
     /// Browser origins that may send.
     pub cors_origins: Vec<String>,
+    /// Headers that their pages may send besides OTLP's own.
+    pub cors_headers: Vec<String>,
     /// Endpoints an integration; the rest is `(other)`.
     pub endpoints_per_integration: usize,
     /// Metric streams whose last point is remembered; beyond it the longest silent is forgotten.
@@ -90,6 +92,7 @@ impl Default for Ingest {
             inbox_bytes: 4 << 30,
             claim_seconds: 3600,
             cors_origins: Vec::new(),
+            cors_headers: Vec::new(),
             endpoints_per_integration: 500,
             metric_streams: 100_000,
             metric_streams_per_integration: 20_000,
@@ -256,6 +259,7 @@ impl Config {
             );
             return Err(("claim_seconds".into(), problem));
         }
+        self.ingest.check_pages()?;
         for rule in &self.integration {
             let matches = [&rule.service, &rule.peer, &rule.route_prefix, &rule.queue];
             let overrides = rule.tier.is_some() || rule.owner.is_some();
@@ -310,6 +314,28 @@ impl Config {
     }
 }
 
+impl Ingest {
+    /// What would never match a browser's Origin, or is no header, is a mistake that nobody would see.
+    fn check_pages(&self) -> Result<(), (String, String)> {
+        let is_origin = |origin: &str| {
+            let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+            host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '*', ' ']))
+        };
+        if let Some(origin) = self.cors_origins.iter().find(|origin| *origin != "*" && !is_origin(origin)) {
+            let problem = format!(
+                "cors_origins: \"{origin}\" is no origin; write it as browsers do, like https://app.example.com, \
+                 without a path, or \"*\" for all."
+            );
+            return Err((format!("\"{origin}\""), problem));
+        }
+        if let Some(name) = self.cors_headers.iter().find(|name| name.parse::<http::HeaderName>().is_err()) {
+            let problem = format!("cors_headers: \"{name}\" is no name of a header.");
+            return Err((format!("\"{name}\""), problem));
+        }
+        Ok(())
+    }
+}
+
 /// Nothing authenticates yet, so nothing is bound beyond this machine.
 pub fn public_without_keys(name: &str, address: SocketAddr) -> Result<(), String> {
     if address.ip().is_loopback() {
@@ -346,6 +372,21 @@ mod tests {
         let text = "[[integration]]\nname = \"shop\"\nowner = \"nobody\"\n";
         let problem = Config::parse("c.toml", text).unwrap_err();
         assert!(problem.starts_with("c.toml:3: owner \"nobody\" is not in [owners]"), "{problem}");
+    }
+
+    #[test]
+    fn pages_that_may_send_are_named_as_browsers_name_them() {
+        for (key, bad) in [
+            ("cors_origins", "https://app.example/"),
+            ("cors_origins", "app.example"),
+            ("cors_origins", "https://*.app.example"),
+            ("cors_headers", "x api key"),
+        ] {
+            let problem = Config::parse("c.toml", &format!("[ingest]\n{key} = [\"{bad}\"]\n")).unwrap_err();
+            assert!(problem.starts_with(&format!("c.toml:2: {key}: \"{bad}\" is no ")), "{problem}");
+        }
+        let good = "[ingest]\ncors_origins = [\"*\", \"https://app.example:8443\"]\ncors_headers = [\"X-Api-Key\"]\n";
+        assert!(Config::parse("c.toml", good).is_ok());
     }
 
     #[test]

@@ -1,15 +1,18 @@
 //! Takes the records of one request from either decoder: observed, kept as columns, or rejected and counted.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 
+use rapidhash::fast::RandomState;
 use serde_json::json;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::columns::{LogColumns, Maps, NO_CLASS, SpanColumns, Strings};
+use super::columns::{LogColumns, Maps, NO_CLASS, SpanColumns};
+use super::reading::Reading;
+use super::texts::{NONE, Texts};
 use super::value::cut_text;
-use super::{Batch, Decoded, Rejected, redact};
+use super::{Batch, Decoded, Limits, Malformed, Rejected, redact};
 use crate::signals::observe::{Observer, Rules};
 use crate::signals::telemetry::{
     Attributes, Log, Nanos, Origin, Point, Refusal, Sink, Span, SpanEvent, SpanLink, Value,
@@ -17,50 +20,98 @@ use crate::signals::telemetry::{
 
 /// Longest message of a partial success, in bytes.
 const MESSAGE: usize = 1024;
-/// Bytes that the kept rows of one request may take: each repeats its resource, so a small body could grow large.
+/// Bytes that the texts of one request may take, and as many for all else: each row repeats its resource, and a span
+/// of thirty bytes is a row of ten times as many.
 const ROWS: usize = 128 << 20;
+/// Bytes of a row besides its texts.
+const ROW: usize = 160;
 /// Longest name of a span, an event or a scope, in bytes.
 const NAME: usize = 1024;
 /// Longest body or status message, in bytes.
 const TEXT: usize = 64 << 10;
 /// Different reasons that are told apart in one request.
 const REASONS: usize = 16;
+/// Bytes of a record's name that a reason shows.
+const SHOWN: usize = 100;
 
 /// Collects one request.
 #[derive(Debug)]
 pub struct Collector {
+    /// What reading the request remembers.
+    pub reading: Reading,
     observer: Observer,
     received_at: Nanos,
     spans: SpanColumns,
     logs: LogColumns,
+    /// (resource of the request, its place in the columns' resources) of the record before.
+    resource: (usize, u32),
+    /// By series: the numbers of (peer, endpoint).
+    series: Vec<(u32, u32)>,
+    last: Last,
     records: u64,
     rejected: u64,
-    reasons: BTreeMap<String, u64>,
+    reasons: Vec<Reason>,
+    /// Records among the rejected whose own bytes cannot be read, and what is wrong with the first of them.
+    malformed: u64,
+    problem: Option<Malformed>,
+    warning: Option<String>,
+    /// Spans that have come. The hasher is keyed: ids are chosen by senders.
+    ids: HashSet<([u8; 16], [u8; 8], u8), RandomState>,
     timed: bool,
+}
+
+/// Numbers of the texts of the record before: the next one's are mostly the same.
+#[derive(Debug, Default)]
+struct Last {
+    name: u32,
+    message: u32,
+    environment: u32,
+    integration: u32,
+    scope: u32,
+}
+
+/// Why records were rejected.
+#[derive(Debug)]
+struct Reason {
+    kind: &'static str,
+    name: String,
+    why: Refusal,
+    count: u64,
 }
 
 impl Collector {
     /// A collector for one request that arrived at `received_at`.
-    pub fn new(rules: Arc<Rules>, received_at: Nanos) -> Collector {
+    pub fn new(rules: Arc<Rules>, received_at: Nanos, limits: Limits) -> Collector {
         Collector {
+            reading: Reading::new(limits),
+            resource: (usize::MAX, 0),
+            series: Vec::new(),
+            last: Last::default(),
             observer: Observer::new(rules, received_at),
             received_at,
             spans: SpanColumns::default(),
             logs: LogColumns::default(),
             records: 0,
             rejected: 0,
-            reasons: BTreeMap::new(),
+            reasons: Vec::new(),
+            malformed: 0,
+            problem: None,
+            warning: None,
+            ids: HashSet::default(),
             timed: false,
         }
     }
 
-    /// Takes a span, or counts it as rejected.
+    /// Takes a span, or counts it as rejected. One that came before in this request counts once.
     pub fn offer_span(&mut self, origin: &Origin<'_, '_>, span: &mut Span<'_>) {
+        if self.is_repeated(span) {
+            return self.observer.notice("spans that came twice in one request");
+        }
         span.name = redact::text(cut_text(std::mem::take(&mut span.name), NAME));
         span.status_message = redact::text(cut_text(std::mem::take(&mut span.status_message), TEXT));
         span.trace_state = cut_text(std::mem::take(&mut span.trace_state), NAME);
         let taken = self.span(origin, span);
-        self.count(taken, || format!("span \"{}\"", span.name));
+        self.count("span", &span.name, taken);
     }
 
     /// Takes a data point that was judged, or counts it as rejected.
@@ -71,7 +122,7 @@ impl Collector {
         point: Result<Point<'_, '_>, Refusal>,
     ) {
         let taken = point.and_then(|point| self.point(origin, &point));
-        self.count(taken, || format!("point of \"{name}\""));
+        self.count("point of", name, taken);
     }
 
     /// Takes a log record, or counts it as rejected.
@@ -83,56 +134,87 @@ impl Collector {
         log.event_name = cut_text(log.event_name, NAME);
         log.severity_text = cut_text(log.severity_text, NAME);
         let taken = self.log(origin, &log);
-        self.count(taken, || format!("log \"{}\"", log.event_name));
+        self.count("log", &log.event_name, taken);
+    }
+
+    /// Counts a record whose own bytes cannot be read. Those around it can: its frame is whole.
+    pub fn refuse(&mut self, kind: &'static str, name: &str, problem: Malformed) {
+        self.malformed += 1;
+        self.count(kind, name, Err(Cow::Owned(problem.0.clone())));
+        self.problem.get_or_insert(problem);
+    }
+
+    /// Systems that share a span between its two ends give both the same id, so the kind is part of what repeats.
+    fn is_repeated(&mut self, span: &Span<'_>) -> bool {
+        span.trace_id != [0; 16]
+            && span.span_id != [0; 8]
+            && !self.ids.insert((span.trace_id, span.span_id, span.kind as u8))
+    }
+
+    /// Tells the sender of something that is no record and seems to be a mistake.
+    pub fn warn(&mut self, sentence: String) {
+        self.warning = Some(sentence);
     }
 
     fn check_room(&self) -> Result<(), Refusal> {
-        let of = |maps: &Maps| maps.keys.bytes.len() + maps.values.bytes.len();
-        let texts = |texts: &[&Strings]| texts.iter().map(|texts| texts.bytes.len()).sum::<usize>();
-        let (s, l) = (&self.spans, &self.logs);
-        let spans = of(&s.attributes)
-            + of(&s.resource)
-            + texts(&[&s.events, &s.links, &s.scope, &s.name, &s.status_message, &s.endpoint]);
-        let logs = of(&l.attributes) + of(&l.resource) + texts(&[&l.body, &l.scope, &l.event_name]);
-        if spans + logs > ROWS {
-            return Err(Refusal::Borrowed(
-                "the request's records take more than 128 MiB with their resources",
-            ));
+        let (spans, logs) = (&self.spans, &self.logs);
+        let entries = spans.attributes.entries.len() + logs.attributes.entries.len();
+        let rows = ROW * (spans.len() + logs.len()) + 8 * entries + self.reading.texts.bytes();
+        if rows + self.observer.bytes() > ROWS {
+            return Err(Refusal::Borrowed("the request's records take more than 128 MiB"));
         }
         Ok(())
     }
 
-    fn count(&mut self, taken: Result<(), Refusal>, what: impl Fn() -> String) {
-        let Err(reason) = taken else {
+    fn count(&mut self, kind: &'static str, name: &str, taken: Result<(), Refusal>) {
+        let Err(why) = taken else {
             self.records += 1;
             return;
         };
         self.rejected += 1;
-        let what = cut_text(Cow::Owned(what()), 120);
-        let reason = format!("{what}: {reason}");
-        if self.reasons.len() < REASONS || self.reasons.contains_key(&reason) {
-            *self.reasons.entry(reason).or_default() += 1;
+        // A million records of one fault cost a comparison each, not a sentence each.
+        let name = cut_text(Cow::Borrowed(name), SHOWN);
+        let same = |known: &&mut Reason| known.why == why && known.kind == kind && known.name == name;
+        if let Some(known) = self.reasons.iter_mut().find(same) {
+            known.count += 1;
+        } else if self.reasons.len() < REASONS {
+            self.reasons.push(Reason { kind, name: name.into_owned(), why, count: 1 });
         }
     }
 
     /// All that the request came to. The claim is the hash of path and body.
-    pub fn finish(self, path: &str, body: &[u8]) -> Decoded {
+    ///
+    /// # Errors
+    /// Nothing could be read: then the sender is told so by the status, as for a body that is no message at all.
+    pub fn finish(mut self, path: &str, body: &[u8]) -> Result<Decoded, Malformed> {
+        if let Some(problem) = self.problem.take_if(|_| self.records == 0 && self.rejected == self.malformed)
+        {
+            return Err(problem);
+        }
         let mut hasher = Xxh3::new();
         hasher.update(path.as_bytes());
         hasher.update(body);
-        let message: Vec<String> =
-            self.reasons.iter().map(|(reason, count)| format!("{count} × {reason}")).collect();
+        let (mut spans, mut logs, mut texts) = (self.spans, self.logs, self.reading.texts);
+        texts.seal();
+        // A request has spans or logs, never both.
+        if logs.is_empty() {
+            spans.texts = texts;
+        } else {
+            logs.texts = texts;
+        }
+        let said = |Reason { kind, name, why, count }: &Reason| format!("{count} × {kind} \"{name}\": {why}");
+        let message: Vec<String> = self.reasons.iter().map(said).chain(self.warning).collect();
         let batch = Batch {
             received_at: self.received_at,
             hash: self.timed.then(|| hasher.digest128()),
             observations: self.observer.finish(),
-            spans: self.spans,
-            logs: self.logs,
+            spans,
+            logs,
             records: self.records,
             bytes: body.len() as u64,
         };
         let message = cut_text(Cow::Owned(message.join("; ")), MESSAGE).into_owned();
-        Decoded { batch, rejected: Rejected { count: self.rejected, message } }
+        Ok(Decoded { batch, rejected: Rejected { count: self.rejected, message } })
     }
 }
 
@@ -147,12 +229,21 @@ impl Sink for Collector {
         }
         self.check_room()?;
         let meaning = self.observer.span(origin, span)?;
-        let columns = &mut self.spans;
-        columns.environment.push(&meaning.integration.environment);
-        columns.integration.push(&meaning.integration.name);
+        let (columns, texts, last) = (&mut self.spans, &mut self.reading.texts, &mut self.last);
+        columns.environment.push(texts.again(&mut last.environment, &meaning.integration.environment));
+        columns.integration.push(texts.again(&mut last.integration, &meaning.integration.name));
         let (peer, endpoint, class) = match meaning.call {
-            Some((key, class)) => (&*key.peer, &*key.endpoint, class as u8),
-            None => ("", "", NO_CLASS),
+            Some((series, key, class)) => {
+                let at = series as usize;
+                if self.series.len() <= at {
+                    self.series.resize(at + 1, (NONE, NONE));
+                }
+                if self.series[at].0 == NONE {
+                    self.series[at] = (texts.add(&key.peer), texts.add(&key.endpoint));
+                }
+                (self.series[at].0, self.series[at].1, class as u8)
+            }
+            None => (0, 0, NO_CLASS),
         };
         columns.peer.push(peer);
         columns.endpoint.push(endpoint);
@@ -165,18 +256,23 @@ impl Sink for Collector {
         columns.received.push(self.received_at);
         columns.kind.push(span.kind as u8);
         columns.status.push(span.status as u8);
-        columns.status_message.push(&span.status_message);
-        columns.name.push(&span.name);
-        columns.scope.push(&cut_text(Cow::Borrowed(origin.scope_name), NAME));
-        columns.attributes.push(texts(&span.attributes));
-        columns.resource.push(texts(origin.resource));
-        columns.events.push(&events(&span.events));
-        columns.links.push(&links(&span.links));
+        columns.status_message.push(texts.again(&mut last.message, &span.status_message));
+        columns.name.push(texts.again(&mut last.name, &span.name));
+        columns.scope.push(texts.again(&mut last.scope, &cut_text(Cow::Borrowed(origin.scope_name), NAME)));
+        columns.events.push(if span.events.is_empty() { 0 } else { texts.add(&events(&span.events)) });
+        columns.links.push(if span.links.is_empty() { 0 } else { texts.add(&links(&span.links)) });
+        keep(&mut columns.attributes, texts, &span.attributes);
+        if self.resource.0 != origin.resource_index {
+            self.resource = (origin.resource_index, columns.resources.len() as u32);
+            keep(&mut columns.resources, texts, origin.resource);
+        }
+        columns.resource.push(self.resource.1);
         Ok(())
     }
 
     fn point(&mut self, origin: &Origin<'_, '_>, point: &Point<'_, '_>) -> Result<(), Refusal> {
         self.timed = true;
+        self.check_room()?;
         self.observer.point(origin, point)
     }
 
@@ -184,26 +280,40 @@ impl Sink for Collector {
         self.timed |= log.time != 0 || log.span_id != [0; 8];
         self.check_room()?;
         let integration = self.observer.log(origin, log)?;
-        let columns = &mut self.logs;
-        columns.environment.push(&integration.environment);
-        columns.integration.push(&integration.name);
+        let (columns, texts, last) = (&mut self.logs, &mut self.reading.texts, &mut self.last);
+        columns.environment.push(texts.again(&mut last.environment, &integration.environment));
+        columns.integration.push(texts.again(&mut last.integration, &integration.name));
         columns.time.push(if log.time == 0 { self.received_at } else { log.time });
         columns.received.push(self.received_at);
         columns.trace_id.push(log.trace_id);
         columns.span_id.push(log.span_id);
         columns.severity.push(log.severity);
-        columns.severity_text.push(&log.severity_text);
-        columns.event_name.push(&log.event_name);
-        columns.body.push(&log.body.text());
-        columns.scope.push(&cut_text(Cow::Borrowed(origin.scope_name), NAME));
-        columns.attributes.push(texts(&log.attributes));
-        columns.resource.push(texts(origin.resource));
+        columns.severity_text.push(texts.again(&mut last.message, &log.severity_text));
+        columns.event_name.push(texts.again(&mut last.name, &log.event_name));
+        columns.body.push(texts.add(&log.body.text()));
+        columns.scope.push(texts.again(&mut last.scope, &cut_text(Cow::Borrowed(origin.scope_name), NAME)));
+        keep(&mut columns.attributes, texts, &log.attributes);
+        if self.resource.0 != origin.resource_index {
+            self.resource = (origin.resource_index, columns.resources.len() as u32);
+            keep(&mut columns.resources, texts, origin.resource);
+        }
+        columns.resource.push(self.resource.1);
         Ok(())
     }
 }
 
-fn texts<'a>(attributes: &'a Attributes<'_>) -> impl Iterator<Item = (&'a str, Cow<'a, str>)> {
-    attributes.iter().map(|(key, value)| (key, value.text()))
+/// Adds a map of attributes, by the numbers that the reader gave or by adding their texts.
+fn keep(into: &mut Maps, texts: &mut Texts, attributes: &Attributes<'_>) {
+    match attributes.numbers() {
+        Some(numbers) => into.push(numbers.iter().copied()),
+        None => {
+            let entry = |(key, value): (&str, &crate::signals::telemetry::Value<'_>)| {
+                (texts.add(key), texts.add(&value.text()))
+            };
+            let entries: Vec<(u32, u32)> = attributes.iter().map(entry).collect();
+            into.push(entries.into_iter());
+        }
+    }
 }
 
 fn object(attributes: &Attributes<'_>) -> serde_json::Value {

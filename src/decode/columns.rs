@@ -1,10 +1,12 @@
-//! Spans and logs as columns in Arrow's own layout, so that a flush turns them into Parquet without copying rows.
+//! Spans and logs as columns, one row a record, redacted. Texts are numbers into the request's own [`Texts`].
+
+use super::texts::Texts;
 
 /// Strings one after another: string `n` is `bytes[offsets[n]..offsets[n + 1]]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Strings {
     /// One more than there are strings; starts with 0.
-    pub offsets: Vec<i32>,
+    pub offsets: Vec<u32>,
     /// UTF-8.
     pub bytes: Vec<u8>,
 }
@@ -19,16 +21,19 @@ impl Strings {
     /// Adds one.
     pub fn push(&mut self, text: &str) {
         self.bytes.extend_from_slice(text.as_bytes());
-        self.offsets.push(self.bytes.len() as i32);
+        self.offsets.push(self.bytes.len() as u32);
     }
 
     /// String `n`; empty when there is none.
     pub fn get(&self, n: usize) -> &str {
+        std::str::from_utf8(self.raw(n)).unwrap_or("")
+    }
+
+    /// The bytes of string `n`; none when there is none.
+    #[inline]
+    pub fn raw(&self, n: usize) -> &[u8] {
         let range = self.offsets.get(n).zip(self.offsets.get(n + 1));
-        range
-            .and_then(|(from, to)| self.bytes.get(*from as usize..*to as usize))
-            .and_then(|bytes| std::str::from_utf8(bytes).ok())
-            .unwrap_or("")
+        range.and_then(|(from, to)| self.bytes.get(*from as usize..*to as usize)).unwrap_or(&[])
     }
 
     /// How many there are.
@@ -40,64 +45,57 @@ impl Strings {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
-
-    /// Adds all of another's.
-    pub fn append(&mut self, other: &Strings) {
-        let base = self.bytes.len() as i32;
-        self.bytes.extend_from_slice(&other.bytes);
-        self.offsets.extend(other.offsets[1..].iter().map(|offset| base + offset));
-    }
 }
 
-/// Maps of string to string: map `n` is the entries `offsets[n]..offsets[n + 1]`.
+/// Maps of text to text: map `n` is the entries `offsets[n]..offsets[n + 1]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Maps {
     /// One more than there are maps; starts with 0.
-    pub offsets: Vec<i32>,
-    /// Keys of all entries.
-    pub keys: Strings,
-    /// Values of all entries, as [`crate::signals::telemetry::Value::text`] gives them.
-    pub values: Strings,
+    pub offsets: Vec<u32>,
+    /// (key, value) of all entries. Values are as [`crate::signals::telemetry::Value::text`] gives them.
+    pub entries: Vec<(u32, u32)>,
 }
 
 impl Default for Maps {
     fn default() -> Self {
-        Self { offsets: vec![0], keys: Strings::default(), values: Strings::default() }
+        Self { offsets: vec![0], entries: Vec::new() }
     }
 }
 
 impl Maps {
     /// Adds one map.
-    pub fn push<'a>(&mut self, entries: impl Iterator<Item = (&'a str, std::borrow::Cow<'a, str>)>) {
-        for (key, value) in entries {
-            self.keys.push(key);
-            self.values.push(&value);
-        }
-        self.offsets.push(self.keys.len() as i32);
+    pub fn push(&mut self, entries: impl Iterator<Item = (u32, u32)>) {
+        self.entries.extend(entries);
+        self.offsets.push(self.entries.len() as u32);
     }
 
     /// Map `n`, in order of arrival.
-    pub fn get(&self, n: usize) -> impl Iterator<Item = (&str, &str)> {
+    pub fn get(&self, n: usize) -> &[(u32, u32)] {
         let range = self.offsets.get(n).zip(self.offsets.get(n + 1));
-        let (from, to) = range.map_or((0, 0), |(from, to)| (*from as usize, *to as usize));
-        (from..to).map(|at| (self.keys.get(at), self.values.get(at)))
+        range.and_then(|(from, to)| self.entries.get(*from as usize..*to as usize)).unwrap_or(&[])
     }
 
-    /// Adds all of another's.
-    pub fn append(&mut self, other: &Maps) {
-        let base = self.keys.len() as i32;
-        self.keys.append(&other.keys);
-        self.values.append(&other.values);
-        self.offsets.extend(other.offsets[1..].iter().map(|offset| base + offset));
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }
 
 /// The class column where a span is no call.
 pub const NO_CLASS: u8 = u8::MAX;
 
-/// Spans, one row each, redacted.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// Spans, one row each.
+#[derive(Clone, Debug, Default)]
 pub struct SpanColumns {
+    /// The texts that the other columns name.
+    pub texts: Texts,
+    /// The resources that `resource` names.
+    pub resources: Maps,
     /// 16 bytes.
     pub trace_id: Vec<[u8; 16]>,
     /// 8 bytes.
@@ -117,27 +115,27 @@ pub struct SpanColumns {
     /// `Class as u8`, [`NO_CLASS`] for a span that is no call.
     pub class: Vec<u8>,
     /// Status message.
-    pub status_message: Strings,
+    pub status_message: Vec<u32>,
     /// Name.
-    pub name: Strings,
+    pub name: Vec<u32>,
     /// `deployment.environment.name`.
-    pub environment: Strings,
+    pub environment: Vec<u32>,
     /// `integration.name` as resolved.
-    pub integration: Strings,
+    pub integration: Vec<u32>,
     /// Peer of the call, empty for a span that is none.
-    pub peer: Strings,
+    pub peer: Vec<u32>,
     /// Endpoint of the call, empty for a span that is none.
-    pub endpoint: Strings,
+    pub endpoint: Vec<u32>,
     /// Name of the instrumentation scope.
-    pub scope: Strings,
+    pub scope: Vec<u32>,
     /// Attributes of the span.
     pub attributes: Maps,
-    /// Attributes of the resource.
-    pub resource: Maps,
+    /// Attributes of the resource: a place in `resources`.
+    pub resource: Vec<u32>,
     /// JSON array of {time, name, attributes}, empty where there is none.
-    pub events: Strings,
+    pub events: Vec<u32>,
     /// JSON array of {trace_id, span_id, attributes}, empty where there is none.
-    pub links: Strings,
+    pub links: Vec<u32>,
 }
 
 impl SpanColumns {
@@ -151,34 +149,33 @@ impl SpanColumns {
         self.trace_id.is_empty()
     }
 
-    /// Adds all of another's rows.
-    pub fn append(&mut self, other: &SpanColumns) {
-        self.trace_id.extend_from_slice(&other.trace_id);
-        self.span_id.extend_from_slice(&other.span_id);
-        self.parent_span_id.extend_from_slice(&other.parent_span_id);
-        self.start.extend_from_slice(&other.start);
-        self.end.extend_from_slice(&other.end);
-        self.received.extend_from_slice(&other.received);
-        self.kind.extend_from_slice(&other.kind);
-        self.status.extend_from_slice(&other.status);
-        self.class.extend_from_slice(&other.class);
-        self.status_message.append(&other.status_message);
-        self.name.append(&other.name);
-        self.environment.append(&other.environment);
-        self.integration.append(&other.integration);
-        self.peer.append(&other.peer);
-        self.endpoint.append(&other.endpoint);
-        self.scope.append(&other.scope);
-        self.attributes.append(&other.attributes);
-        self.resource.append(&other.resource);
-        self.events.append(&other.events);
-        self.links.append(&other.links);
+    /// Bytes of memory.
+    pub fn bytes(&self) -> usize {
+        self.texts.bytes()
+            + self.attributes.entries.len() * 8
+            + self.resources.entries.len() * 8
+            + self.len() * 107
+    }
+
+    /// The attributes of a row as text.
+    pub fn attributes(&self, row: usize) -> impl Iterator<Item = (&str, &str)> {
+        said(&self.texts, self.attributes.get(row))
+    }
+
+    /// The attributes of a row's resource as text.
+    pub fn resource(&self, row: usize) -> impl Iterator<Item = (&str, &str)> {
+        let place = self.resource.get(row).map_or(usize::MAX, |place| *place as usize);
+        said(&self.texts, self.resources.get(place))
     }
 }
 
-/// Log records, one row each, redacted.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// Log records, one row each.
+#[derive(Clone, Debug, Default)]
 pub struct LogColumns {
+    /// The texts that the other columns name.
+    pub texts: Texts,
+    /// The resources that `resource` names.
+    pub resources: Maps,
     /// Unix nanoseconds; receipt where the sender gave none.
     pub time: Vec<i64>,
     /// Unix nanoseconds of receipt: what retention counts from.
@@ -190,21 +187,21 @@ pub struct LogColumns {
     /// 1–24, 0 when not given.
     pub severity: Vec<u8>,
     /// Severity as sent.
-    pub severity_text: Strings,
+    pub severity_text: Vec<u32>,
     /// `event_name`, empty for a plain log.
-    pub event_name: Strings,
+    pub event_name: Vec<u32>,
     /// Body as text.
-    pub body: Strings,
+    pub body: Vec<u32>,
     /// `deployment.environment.name`.
-    pub environment: Strings,
+    pub environment: Vec<u32>,
     /// `integration.name` as resolved.
-    pub integration: Strings,
+    pub integration: Vec<u32>,
     /// Name of the instrumentation scope.
-    pub scope: Strings,
+    pub scope: Vec<u32>,
     /// Attributes of the record.
     pub attributes: Maps,
-    /// Attributes of the resource.
-    pub resource: Maps,
+    /// Attributes of the resource: a place in `resources`.
+    pub resource: Vec<u32>,
 }
 
 impl LogColumns {
@@ -218,20 +215,76 @@ impl LogColumns {
         self.time.is_empty()
     }
 
-    /// Adds all of another's rows.
-    pub fn append(&mut self, other: &LogColumns) {
-        self.time.extend_from_slice(&other.time);
-        self.received.extend_from_slice(&other.received);
-        self.trace_id.extend_from_slice(&other.trace_id);
-        self.span_id.extend_from_slice(&other.span_id);
-        self.severity.extend_from_slice(&other.severity);
-        self.severity_text.append(&other.severity_text);
-        self.event_name.append(&other.event_name);
-        self.body.append(&other.body);
-        self.environment.append(&other.environment);
-        self.integration.append(&other.integration);
-        self.scope.append(&other.scope);
-        self.attributes.append(&other.attributes);
-        self.resource.append(&other.resource);
+    /// Bytes of memory.
+    pub fn bytes(&self) -> usize {
+        self.texts.bytes()
+            + self.attributes.entries.len() * 8
+            + self.resources.entries.len() * 8
+            + self.len() * 73
+    }
+
+    /// The attributes of a row as text.
+    pub fn attributes(&self, row: usize) -> impl Iterator<Item = (&str, &str)> {
+        said(&self.texts, self.attributes.get(row))
+    }
+
+    /// The attributes of a row's resource as text.
+    pub fn resource(&self, row: usize) -> impl Iterator<Item = (&str, &str)> {
+        let place = self.resource.get(row).map_or(usize::MAX, |place| *place as usize);
+        said(&self.texts, self.resources.get(place))
+    }
+}
+
+fn said<'t>(texts: &'t Texts, entries: &'t [(u32, u32)]) -> impl Iterator<Item = (&'t str, &'t str)> {
+    entries.iter().map(|(key, value)| (texts.get(*key), texts.get(*value)))
+}
+
+/// Two columns are equal when they say the same; how their texts are numbered does not matter.
+impl PartialEq for SpanColumns {
+    fn eq(&self, other: &Self) -> bool {
+        let texts = |of: &Self, row: usize| {
+            [
+                &of.status_message,
+                &of.name,
+                &of.environment,
+                &of.integration,
+                &of.peer,
+                &of.endpoint,
+                &of.scope,
+                &of.events,
+                &of.links,
+            ]
+            .map(|column| of.texts.get(column.get(row).copied().unwrap_or(0)).to_owned())
+        };
+        self.trace_id == other.trace_id
+            && self.span_id == other.span_id
+            && self.parent_span_id == other.parent_span_id
+            && self.start == other.start
+            && self.end == other.end
+            && self.received == other.received
+            && (&self.kind, &self.status, &self.class) == (&other.kind, &other.status, &other.class)
+            && (0..self.len()).all(|row| {
+                texts(self, row) == texts(other, row)
+                    && self.attributes(row).eq(other.attributes(row))
+                    && self.resource(row).eq(other.resource(row))
+            })
+    }
+}
+
+impl PartialEq for LogColumns {
+    fn eq(&self, other: &Self) -> bool {
+        let texts = |of: &Self, row: usize| {
+            [&of.severity_text, &of.event_name, &of.body, &of.environment, &of.integration, &of.scope]
+                .map(|column| of.texts.get(column.get(row).copied().unwrap_or(0)).to_owned())
+        };
+        self.time == other.time
+            && self.received == other.received
+            && (&self.trace_id, &self.span_id, &self.severity)
+                == (&other.trace_id, &other.span_id, &other.severity)
+            && (0..self.len()).all(|row| {
+                texts(self, row) == texts(other, row)
+                    && self.attributes(row).eq(other.attributes(row))
+                    && self.resource(row).eq(other.resource(row))
+            })
     }
 }

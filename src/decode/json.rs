@@ -1,390 +1,316 @@
 //! OTLP/JSON, by proto3's mapping and OTLP's exceptions: hex ids, integers as strings or numbers, enums as numbers
 //! (names are read too, since senders exist), unknown fields ignored, null = absent.
+//!
+//! No tree of the body is built. What holds records (a resource, a scope, a metric) is passed over once to find what
+//! stands beside them, which JSON lets come last; a record is read in one pass, so that one that cannot be read is
+//! rejected alone.
 
 use std::borrow::Cow;
 
-use base64::Engine;
-use serde_json::{Map, Value as Json};
-
 use super::batch::Collector;
-use super::metrics::{self, Kind, RawPoint};
+use super::metrics;
+use super::point::{Kind, RawPoint};
+use super::scan::Scanner;
 use super::traces::{kind, status_code};
-use super::value::{number_of, push};
-use super::{Limits, Malformed, Signal, redact};
-use crate::signals::telemetry::{Attributes, Log, Origin, Span, SpanEvent, SpanLink, Status, Value};
+use super::{Limits, Malformed, Signal};
+use crate::signals::telemetry::{Attributes, Log, Origin, Span, SpanEvent, SpanLink};
+use mapping::{
+    boolean, counts, double, each, fields, id, integer, items, member, nanos, number_or_name, small, text,
+    unsigned,
+};
+use value::{any_value, attributes, holder};
 
-type Object = Map<String, Json>;
+mod mapping;
+mod value;
 
 /// Gives every record of a request to the collector.
 pub fn decode(signal: Signal, body: &[u8], limits: &Limits, into: &mut Collector) -> Result<(), Malformed> {
-    let parsed =
-        serde_json::from_slice(body).map_err(|error| Malformed(format!("the body is not JSON: {error}")))?;
-    let Json::Object(request) = parsed else {
+    // Some systems write a byte order mark before every text.
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    // Bytes that are no UTF-8 become U+FFFD, as in protobuf.
+    let text = String::from_utf8_lossy(body);
+    let mut request = Scanner::new(&text);
+    let found = request.peek();
+    if found != Some(b'{') {
+        request.skip()?;
         return Err(Malformed("the body is not a JSON object".into()));
-    };
+    }
     let (resources, scopes, records) = match signal {
         Signal::Traces => ("resourceSpans", "scopeSpans", "spans"),
         Signal::Metrics => ("resourceMetrics", "scopeMetrics", "metrics"),
         Signal::Logs => ("resourceLogs", "scopeLogs", "logRecords"),
     };
-    for (index, of_resource) in objects(&request, resources)?.enumerate() {
-        let of_resource = of_resource?;
-        let resource = attributes_in(of_resource, "resource", limits)?;
-        for of_scope in objects(of_resource, scopes)? {
-            let of_scope = of_scope?;
-            let mut scope = attributes_in(of_scope, "scope", limits)?;
-            let named = member(of_scope, "scope").and_then(Json::as_object);
-            let scope_name = named.map(|scope| text(scope, "name")).transpose()?.unwrap_or("");
-            if let (Signal::Metrics, Some(named)) = (signal, named) {
-                metrics::add_version(&mut scope, text(named, "version")?);
-            }
-            let origin = Origin { resource_index: index, resource: &resource, scope_name, scope: &scope };
-            for record in objects(of_scope, records)? {
-                let record = record?;
-                match signal {
-                    Signal::Traces => into.offer_span(&origin, &mut read_span(record, limits)?),
-                    Signal::Metrics => read_metric(record, &origin, limits, into)?,
-                    Signal::Logs => into.offer_log(&origin, read_log(record, limits)?),
-                }
-            }
-        }
+    let (mut members, mut is_there) = (0, false);
+    fields(&mut Scanner::new(&text), "the body", |s, key| {
+        members += 1;
+        is_there |= key == resources;
+        s.skip().map(drop)
+    })?;
+    if members > 0 && !is_there {
+        into.warn(format!(
+            "The request has no \"{resources}\", so nothing was read. Names are in lowerCamelCase."
+        ));
     }
-    Ok(())
+    let mut index = 0;
+    each(&mut request, resources, |of_resource| {
+        let resource = match member(of_resource, "resource")? {
+            Some(resource) => holder(resource, "resource", limits)?.1,
+            None => Attributes::default(),
+        };
+        each(&mut Scanner::new(of_resource), scopes, |of_scope| {
+            let (scope_name, mut scope) = match member(of_scope, "scope")? {
+                Some(scope) => holder(scope, "scope", limits)?,
+                None => Default::default(),
+            };
+            if let (Signal::Metrics, Some(of)) = (signal, member(of_scope, "scope")?) {
+                fields(&mut Scanner::new(of), "scope", |s, key| {
+                    match key {
+                        "version" => metrics::add_version(&mut scope, mapping::text(s, key)?),
+                        _ => drop(s.skip()?),
+                    }
+                    Ok(())
+                })?;
+            }
+            let origin =
+                Origin { resource_index: index, resource: &resource, scope_name: &scope_name, scope: &scope };
+            each(&mut Scanner::new(of_scope), records, |record| take(signal, record, &origin, limits, into))
+        })?;
+        index += 1;
+        Ok(())
+    })?;
+    request.end()
 }
 
-fn read_span<'a>(span: &'a Object, limits: &Limits) -> Result<Span<'a>, Malformed> {
-    let status = object(span, "status")?;
-    let events = objects(span, "events")?.take(limits.children).map(|event| {
-        let event = event?;
-        let attributes = attributes(event, limits)?;
-        Ok(SpanEvent {
-            time: nanos(event, "timeUnixNano")?,
-            name: Cow::Borrowed(text(event, "name")?),
-            attributes,
-        })
-    });
-    let links = objects(span, "links")?.take(limits.children).map(|link| {
-        let link = link?;
-        Ok(SpanLink {
-            trace_id: id(link, "traceId"),
-            span_id: id(link, "spanId"),
-            attributes: attributes(link, limits)?,
-        })
-    });
-    const KINDS: [&str; 6] = ["UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"];
-    const CODES: [&str; 3] = ["UNSET", "OK", "ERROR"];
-    Ok(Span {
-        trace_id: id(span, "traceId"),
-        span_id: id(span, "spanId"),
-        parent_span_id: id(span, "parentSpanId"),
-        trace_state: Cow::Borrowed(text(span, "traceState")?),
-        name: Cow::Borrowed(text(span, "name")?),
-        kind: kind(number_or_name(span, "kind", "SPAN_KIND_", &KINDS)?),
-        start: nanos(span, "startTimeUnixNano")?,
-        end: nanos(span, "endTimeUnixNano")?,
-        status: match status {
-            Some(status) => status_code(number_or_name(status, "code", "STATUS_CODE_", &CODES)?),
-            None => Status::Unset,
-        },
-        status_message: Cow::Borrowed(
-            status.map(|status| text(status, "message")).transpose()?.unwrap_or(""),
-        ),
-        attributes: attributes(span, limits)?,
-        events: events.collect::<Result<_, Malformed>>()?,
-        links: links.collect::<Result<_, Malformed>>()?,
-    })
-}
-
-fn read_log<'a>(log: &'a Object, limits: &Limits) -> Result<Log<'a>, Malformed> {
-    let time = nanos(log, "timeUnixNano")?;
-    let body = member(log, "body").map(|body| any_value(body, limits)).transpose()?;
-    Ok(Log {
-        time: if time == 0 { nanos(log, "observedTimeUnixNano")? } else { time },
-        severity: u8::try_from(number_or_name(log, "severityNumber", "", &[]).unwrap_or(0)).unwrap_or(0),
-        severity_text: Cow::Borrowed(text(log, "severityText")?),
-        event_name: Cow::Borrowed(text(log, "eventName")?),
-        body: body.unwrap_or_default(),
-        attributes: attributes(log, limits)?,
-        trace_id: id(log, "traceId"),
-        span_id: id(log, "spanId"),
-    })
-}
-
-fn read_metric(
-    metric: &Object,
+fn take(
+    signal: Signal,
+    record: &str,
     origin: &Origin<'_, '_>,
     limits: &Limits,
     into: &mut Collector,
 ) -> Result<(), Malformed> {
-    const KINDS: [(&str, Kind); 5] = [
-        ("gauge", Kind::Gauge),
-        ("sum", Kind::Sum),
-        ("histogram", Kind::Histogram),
-        ("exponentialHistogram", Kind::ExponentialHistogram),
-        ("summary", Kind::Summary),
-    ];
-    const TEMPORALITIES: [&str; 3] = ["UNSPECIFIED", "DELTA", "CUMULATIVE"];
-    let (name, unit) = (text(metric, "name")?, text(metric, "unit")?);
-    for (key, kind) in KINDS {
-        let Some(data) = object(metric, key)? else { continue };
-        let temporality =
-            number_or_name(data, "aggregationTemporality", "AGGREGATION_TEMPORALITY_", &TEMPORALITIES)?;
-        let monotonic = member(data, "isMonotonic").and_then(Json::as_bool).unwrap_or(false);
-        for point in objects(data, "dataPoints")? {
-            let raw = RawPoint { kind, temporality, monotonic, ..RawPoint::default() };
-            metrics::offer(into, origin, name, unit, &read_point(point?, limits, raw)?);
-        }
+    match signal {
+        Signal::Traces => match read_span(record, limits) {
+            Ok(mut span) => into.offer_span(origin, &mut span),
+            Err(problem) => into.refuse("span", "", problem),
+        },
+        Signal::Metrics => read_metric(record, origin, limits, into)?,
+        Signal::Logs => match read_log(record, limits) {
+            Ok(log) => into.offer_log(origin, log),
+            Err(problem) => into.refuse("log", "", problem),
+        },
     }
     Ok(())
 }
 
-fn read_point<'a>(
-    point: &'a Object,
+fn read_span<'a>(span: &'a str, limits: &Limits) -> Result<Span<'a>, Malformed> {
+    const KINDS: [&str; 6] = ["UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"];
+    const CODES: [&str; 3] = ["UNSET", "OK", "ERROR"];
+    let mut read = Span::default();
+    fields(&mut Scanner::new(span), "a span", |s, key| {
+        match key {
+            "traceId" => read.trace_id = id(s)?,
+            "spanId" => read.span_id = id(s)?,
+            "parentSpanId" => read.parent_span_id = id(s)?,
+            "traceState" => read.trace_state = text(s, key)?,
+            "name" => read.name = text(s, key)?,
+            "kind" => read.kind = kind(number_or_name(s, key, "SPAN_KIND_", &KINDS)?),
+            "startTimeUnixNano" => read.start = nanos(s, key)?,
+            "endTimeUnixNano" => read.end = nanos(s, key)?,
+            "attributes" => read.attributes = attributes(s, limits)?,
+            "status" => fields(s, key, |s, key| {
+                match key {
+                    "code" => read.status = status_code(number_or_name(s, key, "STATUS_CODE_", &CODES)?),
+                    "message" => read.status_message = text(s, key)?,
+                    _ => drop(s.skip()?),
+                }
+                Ok(())
+            })?,
+            "events" => read.events = children(s, key, limits, event)?,
+            "links" => read.links = children(s, key, limits, link)?,
+            _ => drop(s.skip()?),
+        }
+        Ok(())
+    })?;
+    Ok(read)
+}
+
+type Child<'a, T> = fn(&mut Scanner<'a>, &Limits) -> Result<T, Malformed>;
+
+fn children<'a, T>(
+    s: &mut Scanner<'a>,
+    key: &str,
     limits: &Limits,
-    mut raw: RawPoint<'a>,
-) -> Result<RawPoint<'a>, Malformed> {
-    raw.attributes = attributes(point, limits)?;
-    raw.start = nanos(point, "startTimeUnixNano")?;
-    raw.time = nanos(point, "timeUnixNano")?;
-    raw.flags = integer(point, "flags")?.unwrap_or(0) as u64;
-    raw.number = match double(point, "asDouble")? {
-        Some(value) => Some(value),
-        None => integer(point, "asInt")?.map(|value| value as f64),
-    };
-    raw.count = integer(point, "count")?.map_or(0, unsigned);
-    raw.sum = double(point, "sum")?;
-    raw.min = double(point, "min")?;
-    raw.max = double(point, "max")?;
-    raw.counts = integers(point, "bucketCounts")?;
-    for bound in items(point, "explicitBounds")? {
-        let bound = as_double(bound).ok_or_else(|| wrong("explicitBounds", bound, "a number"))?;
-        raw.crowded |= metrics::keep(&mut raw.bounds, bound);
-    }
-    for quantile in objects(point, "quantileValues")? {
-        let quantile = quantile?;
-        let pair = (double(quantile, "quantile")?.unwrap_or(0.0), double(quantile, "value")?.unwrap_or(0.0));
-        raw.crowded |= metrics::keep(&mut raw.quantiles, pair);
-    }
-    raw.scale = integer(point, "scale")?.map_or(0, |scale| i32::try_from(scale).unwrap_or(0));
-    raw.zero_count = integer(point, "zeroCount")?.map_or(0, unsigned);
-    if let Some(positive) = object(point, "positive")? {
-        raw.offset = integer(positive, "offset")?.map_or(0, |offset| i32::try_from(offset).unwrap_or(0));
-        raw.counts = integers(positive, "bucketCounts")?;
-    }
-    if let Some(negative) = object(point, "negative")? {
-        raw.negative = integers(negative, "bucketCounts")?.into_iter().fold(0, u64::saturating_add);
-    }
-    raw.zero_threshold = double(point, "zeroThreshold")?.unwrap_or(0.0);
-    raw.crowded |= raw.counts.len() > metrics::MOST_BUCKETS;
-    Ok(raw)
-}
-
-/// A member that is there and not null.
-fn member<'a>(of: &'a Object, key: &str) -> Option<&'a Json> {
-    of.get(key).filter(|value| !value.is_null())
-}
-
-fn object<'a>(of: &'a Object, key: &str) -> Result<Option<&'a Object>, Malformed> {
-    match member(of, key) {
-        None => Ok(None),
-        Some(Json::Object(object)) => Ok(Some(object)),
-        Some(other) => Err(wrong(key, other, "an object")),
-    }
-}
-
-fn items<'a>(of: &'a Object, key: &str) -> Result<std::slice::Iter<'a, Json>, Malformed> {
-    match member(of, key) {
-        None => Ok([].iter()),
-        Some(Json::Array(items)) => Ok(items.iter()),
-        Some(other) => Err(wrong(key, other, "an array")),
-    }
-}
-
-/// The objects of an array; a null among them is an empty one that says nothing and is left out.
-fn objects<'a>(
-    of: &'a Object,
-    key: &'a str,
-) -> Result<impl Iterator<Item = Result<&'a Object, Malformed>>, Malformed> {
-    let one = move |item: &'a Json| item.as_object().ok_or_else(|| wrong(key, item, "an object"));
-    Ok(items(of, key)?.filter(|item| !item.is_null()).map(one))
-}
-
-fn text<'a>(of: &'a Object, key: &str) -> Result<&'a str, Malformed> {
-    match member(of, key) {
-        None => Ok(""),
-        Some(Json::String(text)) => Ok(text),
-        Some(other) => Err(wrong(key, other, "a string")),
-    }
-}
-
-fn integer(of: &Object, key: &str) -> Result<Option<i128>, Malformed> {
-    member(of, key).map(|value| as_integer(value).ok_or_else(|| wrong(key, value, "an integer"))).transpose()
-}
-
-/// An integer as a number, as a whole float (1.5e18), or as a decimal string.
-fn as_integer(value: &Json) -> Option<i128> {
-    match value {
-        Json::Number(number) => {
-            number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from)).or_else(|| {
-                number.as_f64().filter(|n| n.fract() == 0.0 && n.abs() < 1.0e19).map(|n| n as i128)
-            })
+    child: Child<'a, T>,
+) -> Result<Vec<T>, Malformed> {
+    let mut all = Vec::new();
+    items(s, key, |s| {
+        if !s.null()? {
+            if all.len() < limits.children {
+                all.push(child(s, limits)?);
+            } else {
+                s.skip()?;
+            }
         }
-        Json::String(text) => text.trim().parse().ok().or_else(|| {
-            text.trim()
-                .parse::<f64>()
-                .ok()
-                .filter(|n| n.fract() == 0.0 && n.abs() < 1.0e19)
-                .map(|n| n as i128)
-        }),
-        _ => None,
-    }
+        Ok(())
+    })?;
+    Ok(all)
 }
 
-fn unsigned(value: i128) -> u64 {
-    u64::try_from(value).unwrap_or(0)
-}
-
-fn integers(of: &Object, key: &str) -> Result<Vec<u64>, Malformed> {
-    items(of, key)?
-        .map(|item| as_integer(item).map(unsigned).ok_or_else(|| wrong(key, item, "an integer")))
-        .collect()
-}
-
-fn double(of: &Object, key: &str) -> Result<Option<f64>, Malformed> {
-    member(of, key).map(|value| as_double(value).ok_or_else(|| wrong(key, value, "a number"))).transpose()
-}
-
-/// A number, or "NaN", "Infinity", "-Infinity" or a number as a string.
-fn as_double(value: &Json) -> Option<f64> {
-    match value {
-        Json::Number(number) => number.as_f64(),
-        Json::String(text) => text.parse().ok(),
-        _ => None,
-    }
-}
-
-fn nanos(of: &Object, key: &str) -> Result<i64, Malformed> {
-    Ok(integer(of, key)?.map_or(0, |value| i64::try_from(value.max(0)).unwrap_or(i64::MAX)))
-}
-
-/// An enum as its number, or as its name with or without the common prefix.
-fn number_or_name(of: &Object, key: &str, prefix: &str, names: &[&str]) -> Result<u64, Malformed> {
-    let Some(value) = member(of, key) else { return Ok(0) };
-    if let Some(number) = as_integer(value) {
-        return Ok(unsigned(number));
-    }
-    let named = value.as_str().map(|name| name.strip_prefix(prefix).unwrap_or(name));
-    let at = named.and_then(|name| names.iter().position(|known| *known == name));
-    at.map(|at| at as u64).ok_or_else(|| wrong(key, value, "a number of the enum"))
-}
-
-/// An id in hex, any case; all zero, which is invalid, when it is anything else.
-fn id<const N: usize>(of: &Object, key: &str) -> [u8; N] {
-    let mut id = [0; N];
-    let Some(text) =
-        member(of, key).and_then(Json::as_str).filter(|text| text.len() == 2 * N && text.is_ascii())
-    else {
-        return id;
-    };
-    for (at, byte) in id.iter_mut().enumerate() {
-        match text.get(2 * at..2 * at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
-            Some(value) => *byte = value,
-            None => return [0; N],
+fn event<'a>(s: &mut Scanner<'a>, limits: &Limits) -> Result<SpanEvent<'a>, Malformed> {
+    let mut read = SpanEvent::default();
+    fields(s, "events", |s, key| {
+        match key {
+            "timeUnixNano" => read.time = nanos(s, key)?,
+            "name" => read.name = text(s, key)?,
+            "attributes" => read.attributes = attributes(s, limits)?,
+            _ => drop(s.skip()?),
         }
-    }
-    id
+        Ok(())
+    })?;
+    Ok(read)
 }
 
-fn attributes_in<'a>(of: &'a Object, key: &str, limits: &Limits) -> Result<Attributes<'a>, Malformed> {
-    object(of, key)?.map_or_else(|| Ok(Attributes::default()), |holder| attributes(holder, limits))
+fn link<'a>(s: &mut Scanner<'a>, limits: &Limits) -> Result<SpanLink<'a>, Malformed> {
+    let mut read = SpanLink::default();
+    fields(s, "links", |s, key| {
+        match key {
+            "traceId" => read.trace_id = id(s)?,
+            "spanId" => read.span_id = id(s)?,
+            "attributes" => read.attributes = attributes(s, limits)?,
+            _ => drop(s.skip()?),
+        }
+        Ok(())
+    })?;
+    Ok(read)
 }
 
-fn attributes<'a>(of: &'a Object, limits: &Limits) -> Result<Attributes<'a>, Malformed> {
-    let mut list = Attributes::default();
-    for pair in objects(of, "attributes")? {
-        let pair = pair?;
-        let value =
-            member(pair, "value").map(|value| any_value(value, limits)).transpose()?.unwrap_or_default();
-        push(&mut list, Cow::Borrowed(text(pair, "key")?), value, limits);
+fn read_log<'a>(log: &'a str, limits: &Limits) -> Result<Log<'a>, Malformed> {
+    let (mut read, mut observed) = (Log::default(), 0);
+    fields(&mut Scanner::new(log), "a log record", |s, key| {
+        match key {
+            "timeUnixNano" => read.time = nanos(s, key)?,
+            "observedTimeUnixNano" => observed = nanos(s, key)?,
+            "severityNumber" => {
+                read.severity = u8::try_from(number_or_name(s, key, "", &[]).unwrap_or(0)).unwrap_or(0)
+            }
+            "severityText" => read.severity_text = text(s, key)?,
+            "eventName" => read.event_name = text(s, key)?,
+            "body" => read.body = any_value(s, limits)?,
+            "attributes" => read.attributes = attributes(s, limits)?,
+            "traceId" => read.trace_id = id(s)?,
+            "spanId" => read.span_id = id(s)?,
+            _ => drop(s.skip()?),
+        }
+        Ok(())
+    })?;
+    if read.time == 0 {
+        read.time = observed;
     }
-    Ok(list)
+    Ok(read)
 }
 
-fn any_value<'a>(value: &'a Json, limits: &Limits) -> Result<Value<'a>, Malformed> {
-    let Json::Object(one_of) = value else { return Err(wrong("value", value, "an AnyValue object")) };
-    if let Some(text) = member(one_of, "stringValue") {
-        let text = text.as_str().ok_or_else(|| wrong("stringValue", text, "a string"))?;
-        return Ok(Value::Str(Cow::Borrowed(text)));
-    }
-    if let Some(value) = member(one_of, "boolValue") {
-        return value.as_bool().map(Value::Bool).ok_or_else(|| wrong("boolValue", value, "true or false"));
-    }
-    if let Some(number) = integer(one_of, "intValue")? {
-        let number = i64::try_from(number).map_err(|_| Malformed("intValue does not fit 64 bits".into()))?;
-        return Ok(Value::Int(number));
-    }
-    if let Some(number) = double(one_of, "doubleValue")? {
-        return Ok(Value::Double(number));
-    }
-    if let Some(bytes) = member(one_of, "bytesValue") {
-        return Ok(Value::Bytes(Cow::Owned(base64(bytes)?)));
-    }
-    if member(one_of, "arrayValue").is_none() && member(one_of, "kvlistValue").is_none() {
-        return Ok(Value::Empty);
-    }
-    let mut plain = tree(value, limits.nesting + 1)?;
-    redact::tree(&mut plain);
-    Ok(Value::Json(Cow::Owned(plain.to_string())))
-}
-
-/// An AnyValue as plain JSON.
-fn tree(value: &Json, depth: usize) -> Result<Json, Malformed> {
-    let Json::Object(one_of) = value else {
-        return if value.is_null() {
-            Ok(Json::Null)
-        } else {
-            Err(wrong("value", value, "an AnyValue object"))
+fn read_metric(
+    metric: &str,
+    origin: &Origin<'_, '_>,
+    limits: &Limits,
+    into: &mut Collector,
+) -> Result<(), Malformed> {
+    const TEMPORALITIES: [&str; 3] = ["UNSPECIFIED", "DELTA", "CUMULATIVE"];
+    let (mut name, mut unit, mut data) = (Cow::Borrowed(""), Cow::Borrowed(""), None);
+    fields(&mut Scanner::new(metric), "a metric", |s, key| {
+        let kind = match key {
+            "name" => return text(s, key).map(|text| name = text),
+            "unit" => return text(s, key).map(|text| unit = text),
+            "gauge" => Kind::Gauge,
+            "sum" => Kind::Sum,
+            "histogram" => Kind::Histogram,
+            "exponentialHistogram" => Kind::ExponentialHistogram,
+            "summary" => Kind::Summary,
+            _ => return s.skip().map(drop),
         };
-    };
-    let depth = super::value::deeper(depth)?;
-    if let Some(array) = object(one_of, "arrayValue")? {
-        return Ok(Json::Array(
-            items(array, "values")?.map(|item| tree(item, depth)).collect::<Result<_, _>>()?,
-        ));
-    }
-    if let Some(list) = object(one_of, "kvlistValue")? {
-        let mut members = Object::new();
-        for pair in objects(list, "values")? {
-            let pair = pair?;
-            let value =
-                member(pair, "value").map(|value| tree(value, depth)).transpose()?.unwrap_or(Json::Null);
-            members.insert(text(pair, "key")?.to_owned(), value);
+        data = Some((kind, s.skip()?));
+        Ok(())
+    })?;
+    let Some((kind, data)) = data else { return Ok(()) };
+    let (mut temporality, mut monotonic) = (0, false);
+    fields(&mut Scanner::new(data), "a metric's data", |s, key| {
+        match key {
+            "aggregationTemporality" => {
+                let number = number_or_name(s, key, "AGGREGATION_TEMPORALITY_", &TEMPORALITIES)?;
+                temporality = u64::from(number);
+            }
+            "isMonotonic" => monotonic = boolean(s, key)?,
+            _ => drop(s.skip()?),
         }
-        return Ok(Json::Object(members));
-    }
-    Ok(match any_value(value, &Limits { nesting: 0, ..Limits::default() })? {
-        Value::Str(text) | Value::Json(text) => text.into_owned().into(),
-        Value::Bool(value) => value.into(),
-        Value::Int(value) => value.into(),
-        Value::Double(value) => number_of(value),
-        bytes @ Value::Bytes(_) => bytes.text().into_owned().into(),
-        Value::Empty => Json::Null,
+        Ok(())
+    })?;
+    each(&mut Scanner::new(data), "dataPoints", |point| {
+        let raw = RawPoint { kind, temporality, monotonic, ..RawPoint::default() };
+        match read_point(point, limits, raw) {
+            Ok(raw) => metrics::offer(into, origin, &name, &unit, &raw),
+            Err(problem) => into.refuse("point of", &name, problem),
+        }
+        Ok(())
     })
 }
 
-fn base64(value: &Json) -> Result<Vec<u8>, Malformed> {
-    use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
-    let text = value.as_str().ok_or_else(|| wrong("bytesValue", value, "base64"))?;
-    [STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD]
-        .iter()
-        .find_map(|alphabet| alphabet.decode(text).ok())
-        .ok_or_else(|| wrong("bytesValue", value, "base64"))
+fn read_point<'a>(point: &'a str, limits: &Limits, mut raw: RawPoint<'a>) -> Result<RawPoint<'a>, Malformed> {
+    let kind = raw.kind;
+    fields(&mut Scanner::new(point), "a data point", |s, key| {
+        match (kind, key) {
+            (_, "attributes") => raw.attributes = attributes(s, limits)?,
+            (_, "startTimeUnixNano") => raw.start = nanos(s, key)?,
+            (_, "timeUnixNano") => raw.time = nanos(s, key)?,
+            (_, "flags") => raw.flags = integer(s, key)? as u64,
+            (Kind::Gauge | Kind::Sum, "asDouble") => raw.number = Some(double(s, key)?),
+            (Kind::Gauge | Kind::Sum, "asInt") => raw.number = Some(integer(s, key)? as f64),
+            (_, "count") => raw.count = unsigned(integer(s, key)?),
+            (_, "sum") => raw.sum = Some(double(s, key)?),
+            (_, "min") => raw.min = Some(double(s, key)?),
+            (_, "max") => raw.max = Some(double(s, key)?),
+            (Kind::Histogram, "bucketCounts") => raw.counts = counts(s, key)?,
+            (Kind::Histogram, "explicitBounds") => {
+                raw.bounds.clear();
+                items(s, key, |s| metrics::push(&mut raw.bounds, double(s, key)?))?;
+            }
+            (Kind::ExponentialHistogram, "scale") => raw.scale = small(integer(s, key)?),
+            (Kind::ExponentialHistogram, "zeroCount") => raw.zero_count = unsigned(integer(s, key)?),
+            (Kind::ExponentialHistogram, "positive") => fields(s, key, |s, key| {
+                match key {
+                    "offset" => raw.offset = small(integer(s, key)?),
+                    "bucketCounts" => raw.counts = counts(s, key)?,
+                    _ => drop(s.skip()?),
+                }
+                Ok(())
+            })?,
+            (Kind::ExponentialHistogram, "negative") => fields(s, key, |s, key| {
+                match key {
+                    "bucketCounts" => raw.negative = counts(s, key)?.into_iter().fold(0, u64::saturating_add),
+                    _ => drop(s.skip()?),
+                }
+                Ok(())
+            })?,
+            (Kind::ExponentialHistogram, "zeroThreshold") => raw.zero_threshold = double(s, key)?,
+            (Kind::Summary, "quantileValues") => {
+                raw.quantiles.clear();
+                items(s, key, |s| metrics::push(&mut raw.quantiles, quantile(s)?))?;
+            }
+            _ => drop(s.skip()?),
+        }
+        Ok(())
+    })?;
+    Ok(raw)
 }
 
-fn wrong(key: &str, found: &Json, wanted: &str) -> Malformed {
-    let mut found = found.to_string();
-    if found.chars().count() > 60 {
-        found = found.chars().take(60).chain(['…']).collect();
-    }
-    Malformed(format!("{key} is {found}; it must be {wanted}"))
+fn quantile(s: &mut Scanner<'_>) -> Result<(f64, f64), Malformed> {
+    let mut read = (0.0, 0.0);
+    fields(s, "quantileValues", |s, key| {
+        match key {
+            "quantile" => read.0 = double(s, key)?,
+            "value" => read.1 = double(s, key)?,
+            _ => drop(s.skip()?),
+        }
+        Ok(())
+    })?;
+    Ok(read)
 }

@@ -1,180 +1,17 @@
-//! ExportMetricsServiceRequest from protobuf, and what makes a data point valid in either encoding.
+//! ExportMetricsServiceRequest from protobuf.
+
+use std::borrow::Cow;
 
 use super::batch::Collector;
-use super::traces::{find, resource, scope};
+use super::point::{Kind, RawPoint};
+use super::traces::{resource, scope};
 use super::value::key_value;
 use super::wire::{Cursor, Field, nanos, zigzag};
 use super::{Limits, Malformed};
-use crate::signals::stream::StreamKind;
-use crate::signals::telemetry::{Attributes, Origin, Point, PointValue, Refusal, Temporality, Value};
+use crate::signals::telemetry::{Attributes, Origin, Point, Value};
 
-/// Most buckets, bounds or quantiles of one point; SDKs send up to 160.
-pub const MOST_BUCKETS: usize = 4_096;
-/// At scale −10 one bucket reaches over all doubles above 1.
-const MIN_SCALE: i32 = -10;
-/// Above it neighbouring buckets are closer than doubles can tell in practice; SDKs start at 20.
-const MAX_SCALE: i32 = 31;
-
-/// Which kind of data a metric holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Kind {
-    #[default]
-    Gauge,
-    Sum,
-    Histogram,
-    ExponentialHistogram,
-    Summary,
-}
-
-/// A data point as it stands on the wire, before it is judged.
-#[derive(Clone, Debug, Default)]
-#[allow(missing_docs)]
-pub struct RawPoint<'a> {
-    pub kind: Kind,
-    pub attributes: Attributes<'a>,
-    pub start: i64,
-    pub time: i64,
-    pub flags: u64,
-    pub number: Option<f64>,
-    pub count: u64,
-    pub sum: Option<f64>,
-    pub min: Option<f64>,
-    pub max: Option<f64>,
-    pub counts: Vec<u64>,
-    pub bounds: Vec<f64>,
-    pub scale: i32,
-    pub zero_count: u64,
-    pub zero_threshold: f64,
-    pub offset: i32,
-    pub negative: u64,
-    pub quantiles: Vec<(f64, f64)>,
-    /// More buckets, bounds or quantiles than are read.
-    pub crowded: bool,
-    pub temporality: u64,
-    pub monotonic: bool,
-}
-
-impl RawPoint<'_> {
-    /// The point's value, or why it is refused (metrics data model; metrics.proto).
-    pub fn value(&self) -> Result<PointValue<'_>, Refusal> {
-        if self.time == 0 {
-            return Err(Refusal::Borrowed("no time_unix_nano"));
-        }
-        let temporality = match self.temporality {
-            1 => Some(Temporality::Delta),
-            2 => Some(Temporality::Cumulative),
-            _ => None,
-        };
-        if self.flags & 1 != 0 {
-            return Ok(PointValue::NoValue(match self.kind {
-                Kind::Gauge => StreamKind::GAUGE,
-                Kind::Sum => StreamKind::sum(temporality, self.monotonic),
-                Kind::Histogram => StreamKind::histogram(temporality),
-                Kind::ExponentialHistogram => StreamKind::exponential(temporality),
-                Kind::Summary => StreamKind::SUMMARY,
-            }));
-        }
-        if self.crowded {
-            return Err(format!("more than {MOST_BUCKETS} buckets").into());
-        }
-        let temporality = || temporality.ok_or(Refusal::Borrowed("no aggregation temporality"));
-        let number = || self.number.ok_or(Refusal::Borrowed("no value"));
-        let (count, sum, min, max) = (self.count, self.sum, self.min, self.max);
-        Ok(match self.kind {
-            Kind::Gauge => PointValue::Gauge(number()?),
-            Kind::Sum => {
-                let (value, temporality) = (number()?, temporality()?);
-                if !value.is_finite() {
-                    return Err(format!("a sum that is {value}").into());
-                }
-                if self.monotonic && value < 0.0 {
-                    return Err(format!("a sum that only grows is {value}").into());
-                }
-                PointValue::Sum { value, monotonic: self.monotonic, temporality }
-            }
-            Kind::Histogram => {
-                self.check_buckets()?;
-                self.check_sum()?;
-                let (counts, bounds) = (&*self.counts, &*self.bounds);
-                PointValue::Histogram { count, sum, min, max, counts, bounds, temporality: temporality()? }
-            }
-            Kind::ExponentialHistogram => {
-                self.check_exponential()?;
-                self.check_sum()?;
-                PointValue::ExponentialHistogram {
-                    count,
-                    sum,
-                    min,
-                    max,
-                    scale: self.scale,
-                    zero_count: self.zero_count,
-                    zero_threshold: self.zero_threshold,
-                    negative: self.negative,
-                    offset: self.offset,
-                    counts: &self.counts,
-                    temporality: temporality()?,
-                }
-            }
-            Kind::Summary => {
-                self.check_sum()?;
-                PointValue::Summary { count, sum: sum.unwrap_or(0.0), quantiles: &self.quantiles }
-            }
-        })
-    }
-
-    fn check_sum(&self) -> Result<(), Refusal> {
-        match self.sum {
-            Some(sum) if !sum.is_finite() => Err(format!("its sum is {sum}").into()),
-            _ => Ok(()),
-        }
-    }
-
-    fn check_buckets(&self) -> Result<(), Refusal> {
-        let (counts, bounds) = (self.counts.len(), self.bounds.len());
-        if counts + bounds > 0 && counts != bounds + 1 {
-            return Err(format!("{counts} bucket counts for {bounds} bounds").into());
-        }
-        if !self.bounds.is_sorted_by(|a, b| a < b) || self.bounds.iter().any(|bound| bound.is_nan()) {
-            return Err(Refusal::Borrowed("bucket bounds that do not ascend"));
-        }
-        if counts > 0 {
-            self.check_count(self.counts.iter().copied())?;
-        }
-        Ok(())
-    }
-
-    fn check_count(&self, buckets: impl Iterator<Item = u64>) -> Result<(), Refusal> {
-        let held = buckets.fold(0u64, u64::saturating_add);
-        if held != self.count {
-            return Err(format!("buckets that hold {held} of a count of {}", self.count).into());
-        }
-        Ok(())
-    }
-
-    /// Buckets whose bounds a double cannot hold are refused (data model, consumer recommendations); none of them is
-    /// ever looked up by its index.
-    fn check_exponential(&self) -> Result<(), Refusal> {
-        self.check_count(self.counts.iter().copied().chain([self.zero_count, self.negative]))?;
-        if !(MIN_SCALE..=MAX_SCALE).contains(&self.scale) {
-            return Err(format!("a scale of {}, not of {MIN_SCALE} to {MAX_SCALE}", self.scale).into());
-        }
-        if !(self.zero_threshold >= 0.0 && self.zero_threshold.is_finite()) {
-            return Err(format!("a zero threshold of {}", self.zero_threshold).into());
-        }
-        let width = f64::exp2(-f64::from(self.scale));
-        let (first, end) = (f64::from(self.offset), f64::from(self.offset) + self.counts.len() as f64);
-        // Exponents of two: the least positive double is 2^-1074, the greatest just under 2^1024.
-        if !self.counts.is_empty() && (first * width < -1075.0 || (end - 1.0) * width >= 1024.0) {
-            return Err(format!(
-                "buckets from {} on at scale {} are beyond a double",
-                self.offset, self.scale
-            )
-            .into());
-        }
-        Ok(())
-    }
-}
+/// Buckets of one histogram point. SDKs send 160 at most.
+const BUCKETS: usize = 16_384;
 
 /// Gives one point to the collector, judged.
 pub fn offer(into: &mut Collector, origin: &Origin<'_, '_>, name: &str, unit: &str, raw: &RawPoint<'_>) {
@@ -209,15 +46,16 @@ fn resource_metrics(
     limits: &Limits,
     into: &mut Collector,
 ) -> Result<(), Malformed> {
-    let resource = resource(find(message, 1)?, limits)?;
+    let resource = resource(message, &mut into.reading)?;
     let mut cursor = Cursor::new(message);
     while let Some((number, field)) = cursor.field()? {
         if number != 2 {
             continue;
         }
         let scope_metrics = field.bytes()?;
-        let (scope_name, scope) = versioned_scope(find(scope_metrics, 1)?, limits)?;
-        let origin = Origin { resource_index: index, resource: &resource, scope_name, scope: &scope };
+        let (scope_name, scope) = versioned_scope(scope_metrics, limits)?;
+        let origin =
+            Origin { resource_index: index, resource: &resource, scope_name: &scope_name, scope: &scope };
         let mut metrics = Cursor::new(scope_metrics);
         while let Some((number, field)) = metrics.field()? {
             if number == 2 {
@@ -229,21 +67,24 @@ fn resource_metrics(
 }
 
 /// A scope whose version stands among its attributes, since it is part of a stream's identity.
-fn versioned_scope<'a>(message: &'a [u8], limits: &Limits) -> Result<(&'a str, Attributes<'a>), Malformed> {
-    let (name, mut attributes) = scope(message, limits)?;
-    let mut cursor = Cursor::new(message);
-    while let Some((number, field)) = cursor.field()? {
-        if number == 2 {
-            add_version(&mut attributes, field.text()?);
+fn versioned_scope<'a>(of: &'a [u8], limits: &Limits) -> Result<(Cow<'a, str>, Attributes<'a>), Malformed> {
+    let (name, mut attributes) = scope(of, limits)?;
+    let mut pieces = Cursor::new(of);
+    while let Some(piece) = next_piece(&mut pieces, 1)? {
+        let mut cursor = Cursor::new(piece);
+        while let Some((number, field)) = cursor.field()? {
+            if number == 2 {
+                add_version(&mut attributes, field.text()?);
+            }
         }
     }
     Ok((name, attributes))
 }
 
 /// Puts a scope's version among its attributes, under the name that OpenTelemetry gives it where it has no field.
-pub fn add_version<'a>(scope: &mut Attributes<'a>, version: &'a str) {
+pub fn add_version<'a>(scope: &mut Attributes<'a>, version: Cow<'a, str>) {
     if !version.is_empty() {
-        scope.push("otel.scope.version".into(), Value::Str(version.into()));
+        scope.push("otel.scope.version".into(), Value::Str(version));
     }
 }
 
@@ -253,39 +94,73 @@ fn metric(
     limits: &Limits,
     into: &mut Collector,
 ) -> Result<(), Malformed> {
-    let (mut name, mut unit, mut data) = ("", "", None);
+    let (mut name, mut unit) = (Cow::Borrowed(""), Cow::Borrowed(""));
+    // The kind that stands last, and where it began: from there on it may come in pieces.
+    let mut data: Option<(Kind, u32, Cursor<'_>)> = None;
     let mut cursor = Cursor::new(message);
-    while let Some((number, field)) = cursor.field()? {
-        match number {
-            1 => name = field.text()?,
-            3 => unit = field.text()?,
-            5 => data = Some((Kind::Gauge, field.bytes()?)),
-            7 => data = Some((Kind::Sum, field.bytes()?)),
-            9 => data = Some((Kind::Histogram, field.bytes()?)),
-            10 => data = Some((Kind::ExponentialHistogram, field.bytes()?)),
-            11 => data = Some((Kind::Summary, field.bytes()?)),
-            _ => {}
+    loop {
+        let here = cursor;
+        let Some((number, field)) = cursor.field()? else { break };
+        let kind = match number {
+            1 => {
+                name = field.text()?;
+                continue;
+            }
+            3 => {
+                unit = field.text()?;
+                continue;
+            }
+            5 => Kind::Gauge,
+            7 => Kind::Sum,
+            9 => Kind::Histogram,
+            10 => Kind::ExponentialHistogram,
+            11 => Kind::Summary,
+            _ => continue,
+        };
+        field.bytes()?;
+        if data.is_none_or(|(known, ..)| known != kind) {
+            data = Some((kind, number, here));
         }
     }
-    let Some((kind, data)) = data else { return Ok(()) };
+    let Some((kind, wanted, from)) = data else { return Ok(()) };
     let (mut temporality, mut monotonic) = (0, false);
-    let mut cursor = Cursor::new(data);
-    while let Some((number, field)) = cursor.field()? {
-        match number {
-            2 => temporality = field.integer()?,
-            3 => monotonic = field.integer()? != 0,
-            _ => {}
+    let mut pieces = from;
+    while let Some(piece) = next_piece(&mut pieces, wanted)? {
+        let mut cursor = Cursor::new(piece);
+        while let Some((number, field)) = cursor.field()? {
+            match (kind, number) {
+                (Kind::Gauge | Kind::Summary, _) => break,
+                (_, 2) => temporality = u64::from(field.integer32()?),
+                (Kind::Sum, 3) => monotonic = field.integer()? != 0,
+                _ => {}
+            }
         }
     }
-    let mut points = Cursor::new(data);
-    while let Some((number, field)) = points.field()? {
-        if number == 1 {
+    let mut pieces = from;
+    while let Some(piece) = next_piece(&mut pieces, wanted)? {
+        let mut points = Cursor::new(piece);
+        while let Some((number, field)) = points.field()? {
+            if number != 1 {
+                continue;
+            }
             let mut raw = RawPoint { kind, temporality, monotonic, ..RawPoint::default() };
-            read_point(field.bytes()?, limits, &mut raw)?;
-            offer(into, origin, name, unit, &raw);
+            match read_point(field.bytes()?, limits, &mut raw) {
+                Ok(()) => offer(into, origin, &name, &unit, &raw),
+                Err(problem) => into.refuse("point of", &name, problem),
+            }
         }
     }
     Ok(())
+}
+
+/// The next sub-message under a field number.
+fn next_piece<'a>(cursor: &mut Cursor<'a>, wanted: u32) -> Result<Option<&'a [u8]>, Malformed> {
+    while let Some((number, field)) = cursor.field()? {
+        if number == wanted {
+            return Ok(Some(field.bytes()?));
+        }
+    }
+    Ok(None)
 }
 
 fn read_point<'a>(message: &'a [u8], limits: &Limits, raw: &mut RawPoint<'a>) -> Result<(), Malformed> {
@@ -297,7 +172,7 @@ fn read_point<'a>(message: &'a [u8], limits: &Limits, raw: &mut RawPoint<'a>) ->
             (Kind::Gauge | Kind::Sum, 4) => raw.number = Some(field.double()?),
             (Kind::Gauge | Kind::Sum, 6) => raw.number = Some(field.fixed()? as i64 as f64),
             (Kind::Gauge | Kind::Sum, 7) => key_value(field.bytes()?, &mut raw.attributes, limits)?,
-            (Kind::Gauge | Kind::Sum | Kind::Summary, 8) => raw.flags = field.integer()?,
+            (Kind::Gauge | Kind::Sum | Kind::Summary, 8) => raw.flags = u64::from(field.integer32()?),
             (Kind::Histogram, 9) => key_value(field.bytes()?, &mut raw.attributes, limits)?,
             (Kind::ExponentialHistogram, 1) => key_value(field.bytes()?, &mut raw.attributes, limits)?,
             (Kind::Summary, 7) => key_value(field.bytes()?, &mut raw.attributes, limits)?,
@@ -305,25 +180,19 @@ fn read_point<'a>(message: &'a [u8], limits: &Limits, raw: &mut RawPoint<'a>) ->
             (Kind::Histogram | Kind::ExponentialHistogram | Kind::Summary, 5) => {
                 raw.sum = Some(field.double()?)
             }
-            (Kind::Histogram, 6) => raw.crowded |= packed_fixed(field, &mut raw.counts)?,
-            (Kind::Histogram, 7) => {
-                let mut bits = Vec::new();
-                raw.crowded |= packed_fixed(field, &mut bits)?;
-                raw.bounds.extend(bits.into_iter().map(f64::from_bits));
-            }
-            (Kind::Summary, 6) => raw.crowded |= quantile(field.bytes()?, &mut raw.quantiles)?,
-            (Kind::Histogram, 10) | (Kind::ExponentialHistogram, 10) => raw.flags = field.integer()?,
+            (Kind::Histogram, 6) => packed_fixed(field, &mut raw.counts)?,
+            (Kind::Histogram, 7) => packed_fixed(field, &mut raw.bounds)?,
+            (Kind::Histogram | Kind::ExponentialHistogram, 10) => raw.flags = u64::from(field.integer32()?),
+            (Kind::Summary, 6) => quantile(field.bytes()?, &mut raw.quantiles)?,
             (Kind::Histogram, 11) | (Kind::ExponentialHistogram, 12) => raw.min = Some(field.double()?),
             (Kind::Histogram, 12) | (Kind::ExponentialHistogram, 13) => raw.max = Some(field.double()?),
-            (Kind::ExponentialHistogram, 6) => raw.scale = zigzag(field.integer()?) as i32,
+            (Kind::ExponentialHistogram, 6) => raw.scale = zigzag(field.integer32()?),
             (Kind::ExponentialHistogram, 7) => raw.zero_count = field.fixed()?,
-            (Kind::ExponentialHistogram, 8) => {
-                (raw.offset, raw.counts, raw.crowded) = buckets(field.bytes()?)?;
-            }
+            (Kind::ExponentialHistogram, 8) => buckets(field.bytes()?, &mut raw.offset, &mut raw.counts)?,
             (Kind::ExponentialHistogram, 9) => {
-                let (_, counts, crowded) = buckets(field.bytes()?)?;
-                raw.negative = counts.into_iter().fold(0, u64::saturating_add);
-                raw.crowded |= crowded;
+                let mut counts = Vec::new();
+                buckets(field.bytes()?, &mut 0, &mut counts)?;
+                raw.negative = counts.into_iter().fold(raw.negative, u64::saturating_add);
             }
             (Kind::ExponentialHistogram, 14) => raw.zero_threshold = field.double()?,
             _ => {}
@@ -332,27 +201,26 @@ fn read_point<'a>(message: &'a [u8], limits: &Limits, raw: &mut RawPoint<'a>) ->
     Ok(())
 }
 
-/// Offset and counts of exponential buckets, and whether there are more than are read.
-fn buckets(message: &[u8]) -> Result<(i32, Vec<u64>, bool), Malformed> {
-    let (mut offset, mut counts, mut crowded) = (0, Vec::new(), false);
+/// Exponential buckets, which may come in pieces.
+fn buckets(message: &[u8], offset: &mut i32, into: &mut Vec<u64>) -> Result<(), Malformed> {
     let mut cursor = Cursor::new(message);
     while let Some((number, field)) = cursor.field()? {
         match (number, field) {
-            (1, field) => offset = zigzag(field.integer()?) as i32,
+            (1, field) => *offset = zigzag(field.integer32()?),
             (2, Field::Bytes(packed)) => {
-                let mut values = Cursor::new(packed);
-                while !values.is_done() {
-                    crowded |= keep(&mut counts, values.varint()?);
+                let mut counts = Cursor::new(packed);
+                while !counts.is_done() {
+                    push(into, counts.varint()?)?;
                 }
             }
-            (2, field) => crowded |= keep(&mut counts, field.integer()?),
+            (2, field) => push(into, field.integer()?)?,
             _ => {}
         }
     }
-    Ok((offset, counts, crowded))
+    Ok(())
 }
 
-fn quantile(message: &[u8], into: &mut Vec<(f64, f64)>) -> Result<bool, Malformed> {
+fn quantile(message: &[u8], into: &mut Vec<(f64, f64)>) -> Result<(), Malformed> {
     let (mut quantile, mut value) = (0.0, 0.0);
     let mut cursor = Cursor::new(message);
     while let Some((number, field)) = cursor.field()? {
@@ -362,29 +230,45 @@ fn quantile(message: &[u8], into: &mut Vec<(f64, f64)>) -> Result<bool, Malforme
             _ => {}
         }
     }
-    Ok(keep(into, (quantile, value)))
+    push(into, (quantile, value))
 }
 
-/// A repeated fixed64 or double, packed or one by one; whether there are more than are read.
-fn packed_fixed(field: Field<'_>, into: &mut Vec<u64>) -> Result<bool, Malformed> {
-    let mut crowded = false;
+/// A repeated fixed64 or double: packed, or one by one.
+fn packed_fixed<T: FromBits>(field: Field<'_>, into: &mut Vec<T>) -> Result<(), Malformed> {
     match field {
         Field::Bytes(packed) => {
             let mut values = Cursor::new(packed);
             while !values.is_done() {
-                crowded |= keep(into, values.fixed64()?);
+                push(into, T::from_bits(values.fixed64()?))?;
             }
         }
-        single => crowded |= keep(into, single.fixed()?),
+        single => push(into, T::from_bits(single.fixed()?))?,
     }
-    Ok(crowded)
+    Ok(())
 }
 
-/// Keeps a value while there is room; whether there was none.
-pub fn keep<T>(values: &mut Vec<T>, value: T) -> bool {
-    let room = values.len() < MOST_BUCKETS;
-    if room {
-        values.push(value);
+/// What 64 fixed bits stand for.
+trait FromBits {
+    fn from_bits(bits: u64) -> Self;
+}
+
+impl FromBits for u64 {
+    fn from_bits(bits: u64) -> u64 {
+        bits
     }
-    !room
+}
+
+impl FromBits for f64 {
+    fn from_bits(bits: u64) -> f64 {
+        f64::from_bits(bits)
+    }
+}
+
+/// Adds a bucket's count or bound; a byte on the wire is eight in memory, so they have a limit.
+pub fn push<T>(into: &mut Vec<T>, value: T) -> Result<(), Malformed> {
+    if into.len() >= BUCKETS {
+        return Err(Malformed(format!("a histogram has more than {BUCKETS} buckets")));
+    }
+    into.push(value);
+    Ok(())
 }

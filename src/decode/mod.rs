@@ -9,8 +9,12 @@ pub mod columns;
 pub mod json;
 pub mod logs;
 pub mod metrics;
+pub mod point;
+pub mod reading;
 pub mod redact;
 pub mod report;
+pub mod scan;
+pub mod texts;
 pub mod traces;
 pub mod value;
 pub mod wire;
@@ -109,7 +113,7 @@ impl std::error::Error for Malformed {}
 pub struct Rejected {
     /// Records rejected.
     pub count: u64,
-    /// What and why, at most 1 KiB.
+    /// What and why, at most 1 KiB. With a count of 0, a warning.
     pub message: String,
 }
 
@@ -150,14 +154,14 @@ pub fn request(
     rules: &Arc<Rules>,
     limits: &Limits,
 ) -> Result<Decoded, Malformed> {
-    let mut collector = Collector::new(rules.clone(), received_at);
+    let mut collector = Collector::new(rules.clone(), received_at, *limits);
     match (encoding, signal) {
-        (Encoding::Protobuf, Signal::Traces) => traces::decode(body, limits, &mut collector)?,
+        (Encoding::Protobuf, Signal::Traces) => traces::decode(body, &mut collector)?,
         (Encoding::Protobuf, Signal::Metrics) => metrics::decode(body, limits, &mut collector)?,
-        (Encoding::Protobuf, Signal::Logs) => logs::decode(body, limits, &mut collector)?,
+        (Encoding::Protobuf, Signal::Logs) => logs::decode(body, &mut collector)?,
         (Encoding::Json, signal) => json::decode(signal, body, limits, &mut collector)?,
     }
-    Ok(collector.finish(signal.path(), body))
+    collector.finish(signal.path(), body)
 }
 
 /// Reads a decompressed body by its path, live or from the inbox.

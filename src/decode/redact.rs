@@ -53,12 +53,37 @@ const PREFIXES: [&str; 17] = [
     "AKIA",
 ];
 
-/// An attribute's value with its secrets taken out. Names of the vocabulary are never secret as a whole.
+/// What a key says of the values under it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Secrecy {
+    /// Nothing: a text is searched, a number is shown.
+    Open,
+    /// A text is a secret as a whole. A count of tokens is no token: a number is shown.
+    Secret,
+    /// A number is one too: the plainest of names.
+    Plain,
+}
+
+/// What a key says of the values under it. Names of the vocabulary are never secret as a whole.
+pub fn secrecy(key: &str) -> Secrecy {
+    match (is_secret_key(key), is_plainly_secret(key)) {
+        (true, true) => Secrecy::Plain,
+        (true, false) => Secrecy::Secret,
+        // No plain name is open but one of the vocabulary.
+        (false, _) => Secrecy::Open,
+    }
+}
+
+/// An attribute's value with its secrets taken out.
 pub fn attribute<'a>(key: &str, value: Value<'a>) -> Value<'a> {
-    // A count of tokens is no token: numbers are hidden only under the plainest of names.
+    under(secrecy(key), value)
+}
+
+/// A value with its secrets taken out, under a key of which this is known.
+pub fn under(secrecy: Secrecy, value: Value<'_>) -> Value<'_> {
     let holds_text = matches!(value, Value::Str(_) | Value::Json(_) | Value::Bytes(_));
-    if (holds_text && is_secret_key(key))
-        || (!matches!(value, Value::Empty | Value::Bool(_)) && !holds_text && is_plainly_secret(key))
+    if (holds_text && secrecy != Secrecy::Open)
+        || (!matches!(value, Value::Empty | Value::Bool(_)) && !holds_text && secrecy == Secrecy::Plain)
     {
         return Value::Str(Cow::Borrowed(MARK));
     }
@@ -140,31 +165,75 @@ fn text_of(text: &str) -> Option<String> {
     (clean != text).then_some(clean)
 }
 
+/// What a byte can begin.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Nothing,
+    Digit,
+    /// Stands between the digits of a number.
+    Gap,
+    /// May begin a secret, or stand before one.
+    Sign,
+}
+
+const KINDS: [Kind; 256] = {
+    let mut kinds = [Kind::Nothing; 256];
+    let signs = b"Bb=@\"e_Axp";
+    let mut at = 0;
+    while at < signs.len() {
+        kinds[signs[at] as usize] = Kind::Sign;
+        at += 1;
+    }
+    let mut digit = b'0';
+    while digit <= b'9' {
+        kinds[digit as usize] = Kind::Digit;
+        digit += 1;
+    }
+    kinds[b' ' as usize] = Kind::Gap;
+    kinds[b'-' as usize] = Kind::Gap;
+    kinds
+};
+
 /// Whether a text is worth a closer look.
 fn may_hold_secret(bytes: &[u8]) -> bool {
     let mut digits = 0;
-    bytes.iter().enumerate().any(|(at, byte)| {
-        match byte {
-            b'0'..=b'9' => digits += 1,
-            b' ' | b'-' => {}
-            _ => digits = 0,
-        }
-        let follows = |word: &[u8]| {
-            bytes.get(at..at + word.len()).is_some_and(|found| found.eq_ignore_ascii_case(word))
-        };
-        digits >= 13
-            || match byte {
-                b'B' | b'b' => follows(b"bearer ") || follows(b"basic "),
-                b'-' => follows(b"-----begin"),
-                b'=' | b'@' => true,
-                b'"' => follows(b"\":") || follows(b"\" :"),
-                b'e' => follows(b"eyJ"),
-                b'_' | b'A' => follows(b"_") || follows(b"AKIA"),
-                b'x' => follows(b"xox"),
-                b'p' => follows(b"pat-"),
-                _ => false,
+    for (at, byte) in bytes.iter().enumerate() {
+        match KINDS[*byte as usize] {
+            Kind::Nothing => digits = 0,
+            Kind::Digit => {
+                digits += 1;
+                if digits >= 13 {
+                    return true;
+                }
             }
-    })
+            Kind::Gap => {
+                if *byte == b'-' && follows(bytes, at, b"-----begin") {
+                    return true;
+                }
+            }
+            Kind::Sign => {
+                digits = 0;
+                let found = match byte {
+                    b'B' | b'b' => follows(bytes, at, b"bearer ") || follows(bytes, at, b"basic "),
+                    b'"' => follows(bytes, at, b"\":") || follows(bytes, at, b"\" :"),
+                    b'e' => follows(bytes, at, b"eyJ"),
+                    b'A' => follows(bytes, at, b"AKIA"),
+                    b'x' => follows(bytes, at, b"xox"),
+                    b'p' => follows(bytes, at, b"pat-"),
+                    _ => true,
+                };
+                if found {
+                    return true;
+                }
+            }
+        }
+    }
+    false
+}
+
+/// Whether a word stands here, whatever its case.
+fn follows(bytes: &[u8], at: usize, word: &[u8]) -> bool {
+    bytes.get(at..at + word.len()).is_some_and(|found| found.eq_ignore_ascii_case(word))
 }
 
 /// (bytes kept, bytes of the secret after them) of the secret that starts here.
@@ -244,7 +313,9 @@ fn member(before: &str, rest: &str) -> Option<(usize, usize)> {
         if before.ends_with('.') || !secret() {
             return None;
         }
-        let taken = value.find(['&', ';', ' ', '"', '#', '\n']).unwrap_or(value.len());
+        // `authorization=Bearer …`: the scheme's name is not where the value ends.
+        let until_space = || value.find(['&', ';', ' ', '"', '#', '\n']).unwrap_or(value.len());
+        let taken = scheme(value).map_or_else(until_space, |(kept, taken)| kept + taken);
         return (taken > 0 && !value.starts_with(MARK)).then_some((name + 1, taken));
     }
     if !before.ends_with('"') || !is_secret_key(key) {
@@ -257,8 +328,8 @@ fn member(before: &str, rest: &str) -> Option<(usize, usize)> {
         if !is_plainly_secret(key) {
             return None;
         }
-        let taken =
-            after.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte)).count();
+        // A number, or what a sender wrote without its quotes: all of it, up to the next member.
+        let taken = after.find(['"', ',', '}', ']', '\n']).unwrap_or(after.len());
         return (taken > 0 && !after.starts_with("null")).then_some((rest.len() - after.len(), taken));
     };
     let taken = end_of_string(value, escape);

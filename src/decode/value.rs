@@ -2,21 +2,27 @@
 
 use std::borrow::Cow;
 
+use serde_json::{Map, Value as Json};
+
+use super::reading::Reading;
 use super::redact;
-use super::wire::{Cursor, Field};
+use super::wire::Cursor;
 use super::{Limits, Malformed};
 use crate::signals::telemetry::{Attributes, Value};
+
+/// Longest name of an attribute, in bytes.
+pub const KEY: usize = 1024;
 
 /// Adds one attribute to a list: redacted, cut to the limits.
 pub fn push<'a>(list: &mut Attributes<'a>, key: Cow<'a, str>, value: Value<'a>, limits: &Limits) {
     if list.len() < limits.attributes && !key.is_empty() {
         let value = redact::attribute(&key, cut(value, limits));
-        list.push(key, value);
+        list.push(cut_text(key, KEY), value);
     }
 }
 
 /// A string or JSON text at most as long as the limit, at a character's end.
-fn cut<'a>(value: Value<'a>, limits: &Limits) -> Value<'a> {
+pub fn cut<'a>(value: Value<'a>, limits: &Limits) -> Value<'a> {
     match value {
         Value::Str(text) if text.len() > limits.value_bytes => Value::Str(cut_text(text, limits.value_bytes)),
         Value::Json(text) if text.len() > limits.value_bytes => {
@@ -47,103 +53,199 @@ pub fn cut_text(text: Cow<'_, str>, longest: usize) -> Cow<'_, str> {
 /// Reads a KeyValue into a list.
 pub fn key_value<'a>(message: &'a [u8], list: &mut Attributes<'a>, limits: &Limits) -> Result<(), Malformed> {
     let (key, value) = pair(message, limits)?;
-    push(list, Cow::Borrowed(key), value, limits);
+    push(list, key, value, limits);
     Ok(())
 }
 
-fn pair<'a>(message: &'a [u8], limits: &Limits) -> Result<(&'a str, Value<'a>), Malformed> {
+/// Reads a KeyValue into a list whose texts are kept.
+pub fn kept_key_value<'a>(
+    message: &'a [u8],
+    list: &mut Attributes<'a>,
+    reading: &mut Reading,
+) -> Result<(), Malformed> {
+    let (key, value) = pair(message, &reading.limits)?;
+    reading.push(list, key, value);
+    Ok(())
+}
+
+fn pair<'a>(message: &'a [u8], limits: &Limits) -> Result<(Cow<'a, str>, Value<'a>), Malformed> {
     let mut cursor = Cursor::new(message);
-    let (mut key, mut value) = ("", Value::Empty);
+    let (mut key, mut value) = (Cow::Borrowed(""), AnyValue::default());
     while let Some((number, field)) = cursor.field()? {
         match number {
             1 => key = field.text()?,
-            2 => value = any_value(field.bytes()?, limits)?,
+            2 => value.merge(field.bytes()?, limits)?,
+            _ => {}
+        }
+    }
+    Ok((key, value.finish()))
+}
+
+/// An AnyValue while it is read: a message that comes in pieces is what its pieces say together.
+#[derive(Debug, Default)]
+pub struct AnyValue<'a> {
+    value: Value<'a>,
+    /// The array or map, where that is what it is.
+    branch: Json,
+    room: Room,
+}
+
+impl<'a> AnyValue<'a> {
+    /// Takes in one piece.
+    pub fn merge(&mut self, message: &'a [u8], limits: &Limits) -> Result<(), Malformed> {
+        let mut cursor = Cursor::new(message);
+        while let Some((number, field)) = cursor.field()? {
+            if number == 5 || number == 6 {
+                if self.branch.is_null() {
+                    (self.value, self.room) = (Value::Empty, Room::new(limits));
+                }
+                branch(number, field.bytes()?, limits.nesting, &mut self.branch, &mut self.room)?;
+                continue;
+            }
+            self.value = match number {
+                1 => Value::Str(field.text()?),
+                2 => Value::Bool(field.integer()? != 0),
+                3 => Value::Int(field.integer()? as i64),
+                4 => Value::Double(field.double()?),
+                7 => Value::Bytes(Cow::Borrowed(field.bytes()?)),
+                // An index into a table that only profiles have; it stands in the place of a value all the same.
+                8 => field.integer32().map(|_| Value::Empty)?,
+                _ => continue,
+            };
+            self.branch = Json::Null;
+        }
+        Ok(())
+    }
+
+    /// The value. Arrays and maps become their JSON text.
+    pub fn finish(self) -> Value<'a> {
+        if self.branch.is_null() { self.value } else { text_of(self.branch) }
+    }
+}
+
+/// The text of an array or a map, without the secrets in it.
+pub fn text_of<'a>(mut branch: Json) -> Value<'a> {
+    redact::tree(&mut branch);
+    Value::Json(Cow::Owned(branch.to_string()))
+}
+
+/// Bytes of text that an array or a map may still fill: what is left out of the text is not built first.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Room(usize);
+
+impl Room {
+    /// Room for one value.
+    pub fn new(limits: &Limits) -> Room {
+        Room(limits.value_bytes)
+    }
+
+    /// Whether there is none.
+    pub fn is_full(self) -> bool {
+        self.0 == 0
+    }
+
+    /// A text, as much of it as fits.
+    pub fn text(&mut self, text: Cow<'_, str>) -> String {
+        let text = cut_text(text, self.0).into_owned();
+        self.take(text.len());
+        text
+    }
+
+    /// Takes what an item needs besides its text: quotes, a comma, the digits of a number.
+    pub fn item(&mut self) {
+        self.take(4);
+    }
+
+    fn take(&mut self, bytes: usize) {
+        self.0 = self.0.saturating_sub(bytes);
+    }
+}
+
+/// An ArrayValue (field 5 of AnyValue) or a KeyValueList (field 6), added to what came of it before.
+fn branch(
+    number: u32,
+    message: &[u8],
+    depth: usize,
+    into: &mut Json,
+    room: &mut Room,
+) -> Result<(), Malformed> {
+    let mut cursor = Cursor::new(message);
+    match (number, &mut *into) {
+        (5, Json::Array(_)) | (6, Json::Object(_)) => {}
+        (5, _) => *into = Json::Array(Vec::new()),
+        _ => *into = Json::Object(Map::new()),
+    }
+    while let Some((number, field)) = cursor.field()? {
+        if number != 1 {
+            continue;
+        }
+        let item = field.bytes()?;
+        let deeper = deeper(depth)?;
+        let full = room.is_full();
+        room.item();
+        match into {
+            Json::Array(items) => {
+                let mut value = Json::Null;
+                tree(item, deeper, &mut value, room)?;
+                if !full {
+                    items.push(value);
+                }
+            }
+            Json::Object(members) => {
+                let (key, value) = entry(item, deeper, room)?;
+                if !full {
+                    members.insert(key, value);
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn entry(message: &[u8], depth: usize, room: &mut Room) -> Result<(String, Json), Malformed> {
+    let mut cursor = Cursor::new(message);
+    let (mut key, mut value) = (String::new(), Json::Null);
+    while let Some((number, field)) = cursor.field()? {
+        match number {
+            1 => key = room.text(field.text()?),
+            2 => tree(field.bytes()?, depth, &mut value, room)?,
             _ => {}
         }
     }
     Ok((key, value))
 }
 
-/// Reads an AnyValue. Arrays and maps become their JSON text.
-pub fn any_value<'a>(message: &'a [u8], limits: &Limits) -> Result<Value<'a>, Malformed> {
-    let mut cursor = Cursor::new(message);
-    let mut value = Value::Empty;
-    while let Some((number, field)) = cursor.field()? {
-        value = match number {
-            1 => Value::Str(Cow::Borrowed(field.text()?)),
-            2 => Value::Bool(field.integer()? != 0),
-            3 => Value::Int(field.integer()? as i64),
-            4 => Value::Double(field.double()?),
-            5 => nested(field, limits, array)?,
-            6 => nested(field, limits, map)?,
-            7 => Value::Bytes(Cow::Borrowed(field.bytes()?)),
-            _ => value,
-        };
-    }
-    Ok(value)
-}
-
-type Tree = fn(&[u8], usize) -> Result<serde_json::Value, Malformed>;
-
-fn nested<'a>(field: Field<'a>, limits: &Limits, read: Tree) -> Result<Value<'a>, Malformed> {
-    let mut tree = read(field.bytes()?, limits.nesting)?;
-    redact::tree(&mut tree);
-    Ok(Value::Json(Cow::Owned(tree.to_string())))
-}
-
-fn array(message: &[u8], depth: usize) -> Result<serde_json::Value, Malformed> {
-    let mut items = Vec::new();
+/// An AnyValue within an array or a map.
+fn tree(message: &[u8], depth: usize, into: &mut Json, room: &mut Room) -> Result<(), Malformed> {
     let mut cursor = Cursor::new(message);
     while let Some((number, field)) = cursor.field()? {
-        if number == 1 {
-            items.push(tree(field.bytes()?, deeper(depth)?)?);
-        }
-    }
-    Ok(serde_json::Value::Array(items))
-}
-
-fn map(message: &[u8], depth: usize) -> Result<serde_json::Value, Malformed> {
-    let mut items = serde_json::Map::new();
-    let mut cursor = Cursor::new(message);
-    while let Some((number, field)) = cursor.field()? {
-        if number != 1 {
-            continue;
-        }
-        let mut entry = Cursor::new(field.bytes()?);
-        let (mut key, mut value) = (String::new(), serde_json::Value::Null);
-        while let Some((number, field)) = entry.field()? {
-            match number {
-                1 => key = field.text()?.to_owned(),
-                2 => value = tree(field.bytes()?, deeper(depth)?)?,
-                _ => {}
-            }
-        }
-        items.insert(key, value);
-    }
-    Ok(serde_json::Value::Object(items))
-}
-
-fn tree(message: &[u8], depth: usize) -> Result<serde_json::Value, Malformed> {
-    let mut cursor = Cursor::new(message);
-    let mut value = serde_json::Value::Null;
-    while let Some((number, field)) = cursor.field()? {
-        value = match number {
-            1 => field.text()?.into(),
+        *into = match number {
+            1 => room.text(field.text()?).into(),
             2 => (field.integer()? != 0).into(),
             3 => (field.integer()? as i64).into(),
             4 => number_of(field.double()?),
-            5 => array(field.bytes()?, depth)?,
-            6 => map(field.bytes()?, depth)?,
-            7 => Value::Bytes(Cow::Borrowed(field.bytes()?)).text().into_owned().into(),
-            _ => value,
+            5 | 6 => {
+                branch(number, field.bytes()?, depth, into, room)?;
+                continue;
+            }
+            7 => hex(field.bytes()?, room).into(),
+            8 => field.integer32().map(|_| Json::Null)?,
+            _ => continue,
         };
     }
-    Ok(value)
+    Ok(())
+}
+
+/// Bytes within an array or a map, as text.
+pub fn hex(bytes: &[u8], room: &mut Room) -> String {
+    let shown = bytes.get(..bytes.len().min(room.0 / 2)).unwrap_or_default();
+    room.text(Value::Bytes(Cow::Borrowed(shown)).text())
 }
 
 /// A double as JSON: NaN and the infinities as strings.
-pub fn number_of(value: f64) -> serde_json::Value {
-    serde_json::Number::from_f64(value).map_or_else(|| value.to_string().into(), serde_json::Value::Number)
+pub fn number_of(value: f64) -> Json {
+    serde_json::Number::from_f64(value).map_or_else(|| value.to_string().into(), Json::Number)
 }
 
 /// One level less of nesting; at none left the body is refused.

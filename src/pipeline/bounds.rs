@@ -42,6 +42,20 @@ struct Known {
     metrics: HashSet<u64>,
 }
 
+impl Known {
+    /// Whether a connection's or credential's name is known, or there is room for it.
+    fn admits(&mut self, name: &Arc<str>, most: usize) -> bool {
+        if self.names.contains(name) {
+            return true;
+        }
+        let room = self.names.len() < most;
+        if room {
+            self.names.insert(name.clone());
+        }
+        room
+    }
+}
+
 /// The series known so far, and what was folded past the limits.
 #[derive(Debug)]
 pub struct Bounds {
@@ -52,8 +66,8 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// Bounds that already know the series of calls and gauges, and those of what metric points add.
-    pub fn new(limits: Limits, known: &Part, measures: &Part) -> Bounds {
+    /// Bounds that already know a part's series.
+    pub fn new(limits: Limits, known: &Part) -> Bounds {
         let mut bounds = Bounds { limits, known: Map::default(), folded: 0 };
         for (_, key) in known.calls.keys() {
             bounds.admit(&mut CallKey::clone(key));
@@ -61,15 +75,20 @@ impl Bounds {
         for (_, key) in known.gauges.keys() {
             bounds.admit_gauge(key);
         }
+        bounds.learn(known);
+        bounds
+    }
+
+    /// Makes the series known that metric points added to before.
+    pub fn learn(&mut self, measures: &Part) {
         for (_, key) in measures.measured.keys() {
-            bounds.admit(&mut CallKey::clone(key));
+            self.admit(&mut CallKey::clone(key));
         }
         let series = measures.counters.keys().map(|(_, key)| &key.series);
         for key in series.chain(measures.durations.keys().map(|(_, key)| &key.series)) {
-            bounds.admit_metric(key);
+            self.admit_metric(key);
         }
-        bounds.folded = 0;
-        bounds
+        self.folded = 0;
     }
 
     /// Folds what is past the limits.
@@ -84,14 +103,22 @@ impl Bounds {
         for key in &mut seen.series {
             self.admit(key);
         }
+        // Calls repeat their series and names, so each pair is decided once.
+        let mut decided: Map<(u32, u32), bool> = Map::default();
         for call in &mut seen.calls {
-            let Some(series) = seen.series.get(call.series as usize) else { continue };
-            let Some(known) = self.known.get_mut(&series.integration) else { continue };
             for at in [&mut call.connection, &mut call.credential] {
-                let Some(name) = at.and_then(|at| seen.names.get(at as usize)) else { continue };
-                if known.names.len() < self.limits.names {
-                    known.names.insert(name.clone());
-                } else if !known.names.contains(name) {
+                let Some(name) = *at else { continue };
+                let series = call.series;
+                let admitted = *decided.entry((series, name)).or_insert_with(|| {
+                    let key = seen.series.get(series as usize);
+                    let name = seen.names.get(name as usize);
+                    key.zip(name).is_none_or(|(key, name)| {
+                        self.known
+                            .get_mut(&key.integration)
+                            .is_none_or(|known| known.admits(name, self.limits.names))
+                    })
+                });
+                if !admitted {
                     self.folded += 1;
                     *at = None;
                 }
@@ -159,12 +186,8 @@ impl Bounds {
             return false;
         }
         let known = self.known.entry(integration.clone()).or_default();
-        let admitted = known.names.contains(credential) || known.names.len() < self.limits.names;
-        if admitted {
-            known.names.insert(credential.clone());
-        } else {
-            self.folded += 1;
-        }
+        let admitted = known.admits(credential, self.limits.names);
+        self.folded += u64::from(!admitted);
         admitted
     }
 
@@ -212,7 +235,7 @@ mod tests {
     #[test]
     fn past_the_limit_a_metric_is_left_out_and_a_runtimes_gauges_take_no_room_of_the_vocabularys() {
         let limits = Limits { metrics: 1, gauges: 1, ..Limits::default() };
-        let mut bounds = Bounds::new(limits, &Part::default(), &Part::default());
+        let mut bounds = Bounds::new(limits, &Part::default());
         let whose = key("").integration;
         let gauge = |metric: &str| GaugeKey {
             integration: whose.clone(),
@@ -231,7 +254,7 @@ mod tests {
     #[test]
     fn past_the_limit_an_endpoint_is_other_and_known_ones_stay() {
         let limits = Limits { endpoints: 2, ..Limits::default() };
-        let mut bounds = Bounds::new(limits, &Part::default(), &Part::default());
+        let mut bounds = Bounds::new(limits, &Part::default());
         let mut seen = Observations {
             series: ["GET /a", "GET /b", "GET /c", "GET /a"].map(key).into(),
             ..Observations::default()

@@ -4,6 +4,7 @@
 
 pub mod bounds;
 pub mod claims;
+pub mod past;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use crate::store::mail::NewMail;
 use crate::store::{Detail, Store};
 use bounds::Bounds;
 use claims::Claims;
+use past::Past;
 
 /// A minute is judged this long after it closed, so that late points are in it.
 const EVALUATION_DELAY: Nanos = 20_000_000_000;
@@ -64,6 +66,8 @@ pub struct Gauges {
     pub folded: AtomicU64,
     /// Metric streams whose next point is expected.
     pub streams: AtomicU64,
+    /// Calls and gauge points kept by the hour or the day, because their sender wrote to too many minutes.
+    pub coarsened: AtomicU64,
     /// Flushes that failed; what they held stays in memory and in the inbox.
     pub flush_failures: AtomicU64,
     /// Unix seconds up to which rules have been judged.
@@ -111,6 +115,7 @@ pub struct Corridor<C> {
     fresh_claims: Vec<(u128, u64, Nanos)>,
     bounds: Bounds,
     streams: Streams,
+    past: Past,
     recent: Part,
     instances: BTreeMap<InstanceKey, Instance>,
     last_tick: Option<Minute>,
@@ -166,12 +171,14 @@ impl<C: Compose> Corridor<C> {
         let until = Minute(Minute::of(now).0 + 10);
         let mut recent = store.window(from, until, None, Detail::Full).await?;
         recent.merge(&store.states().await?);
-        let measures = store.window(from, until, None, Detail::Measures).await?;
+        let mut bounds = Bounds::new(limits, &recent);
+        bounds.learn(&store.window(from, until, None, Detail::Measures).await?);
         // All that are kept: what stands above the watermark is replayed as of its own receipt, however long ago.
         let claims = Claims::new(claim_window, store.claims(0).await?);
         Ok(Corridor {
-            bounds: Bounds::new(limits, &recent, &measures),
+            bounds,
             streams: Streams::new(stream_limits, store.streams(None).await?),
+            past: Past::default(),
             stored: instances.iter().map(|instance| instance.key.clone()).collect(),
             unrecorded: Vec::new(),
             instances: instances.into_iter().map(|instance| (instance.key.clone(), instance)).collect(),
@@ -236,7 +243,9 @@ impl<C: Compose> Corridor<C> {
         self.gauges.streams.store(self.streams.len() as u64, Ordering::Relaxed);
         self.bounds.apply(&mut batch.observations);
         self.bounds.apply_deltas(&mut deltas);
+        self.past.apply(&mut batch.observations, batch.received_at);
         self.gauges.folded.store(self.bounds.folded, Ordering::Relaxed);
+        self.gauges.coarsened.store(self.past.coarsened, Ordering::Relaxed);
         if let Ok(mut notices) = self.gauges.notices.lock() {
             for (notice, count) in batch.observations.notices.iter().chain(&deltas.notices) {
                 *notices.entry(*notice).or_default() += count;

@@ -1,14 +1,18 @@
 //! Bodies: collected within bounds, and decompressed within bounds.
 
 use std::borrow::Cow;
+use std::error::Error;
 use std::io::{self, Read};
 use std::time::Duration;
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use http::header::EXPECT;
 use http_body::Body as _;
 use http_body_util::BodyExt;
 
+use super::Settings;
 use super::limits::{Budget, Held};
 use super::refusal::Refusal;
 
@@ -71,6 +75,11 @@ impl From<BodyError> for Refusal {
 /// Zstandard's window, as RFC 9659 bounds it for HTTP: 8 MiB. A larger one is memory that a sender chooses.
 const ZSTD_WINDOW_LOG: u32 = 23;
 
+/// What a body may grow to before it is suspected of growing for ever …
+const USUAL: usize = 8 << 20;
+/// … or so many times its own size: telemetry compresses to a tenth or so.
+const RATIO: usize = 16;
+
 /// Decompresses at most `limit` bytes. An empty body is empty in every encoding.
 pub fn decompress(encoding: Encoding, body: &[u8], limit: usize) -> Result<Cow<'_, [u8]>, BodyError> {
     let corrupt = |error| BodyError::Corrupt(encoding.name(), error);
@@ -80,70 +89,125 @@ pub fn decompress(encoding: Encoding, body: &[u8], limit: usize) -> Result<Cow<'
             let fits = body.len() <= limit;
             return if fits { Ok(Cow::Borrowed(body)) } else { Err(BodyError::TooLarge(limit)) };
         }
-        Encoding::Gzip => read(flate2::read::MultiGzDecoder::new(body), body.len(), limit),
-        Encoding::Deflate => read(flate2::read::ZlibDecoder::new(body), body.len(), limit),
+        Encoding::Gzip => read(|| Ok(flate2::read::MultiGzDecoder::new(body)), body.len(), limit),
+        Encoding::Deflate => read(|| Ok(flate2::read::ZlibDecoder::new(body)), body.len(), limit),
         Encoding::Zstd => {
-            let mut decoder = zstd::stream::read::Decoder::with_buffer(body).map_err(corrupt)?;
-            decoder.window_log_max(ZSTD_WINDOW_LOG).map_err(corrupt)?;
-            read(decoder, body.len(), limit)
+            let open = || {
+                let mut decoder = zstd::stream::read::Decoder::with_buffer(body)?;
+                decoder.window_log_max(ZSTD_WINDOW_LOG)?;
+                Ok(decoder)
+            };
+            read(open, body.len(), limit)
         }
     };
     plain.map_err(corrupt)?.map(Cow::Owned).ok_or(BodyError::TooLarge(limit))
 }
 
-/// None when there is more than `limit`.
-fn read(from: impl Read, compressed: usize, limit: usize) -> io::Result<Option<Vec<u8>>> {
-    let mut plain = Vec::with_capacity(compressed.saturating_mul(4).min(limit).min(1 << 20));
-    from.take((limit as u64).saturating_add(1)).read_to_end(&mut plain)?;
-    Ok((plain.len() <= limit).then_some(plain))
-}
-
-/// Reads a whole body of at most `limit` bytes, which count against the budget while `Held` lives.
-pub async fn collect(
-    mut body: Body,
-    budget: &Budget,
+/// None when there is more than `limit`. A body that grows out of all proportion is counted before it is kept, so that
+/// a bomb costs time and no memory.
+fn read<R: Read>(
+    open: impl Fn() -> io::Result<R>,
+    compressed: usize,
     limit: usize,
-    timeout: Duration,
-) -> Result<(Bytes, Held), Refusal> {
-    let mut held = Held::default();
-    let reading = read_all(&mut body, budget, &mut held, limit);
-    let result = tokio::time::timeout(timeout, reading).await.unwrap_or(Err(Refusal::Slow(timeout)));
-    if matches!(result, Err(Refusal::TooLarge(_))) {
-        drop(held);
-        // However this ends, the answer stays: a body that is too large comes no smaller the next time.
-        let _ = tokio::time::timeout(timeout, drain(&mut body, limit)).await;
-        return Err(Refusal::TooLarge(limit));
+) -> io::Result<Option<Vec<u8>>> {
+    let usual = compressed.saturating_mul(RATIO).max(USUAL).min(limit);
+    let mut plain = Vec::with_capacity(compressed.saturating_mul(4).min(usual).min(1 << 20));
+    open()?.take(one_more(usual)).read_to_end(&mut plain)?;
+    if plain.len() <= usual {
+        return Ok(Some(plain));
     }
-    Ok((result?, held))
+    drop(plain);
+    let length = io::copy(&mut open()?.take(one_more(limit)), &mut io::sink())?;
+    if length > limit as u64 {
+        return Ok(None);
+    }
+    let mut plain = Vec::with_capacity(length as usize);
+    open()?.read_to_end(&mut plain)?;
+    Ok(Some(plain))
 }
 
-async fn read_all(body: &mut Body, budget: &Budget, held: &mut Held, limit: usize) -> Result<Bytes, Refusal> {
-    if body.size_hint().lower() > limit as u64 {
-        return Err(Refusal::TooLarge(limit));
+fn one_more(bytes: usize) -> u64 {
+    (bytes as u64).saturating_add(1)
+}
+
+/// A body as it comes in.
+pub struct Arriving {
+    body: Body,
+    /// The sender waits for `100 Continue`, which goes out when the body is first asked for.
+    waits: bool,
+}
+
+impl Arriving {
+    /// The body of a request with these headers.
+    pub fn new(headers: &HeaderMap, body: Body) -> Arriving {
+        let waits =
+            headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+        Arriving { body, waits }
     }
-    let mut all = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| Refusal::Broken(error.to_string()))?;
-        let Ok(data) = frame.into_data() else {
-            continue;
-        };
-        if all.len() + data.len() > limit {
+
+    /// Reads all of it, at most `limit` bytes, which count against the budget while `Held` lives.
+    pub async fn collect(
+        &mut self,
+        budget: &Budget,
+        limit: usize,
+        timeout: Duration,
+    ) -> Result<(Bytes, Held), Refusal> {
+        tokio::time::timeout(timeout, self.read_all(budget, limit))
+            .await
+            .unwrap_or(Err(Refusal::Slow(timeout)))
+    }
+
+    async fn read_all(&mut self, budget: &Budget, limit: usize) -> Result<(Bytes, Held), Refusal> {
+        if self.body.size_hint().lower() > limit as u64 {
             return Err(Refusal::TooLarge(limit));
         }
-        budget.hold(held, data.len())?;
-        all.extend_from_slice(&data);
+        self.waits = false;
+        let (mut all, mut held) = (BytesMut::new(), Held::default());
+        while let Some(frame) = self.body.frame().await {
+            let frame = frame.map_err(|error| broken(&error))?;
+            let Ok(data) = frame.into_data() else {
+                continue;
+            };
+            if all.len() + data.len() > limit {
+                return Err(Refusal::TooLarge(limit));
+            }
+            budget.hold(&mut held, data.len())?;
+            all.extend_from_slice(&data);
+        }
+        Ok((all.freeze(), held))
     }
-    Ok(all.freeze())
+
+    /// Reads the rest behind the answer, without keeping anything: a client that is still sending when the
+    /// connection closes is reset, never sees the answer, and sends the same again.
+    pub fn discard_after(mut self, refusal: &Refusal, settings: &Settings) {
+        let hopeless = matches!(refusal, Refusal::Slow(_) | Refusal::Broken(_));
+        if hopeless || self.waits || self.body.is_end_stream() {
+            return;
+        }
+        let (mut left, timeout) = (settings.max_body.saturating_mul(4), settings.body_timeout);
+        tokio::spawn(tokio::time::timeout(timeout, async move {
+            while let Some(Ok(frame)) = self.body.frame().await {
+                left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+                if left == 0 {
+                    break;
+                }
+            }
+        }));
+    }
 }
 
-/// Reads on without keeping anything: a client that is still sending when the connection closes never sees the
-/// answer, and would send the same body again and again.
-async fn drain(body: &mut Body, limit: usize) {
-    let mut left = limit.saturating_mul(4);
-    while let Some(Ok(frame)) = body.frame().await {
-        left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
-        if left == 0 {
-            break;
+/// A connection that broke may bring the whole body the next time; chunks that are none will be none again.
+fn broken(error: &axum::Error) -> Refusal {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    let mut kind = None;
+    while let Some(error) = cause {
+        kind = kind.or(error.downcast_ref().map(io::Error::kind));
+        cause = error.source();
+    }
+    match kind {
+        Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => {
+            Refusal::Malformed("The chunks of the body are not what HTTP asks for.".to_owned())
         }
+        _ => Refusal::Broken(error.to_string()),
     }
 }

@@ -13,6 +13,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use bytes::{Buf, Bytes};
 use http::header::{ALLOW, CONTENT_TYPE};
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use http_body_util::{BodyExt, Full};
 use tokio::net::TcpListener;
@@ -21,9 +22,9 @@ use tokio_util::sync::CancellationToken;
 use crate::decode::Rejected;
 
 use super::answer::{self, Code, Status};
-use super::body::{self, Encoding};
+use super::body::{Arriving, Encoding};
 use super::http::media_type;
-use super::intake::{Door, Incoming, Intake};
+use super::intake::{self, Door, Incoming, Intake};
 use super::listen::listen;
 use super::refusal::{self, Refusal};
 
@@ -51,31 +52,40 @@ pub(super) fn router(intake: Arc<Intake>) -> Router {
 async fn call(State(intake): State<Arc<Intake>>, request: Request) -> Response {
     let counters = intake.counters();
     counters.request();
-    if let Some(answer) = not_grpc(&request) {
-        counters.refused(&Refusal::ContentType(media_type(request.headers()), "application/grpc"));
+    let not_grpc = not_grpc(&request);
+    let (head, body) = request.into_parts();
+    let mut body = Arriving::new(&head.headers, body);
+    if let Some(answer) = not_grpc {
+        let refusal = Refusal::ContentType(media_type(&head.headers), "application/grpc");
+        counters.refused(&refusal);
+        body.discard_after(&refusal, intake.settings());
         return answer;
     }
-    match export(&intake, request).await {
+    match intake::guarded(export(&intake, &head, &mut body)).await {
         Ok(rejected) => exported(&rejected),
         Err(refusal) => {
             counters.refused(&refusal);
+            body.discard_after(&refusal, intake.settings());
             refused(&refusal)
         }
     }
 }
 
-async fn export(intake: &Intake, request: Request) -> Result<Rejected, Refusal> {
-    let (head, body) = request.into_parts();
+async fn export(intake: &Intake, head: &Parts, body: &mut Arriving) -> Result<Rejected, Refusal> {
     let door = door(head.uri.path()).ok_or_else(|| Refusal::NoSuchMethod(head.uri.path().to_owned()))?;
+    let media = media_type(&head.headers);
+    if !matches!(media.as_str(), "application/grpc" | "application/grpc+proto") {
+        return Err(Refusal::ContentType(media, "application/grpc, with protobuf messages"));
+    }
     let settings = intake.settings();
     let limit = settings.max_body.saturating_add(FRAME_HEAD);
-    let (frame, held) = body::collect(body, intake.budget(), limit, settings.body_timeout)
-        .await
-        // The frame's head is no part of the limit that a sender knows of.
-        .map_err(|refusal| match refusal {
+    let (frame, held) = body.collect(intake.budget(), limit, settings.body_timeout).await.map_err(
+        |refusal| match refusal {
+            // The frame's head is no part of the limit that a sender knows of.
             Refusal::TooLarge(_) => Refusal::TooLarge(settings.max_body),
             other => other,
-        })?;
+        },
+    )?;
     let (compressed, message) = unframe(frame)?;
     let encoding = if compressed { message_encoding(&head.headers)? } else { Encoding::Identity };
     // Protobuf in both transports, so that the same body is the same record.
@@ -105,7 +115,7 @@ fn message_encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
 }
 
 /// The flag and the message of a body that holds exactly one.
-fn unframe(mut frame: Bytes) -> Result<(bool, Bytes), Refusal> {
+pub fn unframe(mut frame: Bytes) -> Result<(bool, Bytes), Refusal> {
     let malformed = |sentence: &str| Refusal::Malformed(sentence.to_owned());
     if frame.len() < FRAME_HEAD {
         return Err(malformed("The body has no gRPC message."));
@@ -140,8 +150,8 @@ fn exported(rejected: &Rejected) -> Response {
 /// An error without a body. Clients differ in where they look for the delay, so it is in both places.
 fn refused(refusal: &Refusal) -> Response {
     let code = code_of(refusal);
-    let retry_after = (code == Code::Unavailable).then_some(refusal::RETRY_AFTER);
-    let status = Status { code, message: refusal.to_string(), retry_after };
+    let retry_after = (code == Code::Unavailable).then(refusal::retry_after);
+    let status = Status { code, message: refusal.sentence(), retry_after };
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, GRPC);
@@ -188,7 +198,7 @@ fn code_of(refusal: &Refusal) -> Code {
 /// sender's log shows them.
 fn not_grpc(request: &Request) -> Option<Response> {
     let media = media_type(request.headers());
-    let is_grpc = matches!(media.as_str(), "application/grpc" | "application/grpc+proto");
+    let is_grpc = media == "application/grpc" || media.starts_with("application/grpc+");
     if is_grpc && request.version() == Version::HTTP_2 && request.method() == Method::POST {
         return None;
     }

@@ -16,9 +16,10 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::decode::Rejected;
 
+use super::Settings;
 use super::answer::{self, Code, Status};
-use super::body::{self, Encoding};
-use super::intake::{Door, Incoming, Intake};
+use super::body::{Arriving, Encoding};
+use super::intake::{self, Door, Incoming, Intake};
 use super::listen::listen;
 use super::refusal::{self, Refusal};
 use super::report::report;
@@ -31,7 +32,7 @@ pub async fn serve_http(listener: TcpListener, intake: Arc<Intake>, stop: Cancel
 
 /// Every route of the port.
 pub(super) fn router(intake: Arc<Intake>) -> Router {
-    let cors = cors(&intake.settings().cors_origins);
+    let cors = cors(intake.settings());
     // People configure a base address with a slash at its end, so paths are taken with one too.
     let router = Router::new()
         .route("/v1/traces", any(traces))
@@ -65,38 +66,46 @@ async fn logs(State(intake): State<Arc<Intake>>, request: Request) -> Response {
 async fn nothing(State(intake): State<Arc<Intake>>, request: Request) -> Response {
     let wire = Wire::of(request.headers()).unwrap_or(Wire::Json);
     let refusal = Refusal::NoSuchPath(request.uri().path().to_owned());
-    respond(&intake, wire, &Door::Traces, Err(refusal))
+    answer(Door::Traces, wire, Err(refusal), &intake, request).await
 }
 
 async fn otlp(door: Door, intake: &Intake, request: Request) -> Response {
     let wire = Wire::of(request.headers());
-    let (wire, result) = match wire {
-        Ok(wire) => (wire, take(door.clone(), wire.media_type(), intake, request).await),
-        // The wrong method is the plainer mistake: a browser's GET has no content type either.
-        Err(_) if request.method() != Method::POST => {
-            (Wire::Json, Err(Refusal::NotPost(request.method().to_string())))
-        }
-        Err(refusal) => (Wire::Json, Err(refusal)),
-    };
-    respond(intake, wire, &door, result)
+    let content_type = wire.as_ref().map(|wire| wire.media_type()).map_err(Refusal::clone);
+    // The wrong method is the plainer mistake: a browser's GET has no content type either.
+    let content_type = is_post(&request).and(content_type);
+    answer(door, wire.unwrap_or(Wire::Json), content_type, intake, request).await
 }
 
-/// Reads the body and puts the request through.
-pub(super) async fn take(
+pub(super) fn is_post(request: &Request) -> Result<(), Refusal> {
+    let method = request.method();
+    if method == Method::POST { Ok(()) } else { Err(Refusal::NotPost(method.to_string())) }
+}
+
+/// Puts a request through, unless its head was refused already, and answers it.
+pub(super) async fn answer(
     door: Door,
-    content_type: &'static str,
+    wire: Wire,
+    content_type: Result<&'static str, Refusal>,
     intake: &Intake,
     request: Request,
-) -> Result<Rejected, Refusal> {
+) -> Response {
     let (head, body) = request.into_parts();
-    if head.method != Method::POST {
-        return Err(Refusal::NotPost(head.method.to_string()));
-    }
-    let encoding = text(&head.headers, &CONTENT_ENCODING);
-    let encoding = Encoding::parse(encoding).ok_or_else(|| Refusal::ContentEncoding(encoding.to_owned()))?;
+    let mut body = Arriving::new(&head.headers, body);
     let settings = intake.settings();
-    let (body, held) = body::collect(body, intake.budget(), settings.max_body, settings.body_timeout).await?;
-    intake.accept(Incoming { door, content_type, encoding, body, held }).await
+    let result = intake::guarded(async {
+        let content_type = content_type?;
+        let encoding = text(&head.headers, &CONTENT_ENCODING);
+        let encoding =
+            Encoding::parse(encoding).ok_or_else(|| Refusal::ContentEncoding(encoding.to_owned()))?;
+        let (body, held) = body.collect(intake.budget(), settings.max_body, settings.body_timeout).await?;
+        intake.accept(Incoming { door: door.clone(), content_type, encoding, body, held }).await
+    });
+    let result = result.await;
+    if let Err(refusal) = &result {
+        body.discard_after(refusal, settings);
+    }
+    respond(intake, wire, &door, result)
 }
 
 /// How the request is written, and so its answer.
@@ -127,7 +136,7 @@ impl Wire {
 }
 
 /// The content type in lower case, without parameters such as charset.
-pub(super) fn media_type(headers: &HeaderMap) -> String {
+pub fn media_type(headers: &HeaderMap) -> String {
     let value = text(headers, &CONTENT_TYPE);
     value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
@@ -137,12 +146,7 @@ fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> &'h str {
 }
 
 /// The answer, counted.
-pub(super) fn respond(
-    intake: &Intake,
-    wire: Wire,
-    door: &Door,
-    result: Result<Rejected, Refusal>,
-) -> Response {
+fn respond(intake: &Intake, wire: Wire, door: &Door, result: Result<Rejected, Refusal>) -> Response {
     let counters = intake.counters();
     counters.request();
     let refusal = match result {
@@ -158,8 +162,8 @@ pub(super) fn respond(
     counters.refused(&refusal);
     let (http, code) = status_of(&refusal);
     let retry = http == StatusCode::SERVICE_UNAVAILABLE;
-    let retry_after = retry.then_some(refusal::RETRY_AFTER);
-    let status = Status { code, message: refusal.to_string(), retry_after };
+    let retry_after = retry.then(refusal::retry_after);
+    let status = Status { code, message: refusal.sentence(), retry_after };
     let body = match wire {
         Wire::Protobuf => status.protobuf(),
         Wire::Json => status.json(),
@@ -203,16 +207,14 @@ fn status_of(refusal: &Refusal) -> (StatusCode, Code) {
 }
 
 /// None without configured origins: then no page of another site may read an answer.
-fn cors(origins: &[String]) -> Option<CorsLayer> {
+fn cors(settings: &Settings) -> Option<CorsLayer> {
+    let origins = &settings.cors_origins;
+    let headers = [AUTHORIZATION, CONTENT_TYPE, CONTENT_ENCODING].into_iter();
+    let tracing = ["traceparent", "tracestate"].map(HeaderName::from_static);
+    let configured = settings.cors_headers.iter().filter_map(|name| name.parse().ok());
     let layer = CorsLayer::new()
         .allow_methods([Method::POST])
-        .allow_headers([
-            AUTHORIZATION,
-            CONTENT_TYPE,
-            CONTENT_ENCODING,
-            HeaderName::from_static("traceparent"),
-            HeaderName::from_static("tracestate"),
-        ])
+        .allow_headers(headers.chain(tracing).chain(configured).collect::<Vec<HeaderName>>())
         .expose_headers([RETRY_AFTER])
         .max_age(Duration::from_secs(3600));
     if origins.is_empty() {

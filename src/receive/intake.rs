@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 
 use crate::clock::Clock;
 use crate::decode::{self, Batch, Decoded, Malformed, Rejected};
@@ -135,7 +136,7 @@ impl Intake {
         let Incoming { door, content_type, encoding, body, mut held } = incoming;
         let received_at = (self.clock)();
         let path = door.path();
-        let decoded = guarded(|| {
+        let decoded = {
             let plain = body::decompress(encoding, &body, self.settings.max_body)?;
             if encoding != Encoding::Identity {
                 // Asked for after the fact, because the size is not known before: the bound can be passed by one
@@ -143,9 +144,8 @@ impl Intake {
                 self.budget.hold(&mut held, plain.len())?;
             }
             (self.decoder)(&path, content_type, &plain, received_at, &self.rules, &self.limits)
-                .map_err(|Malformed(sentence)| Refusal::Malformed(sentence))
-        })
-        .unwrap_or(Err(Refusal::Panicked))?;
+                .map_err(|Malformed(sentence)| Refusal::Malformed(sentence))?
+        };
         let accepted = Accepted::of(&door, &decoded);
         let record = Record {
             received_at,
@@ -167,17 +167,19 @@ impl Intake {
 pub fn replay(record: &Record, rules: &Arc<Rules>, limits: &decode::Limits) -> Result<Decoded, String> {
     let encoding = Encoding::parse(&record.content_encoding)
         .ok_or_else(|| format!("The encoding \"{}\" is not known.", record.content_encoding))?;
-    guarded(|| {
+    let work = || {
         let plain =
             body::decompress(encoding, &record.body, usize::MAX).map_err(|error| error.to_string())?;
         decode::record(&record.path, &record.content_type, &plain, record.received_at, rules, limits)
             .map_err(|Malformed(sentence)| sentence)
-    })
-    .unwrap_or_else(|| Err("Decoding it panicked.".to_owned()))
+    };
+    // One body must not take a start down with it.
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err("Decoding it panicked.".to_owned()))
 }
 
-/// None when it panicked: one body must not take a worker, or a start, down with it.
-fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
+/// Runs what answers a request. A panic in it is answered as retryable, where the connection with all its other
+/// requests would end.
+pub(super) async fn guarded<T>(work: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refusal> {
     // Sound, because all that the work can leave half done is dropped with it.
-    catch_unwind(AssertUnwindSafe(work)).ok()
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or(Err(Refusal::Panicked))
 }

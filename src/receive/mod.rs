@@ -41,6 +41,8 @@ pub struct Settings {
     pub in_flight_bytes: usize,
     /// Web origins whose pages may send, such as `https://app.example`; `*` for any.
     pub cors_origins: Vec<String>,
+    /// Headers that such pages may send besides OTLP's own.
+    pub cors_headers: Vec<String>,
     /// How long open requests have to end after the stop.
     pub drain: Duration,
 }
@@ -54,6 +56,7 @@ impl Default for Settings {
             max_connections: 1024,
             in_flight_bytes: 256 << 20,
             cors_origins: Vec::new(),
+            cors_headers: Vec::new(),
             drain: Duration::from_secs(5),
         }
     }

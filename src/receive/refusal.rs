@@ -1,11 +1,20 @@
 //! Why a request is not taken. The sentences are what the sender reads.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
+use crate::decode::value::cut_text;
 use crate::inbox;
 
-/// What a sender is told to wait before it tries again.
-pub const RETRY_AFTER: Duration = Duration::from_secs(2);
+/// Longest sentence of an answer, in bytes. It may quote a path or a header, and gRPC sends it in headers, of which
+/// clients take 8 KiB.
+const SENTENCE: usize = 1024;
+
+/// What a sender is told to wait before it tries again: 1 to 3 s, by chance, so that those who were refused together
+/// do not come back together. Exporters give up after 10 s in all, so it is short.
+pub fn retry_after() -> Duration {
+    Duration::from_secs(1 + u64::from(uuid::Uuid::new_v4().as_bytes().first().map_or(0, |byte| byte % 3)))
+}
 
 /// Why a request is not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -102,6 +111,11 @@ impl Refusal {
             Refusal::Stopping => 13,
             Refusal::Panicked => 14,
         }
+    }
+
+    /// What the sender reads.
+    pub fn sentence(&self) -> String {
+        cut_text(Cow::Owned(self.to_string()), SENTENCE).into_owned()
     }
 
     /// The counter's name.

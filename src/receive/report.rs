@@ -5,13 +5,10 @@ use std::sync::Arc;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
-use http::Method;
 use http::header::ORIGIN;
 use http_body::Body as _;
 
-use crate::decode::Rejected;
-
-use super::http::{Wire, media_type, respond, take};
+use super::http::{Wire, answer, is_post, media_type};
 use super::intake::{Door, Intake};
 use super::refusal::Refusal;
 
@@ -24,24 +21,22 @@ pub(super) async fn report(
     integration: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Response {
-    let (door, result) = match integration {
+    let (name, content_type) = match integration {
         Ok(Path(name)) => {
-            let door = Door::Report(name);
-            let result = read(door.clone(), &intake, request).await;
-            (door, result)
+            let content_type = check(&name, &intake, &request);
+            (name, content_type)
         }
         Err(_) => {
             let sentence = "The integration's name in the path is not UTF-8 once percent-decoded.";
-            (Door::Report(String::new()), Err(Refusal::Malformed(sentence.to_owned())))
+            (String::new(), Err(Refusal::Malformed(sentence.to_owned())))
         }
     };
-    respond(&intake, Wire::Json, &door, result)
+    answer(Door::Report(name), Wire::Json, content_type, &intake, request).await
 }
 
-async fn read(door: Door, intake: &Intake, request: Request) -> Result<Rejected, Refusal> {
-    if request.method() != Method::POST {
-        return Err(Refusal::NotPost(request.method().to_string()));
-    }
+/// The content type, if all that comes before the body is right.
+fn check(name: &str, intake: &Intake, request: &Request) -> Result<&'static str, Refusal> {
+    is_post(request)?;
     // A form needs no preflight, so a page of any site could post one from a browser that reaches this port.
     if let Some(origin) = request.headers().get(ORIGIN) {
         let origin = origin.to_str().unwrap_or("(not text)");
@@ -50,14 +45,11 @@ async fn read(door: Door, intake: &Intake, request: Request) -> Result<Rejected,
             return Err(Refusal::Origin(origin.to_owned()));
         }
     }
-    if let Door::Report(name) = &door
-        && (name.trim().is_empty() || name.len() > NAME_BYTES)
-    {
+    if name.trim().is_empty() || name.len() > NAME_BYTES {
         let sentence = format!("The integration's name in the path must have 1 to {NAME_BYTES} bytes.");
         return Err(Refusal::Malformed(sentence));
     }
-    let content_type = content_type(&request)?;
-    take(door, content_type, intake, request).await
+    content_type(request)
 }
 
 fn content_type(request: &Request) -> Result<&'static str, Refusal> {

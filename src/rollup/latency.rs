@@ -103,8 +103,8 @@ impl Latency {
             if at > 0 && step == 0 {
                 return None;
             }
-            slot = slot.checked_add(step)?;
-            latency.slots.push((slot, read_varint(from)?));
+            slot = slot.checked_add(step).filter(|slot| *slot <= slot_of(MAX_US))?;
+            latency.slots.push((slot, read_varint(from).filter(|count| *count > 0)?));
         }
         Some(latency)
     }
@@ -215,7 +215,22 @@ mod tests {
 
         #[test]
         fn damaged_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
-            let _ = Latency::decode(&mut &bytes[..]);
+            if let Some(latency) = Latency::decode(&mut &bytes[..]) {
+                prop_assert!(latency.iter().all(|(lowest, count)| lowest <= MAX_US && count > 0));
+                let _ = latency.quantile_us(0.5);
+            }
         }
+    }
+
+    #[test]
+    fn a_slot_that_no_duration_has_is_damage() {
+        let one = |slot: u64, count: u64| {
+            let mut bytes = Vec::new();
+            [1, slot, count].into_iter().for_each(|value| write_varint(&mut bytes, value));
+            Latency::decode(&mut &bytes[..])
+        };
+        let last = u64::from(slot_of(MAX_US));
+        assert_eq!(one(last, 1).map(|latency| latency.count()), Some(1));
+        assert_eq!((one(last + 1, 1), one(65_535, 1), one(7, 0)), (None, None, None));
     }
 }

@@ -2,6 +2,7 @@
 
 use super::latency::{Latency, read_varint, write_varint};
 use crate::signals::call::{Attempts, Class};
+use crate::signals::observation::{Call, Source};
 use crate::signals::telemetry::Nanos;
 
 /// Joins two parts of the same series. Associative, commutative, with `Default` as identity.
@@ -44,6 +45,35 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// Counts one attempt.
+    pub fn record(&mut self, call: &Call) {
+        let at = call.class as usize;
+        self.attempts[at] += call.weight;
+        self.unweighted[at] += 1;
+        if let Some(class) = call.supersedes {
+            self.superseded[class as usize] += call.weight;
+        } else if call.unlinked_retry {
+            self.retries_unlinked += call.weight;
+        }
+        if call.exhausted && call.class == Class::Throttled {
+            self.exhausted += call.weight;
+        }
+        self.writes += u64::from(call.write);
+        self.writes_keyed += u64::from(call.keyed);
+        self.replayed += u64::from(call.replayed);
+        self.records = self.records.saturating_add(call.records);
+        self.records_failed = self.records_failed.saturating_add(call.records_failed);
+        if let Some(size) = call.page_size {
+            self.merge(&Tally {
+                pages: 1,
+                page_max: if size > 0 { (size, 1) } else { (0, 0) },
+                ..Tally::default()
+            });
+        }
+        self.duration_sum_us = self.duration_sum_us.saturating_add(call.duration_us);
+        self.duration_max_us = self.duration_max_us.max(call.duration_us);
+    }
+
     /// The counts that [`crate::signals::call::judge`] reads.
     pub fn counts(&self) -> Attempts {
         Attempts {
@@ -59,20 +89,20 @@ impl Merge for Tally {
     fn merge(&mut self, other: &Self) {
         for at in 0..Class::COUNT {
             self.attempts[at] += other.attempts[at];
-            self.unweighted[at] += other.unweighted[at];
+            self.unweighted[at] = self.unweighted[at].saturating_add(other.unweighted[at]);
             self.superseded[at] += other.superseded[at];
         }
         self.retries_unlinked += other.retries_unlinked;
         self.exhausted += other.exhausted;
-        self.writes += other.writes;
-        self.writes_keyed += other.writes_keyed;
-        self.replayed += other.replayed;
+        self.writes = self.writes.saturating_add(other.writes);
+        self.writes_keyed = self.writes_keyed.saturating_add(other.writes_keyed);
+        self.replayed = self.replayed.saturating_add(other.replayed);
         self.records = self.records.saturating_add(other.records);
         self.records_failed = self.records_failed.saturating_add(other.records_failed);
-        self.pages += other.pages;
+        self.pages = self.pages.saturating_add(other.pages);
         self.page_max = match self.page_max.0.cmp(&other.page_max.0) {
             std::cmp::Ordering::Less => other.page_max,
-            std::cmp::Ordering::Equal => (self.page_max.0, self.page_max.1 + other.page_max.1),
+            std::cmp::Ordering::Equal => (self.page_max.0, self.page_max.1.saturating_add(other.page_max.1)),
             std::cmp::Ordering::Greater => self.page_max,
         };
         self.duration_sum_us = self.duration_sum_us.saturating_add(other.duration_sum_us);
@@ -89,6 +119,18 @@ pub struct CallsRow {
     pub good: Latency,
     /// Durations of all other attempts.
     pub bad: Latency,
+}
+
+impl CallsRow {
+    /// Counts one attempt of a series with this source.
+    pub fn record(&mut self, call: &Call, source: Source) {
+        self.tally.record(call);
+        // A report need not say how long its run took; nothing is not a duration.
+        if call.duration_us > 0 || source != Source::Report {
+            let histogram = if call.class.is_good() { &mut self.good } else { &mut self.bad };
+            histogram.record(call.duration_us, call.weight.round().max(1.0) as u64);
+        }
+    }
 }
 
 impl Merge for CallsRow {
@@ -146,23 +188,33 @@ pub struct Outcomes {
 }
 
 impl Outcomes {
-    /// Takes one outcome in. The latest attempt of an operation stands for it.
-    pub fn record(&mut self, time: Nanos, operation: u64, good: bool) {
-        self.merge(&Outcomes { latest: vec![(time, operation, good)] });
+    /// Takes outcomes in. The latest attempt of an operation stands for it.
+    pub fn record_all(&mut self, outcomes: &mut [(Nanos, u64, bool)]) {
+        outcomes.sort_unstable_by(|a, b| b.cmp(a));
+        let latest = latest_of(outcomes.iter().copied());
+        self.merge(&Outcomes { latest });
     }
+}
+
+/// The first outcome of each operation, of outcomes that come newest first.
+fn latest_of(newest_first: impl Iterator<Item = (Nanos, u64, bool)>) -> Vec<(Nanos, u64, bool)> {
+    let mut kept: Vec<(Nanos, u64, bool)> = Vec::with_capacity(OUTCOMES);
+    for outcome in newest_first {
+        if kept.len() == OUTCOMES {
+            break;
+        }
+        if !kept.iter().any(|(_, operation, _)| *operation == outcome.1) {
+            kept.push(outcome);
+        }
+    }
+    kept
 }
 
 impl Merge for Outcomes {
     fn merge(&mut self, other: &Self) {
         let mut all: Vec<_> = self.latest.iter().chain(&other.latest).copied().collect();
         all.sort_unstable_by(|a, b| b.cmp(a));
-        let mut kept: Vec<(Nanos, u64, bool)> = Vec::with_capacity(OUTCOMES);
-        for outcome in all {
-            if kept.len() < OUTCOMES && !kept.iter().any(|(_, operation, _)| *operation == outcome.1) {
-                kept.push(outcome);
-            }
-        }
-        self.latest = kept;
+        self.latest = latest_of(all.into_iter());
     }
 }
 

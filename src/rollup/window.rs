@@ -7,14 +7,13 @@ use std::sync::Arc;
 use rapidhash::fast::RapidHasher;
 use serde::{Deserialize, Serialize};
 
-use super::latency::Latency;
 use super::measure::{CounterRow, DurationRow};
 use super::series::{CallsRow, GaugeRow, Merge, Outcomes, Tally};
 use super::state::{Registration, Slot};
 use crate::signals::call::Class;
 use crate::signals::measure::{CounterKey, DurationKey};
 use crate::signals::observation::{
-    Call, CallKey, Facet, FacetKey, GaugeKey, IntegrationKey, JobRun, Observations, ReconciliationRun, Source,
+    Call, CallKey, Facet, FacetKey, GaugeKey, IntegrationKey, JobRun, Observations, ReconciliationRun,
 };
 use crate::signals::telemetry::Nanos;
 
@@ -98,11 +97,7 @@ impl Part {
                 .or_default()
                 .merge(&Registration::of(info, received_at));
         }
-        let series: Vec<Arc<CallKey>> = seen.series.iter().cloned().map(Arc::new).collect();
-        for call in &seen.calls {
-            let Some(key) = series.get(call.series as usize) else { continue };
-            self.absorb_call(key, call, &seen.names);
-        }
+        self.absorb_calls(seen);
         for gauge in &seen.gauges {
             let key = (Minute::of(gauge.time), Arc::new(gauge.key.clone()));
             self.gauges.entry(key).or_default().merge(&GaugeRow::of(gauge.time, gauge.value));
@@ -118,33 +113,67 @@ impl Part {
         self.runs.extend(seen.runs.iter().cloned());
     }
 
-    fn absorb_call(&mut self, key: &Arc<CallKey>, call: &Call, names: &[Arc<str>]) {
-        let minute = Minute::of(call.end);
-        let row = self.calls.entry((minute, key.clone())).or_default();
-        count(&mut row.tally, call);
-        // A report need not say how long its run took; nothing is not a duration.
-        if call.duration_us > 0 || key.source != Source::Report {
-            let histogram: &mut Latency = if call.class.is_good() { &mut row.good } else { &mut row.bad };
-            histogram.record(call.duration_us, call.weight.round().max(1.0) as u64);
-        }
-        if call.class.is_good() || call.class.is_bad() || (call.class == Class::Throttled && call.exhausted) {
-            self.outcomes.entry(key.clone()).or_default().record(
-                call.end,
-                call.operation,
-                call.class.is_good(),
+    /// Adds calls, all of one series and minute together: one look-up a group instead of one a call.
+    fn absorb_calls(&mut self, seen: &Observations) {
+        let series: Vec<Arc<CallKey>> = seen.series.iter().cloned().map(Arc::new).collect();
+        let mut order: Vec<(u32, Minute, u32)> =
+            (0u32..).zip(&seen.calls).map(|(at, call)| (call.series, Minute::of(call.end), at)).collect();
+        order.sort_unstable();
+        let mut outcomes: Vec<(Nanos, u64, bool)> = Vec::new();
+        for of_series in order.chunk_by(|a, b| a.0 == b.0) {
+            let Some(key) = of_series.first().and_then(|first| series.get(first.0 as usize)) else {
+                continue;
+            };
+            let calls = |group: &[(u32, Minute, u32)]| {
+                let places: Vec<u32> = group.iter().map(|(.., at)| *at).collect();
+                places.into_iter().filter_map(|at| seen.calls.get(at as usize))
+            };
+            for group in of_series.chunk_by(|a, b| a.1 == b.1) {
+                let Some((_, minute, _)) = group.first() else { continue };
+                let row = self.calls.entry((*minute, key.clone())).or_default();
+                for call in calls(group) {
+                    row.record(call, key.source);
+                }
+            }
+            outcomes.clear();
+            outcomes.extend(
+                calls(of_series)
+                    .filter(|call| is_outcome(call))
+                    .map(|call| (call.end, call.operation, call.class.is_good())),
             );
+            if !outcomes.is_empty() {
+                self.outcomes.entry(key.clone()).or_default().record_all(&mut outcomes);
+            }
         }
-        let facets = [(Facet::Connection, call.connection), (Facet::Credential, call.credential)];
-        for (facet, at) in facets {
-            let Some(id) = at.and_then(|at| names.get(at as usize)) else { continue };
+        self.absorb_facets(seen, &series);
+    }
+
+    fn absorb_facets(&mut self, seen: &Observations, series: &[Arc<CallKey>]) {
+        let facets = |(at, call): (u32, &Call)| {
+            let minute = Minute::of(call.end);
+            let connection = call.connection.map(|name| (call.series, Facet::Connection, name, minute, at));
+            let credential = call.credential.map(|name| (call.series, Facet::Credential, name, minute, at));
+            connection.into_iter().chain(credential)
+        };
+        let mut order: Vec<(u32, Facet, u32, Minute, u32)> =
+            (0u32..).zip(&seen.calls).flat_map(facets).collect();
+        order.sort_unstable();
+        for group in order.chunk_by(|a, b| (a.0, a.1, a.2, a.3) == (b.0, b.1, b.2, b.3)) {
+            let Some((of, facet, name, minute, _)) = group.first() else { continue };
+            let Some((of, id)) = series.get(*of as usize).zip(seen.names.get(*name as usize)) else {
+                continue;
+            };
             let key = FacetKey {
-                integration: key.integration.clone(),
-                direction: key.direction,
-                peer: key.peer.clone(),
-                facet,
+                integration: of.integration.clone(),
+                direction: of.direction,
+                peer: of.peer.clone(),
+                facet: *facet,
                 id: id.clone(),
             };
-            count(self.facets.entry((minute, Arc::new(key))).or_default(), call);
+            let row = self.facets.entry((*minute, Arc::new(key))).or_default();
+            for call in group.iter().filter_map(|(.., at)| seen.calls.get(*at as usize)) {
+                row.record(call);
+            }
         }
     }
 
@@ -218,31 +247,7 @@ fn join<K: Clone + Eq + Hash, V: Merge>(ours: &mut Map<K, V>, theirs: &Map<K, V>
     }
 }
 
-/// Counts one attempt.
-fn count(tally: &mut Tally, call: &Call) {
-    let at = call.class as usize;
-    tally.attempts[at] += call.weight;
-    tally.unweighted[at] += 1;
-    if let Some(class) = call.supersedes {
-        tally.superseded[class as usize] += call.weight;
-    } else if call.unlinked_retry {
-        tally.retries_unlinked += call.weight;
-    }
-    if call.exhausted && call.class == Class::Throttled {
-        tally.exhausted += call.weight;
-    }
-    tally.writes += u64::from(call.write);
-    tally.writes_keyed += u64::from(call.keyed);
-    tally.replayed += u64::from(call.replayed);
-    tally.records = tally.records.saturating_add(call.records);
-    tally.records_failed = tally.records_failed.saturating_add(call.records_failed);
-    if let Some(size) = call.page_size {
-        tally.merge(&Tally {
-            pages: 1,
-            page_max: if size > 0 { (size, 1) } else { (0, 0) },
-            ..Tally::default()
-        });
-    }
-    tally.duration_sum_us = tally.duration_sum_us.saturating_add(call.duration_us);
-    tally.duration_max_us = tally.duration_max_us.max(call.duration_us);
+/// Whether a call is one of the outcomes that are kept beside the minutes (semantics section 2).
+fn is_outcome(call: &Call) -> bool {
+    call.class.is_good() || call.class.is_bad() || (call.class == Class::Throttled && call.exhausted)
 }

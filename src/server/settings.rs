@@ -80,6 +80,7 @@ pub fn receive(config: &Config) -> receive::Settings {
         max_connections: config.ingest.max_connections,
         in_flight_bytes: config.ingest.in_flight_bytes,
         cors_origins: config.ingest.cors_origins.clone(),
+        cors_headers: config.ingest.cors_headers.clone(),
         ..receive::Settings::default()
     }
 }
@@ -174,6 +175,7 @@ pub fn counters(
         counters.insert("lag_ms".into(), gauges.lag_ms.load(Ordering::Relaxed));
         counters.insert("folded".into(), gauges.folded.load(Ordering::Relaxed));
         counters.insert("streams".into(), gauges.streams.load(Ordering::Relaxed));
+        counters.insert("told_by_the_hour".into(), gauges.coarsened.load(Ordering::Relaxed));
         counters.insert("flush_failures".into(), gauges.flush_failures.load(Ordering::Relaxed));
         let judged = gauges.judged_until.load(Ordering::Relaxed);
         if judged > 0 {

@@ -28,7 +28,7 @@ pub fn update(
         _ => return Err(format!("{} is not a gauge", metric.name()).into()),
     };
     if metric == Metric::CredentialInfo {
-        let said = |attr| look.get(attr).map(|value| value.text().into_owned());
+        let said = |attr| look.get(attr).map(|value| super::endpoint::cut(&value.text()).to_owned());
         slot.kind = said(Attr::CredentialKind);
         slot.renewal = said(Attr::CredentialRenewal);
         slot.expiry = said(Attr::CredentialExpiry);

@@ -46,23 +46,21 @@ pub fn peer<'l>(look: &'l Lookup<'_, '_>) -> (Cow<'l, str>, Option<u16>) {
     (Cow::Borrowed(cut(look.str(Attr::PeerService).unwrap_or(""))), port())
 }
 
-/// The endpoint's name, the first rule that applies.
-pub fn endpoint(span: &Span<'_>, look: &Lookup<'_, '_>) -> String {
-    let text = named(span, look).unwrap_or_else(|| span.name.to_string());
-    cut(&text).to_owned()
+/// Writes the endpoint's name, the first rule that applies, over what is there; [`cut`] it before it is kept.
+pub fn write(into: &mut String, span: &Span<'_>, look: &Lookup<'_, '_>) {
+    into.clear();
+    if let Some(endpoint) = look.str(Attr::Endpoint) {
+        into.push_str(endpoint);
+    } else if let Some(method) = look.str(Attr::HttpMethod) {
+        into.push_str(method);
+        into.push(' ');
+        if span.kind == SpanKind::Server { server_path(into, look) } else { client_path(into, look) }
+    } else {
+        into.push_str(&named(look).unwrap_or_else(|| span.name.to_string()));
+    }
 }
 
-fn named(span: &Span<'_>, look: &Lookup<'_, '_>) -> Option<String> {
-    if let Some(endpoint) = look.str(Attr::Endpoint) {
-        return Some(endpoint.to_owned());
-    }
-    if let Some(method) = look.str(Attr::HttpMethod) {
-        let path = if span.kind == SpanKind::Server { server_path(look) } else { client_path(look) };
-        return Some(match path {
-            Some(path) => format!("{method} {path}"),
-            None => format!("{method} *"),
-        });
-    }
+fn named(look: &Lookup<'_, '_>) -> Option<String> {
     if let Some(method) = look.str(Attr::RpcMethod) {
         return Some(match look.str(Attr::RpcService) {
             Some(service) if !method.contains('/') => format!("{service}/{method}"),
@@ -86,35 +84,37 @@ fn named(span: &Span<'_>, look: &Lookup<'_, '_>) -> Option<String> {
     Some(format!("{trigger} {}", look.str(Attr::FaasName).unwrap_or("*")))
 }
 
-fn client_path(look: &Lookup<'_, '_>) -> Option<String> {
+fn client_path(into: &mut String, look: &Lookup<'_, '_>) {
     if let Some(template) = look.str(Attr::UrlTemplate) {
-        return Some(path_of(template).to_owned());
+        return into.push_str(path_of(template));
     }
-    let raw =
-        look.str(Attr::UrlFull).or_else(|| look.str(Attr::UrlPath)).or_else(|| look.str(Attr::HttpTarget));
-    raw.map(normalise)
+    raw_path(into, look, [Attr::UrlFull, Attr::UrlPath, Attr::HttpTarget]);
 }
 
-fn server_path(look: &Lookup<'_, '_>) -> Option<String> {
+fn server_path(into: &mut String, look: &Lookup<'_, '_>) {
     if let Some(route) = look.str(Attr::HttpRoute) {
-        return Some(route.to_owned());
+        return into.push_str(route);
     }
-    let raw =
-        look.str(Attr::UrlPath).or_else(|| look.str(Attr::HttpTarget)).or_else(|| look.str(Attr::UrlFull));
-    raw.map(normalise)
+    raw_path(into, look, [Attr::UrlPath, Attr::HttpTarget, Attr::UrlFull]);
 }
 
-/// The path of a URL or path with ids replaced by `{id}`: no query, fragment, host or user info, eight segments.
-pub fn normalise(url: &str) -> String {
-    let mut path = String::with_capacity(64);
+fn raw_path(into: &mut String, look: &Lookup<'_, '_>, from: [Attr; 3]) {
+    match from.into_iter().find_map(|attr| look.str(attr)) {
+        Some(raw) => normalise(into, raw),
+        None => into.push('*'),
+    }
+}
+
+/// Adds the path of a URL or path with ids replaced by `{id}`: no query, fragment, host or user info, eight segments.
+pub fn normalise(into: &mut String, url: &str) {
+    let before = into.len();
     for segment in path_of(url).split('/').filter(|segment| !segment.is_empty()).take(SEGMENTS) {
-        path.push('/');
-        path.push_str(if is_id(segment) { "{id}" } else { segment });
+        into.push('/');
+        into.push_str(if is_id(segment) { "{id}" } else { segment });
     }
-    if path.is_empty() {
-        path.push('/');
+    if into.len() == before {
+        into.push('/');
     }
-    path
 }
 
 fn path_of(url: &str) -> &str {
@@ -213,7 +213,9 @@ mod tests {
             ("", "/"),
         ];
         for (url, wanted) in cases {
-            assert_eq!(normalise(url), wanted, "{url}");
+            let mut path = String::new();
+            normalise(&mut path, url);
+            assert_eq!(path, wanted, "{url}");
         }
     }
 

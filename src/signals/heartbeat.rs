@@ -40,9 +40,9 @@ pub fn run(
     let count = |attr| look.i64(attr).and_then(|n| u64::try_from(n).ok());
     Ok(JobRun {
         integration,
-        name: Arc::from(name),
+        name: Arc::from(super::endpoint::cut(name)),
         time,
-        outcome: outcome.to_owned(),
+        outcome: super::endpoint::cut(outcome).to_owned(),
         read: count(Attr::RecordsRead),
         written: count(Attr::RecordsWritten),
         failed: count(Attr::RecordsFailed),

@@ -311,3 +311,13 @@ pub struct Observations {
     /// Notices on what was corrected or not understood, each a counter's name and its count.
     pub notices: Vec<(&'static str, u64)>,
 }
+
+impl Observations {
+    /// Bytes that it takes in memory, about: names are cut to a length, so each kind has a size.
+    pub fn bytes(&self) -> usize {
+        let named = self.integrations.len() + self.gauges.len() + self.slots.len();
+        let facts = self.reconciliations.len() + self.runs.len();
+        let calls = self.calls.len() * size_of::<Call>() + self.series.len() * 256 + self.names.len() * 64;
+        calls + (named + self.points.len()) * 512 + facts * 1024
+    }
+}

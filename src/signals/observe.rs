@@ -1,10 +1,10 @@
 //! Reads one request's records in order and says what they mean.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use rapidhash::fast::RapidHasher;
+use rapidhash::fast::{RandomState, RapidHasher};
 
 use super::call::Class;
 use super::heartbeat::Report;
@@ -34,18 +34,23 @@ pub struct Rules {
 pub struct Meaning<'m> {
     /// Whose span it is.
     pub integration: &'m IntegrationKey,
-    /// The series it counts in and how it ended; none for a span that is no call.
-    pub call: Option<(&'m CallKey, Class)>,
+    /// The series it counts in, by place and key, and how it ended; none for a span that is no call.
+    pub call: Option<(u32, &'m CallKey, Class)>,
 }
 
-type Map<K, V> = HashMap<K, V, BuildHasherDefault<RapidHasher<'static>>>;
+/// The hasher is keyed: senders choose what is looked up, and names that all fall into one place would cost their square.
+type Map<K, V> = HashMap<K, V, RandomState>;
 
 /// Collects the observations of one request.
 #[derive(Debug)]
 pub struct Observer {
     rules: Arc<Rules>,
     received_at: Nanos,
-    identities: Vec<(usize, Identity)>,
+    identity: Option<(usize, Identity)>,
+    /// (resource of the request, its place in `seen.integrations`), where no record of it was named apart.
+    latest: Option<(usize, usize)>,
+    /// Room for an endpoint's name.
+    endpoint: String,
     keys: Map<IntegrationKey, usize>,
     series: Map<u64, Vec<u32>>,
     names: Map<Arc<str>, u32>,
@@ -63,7 +68,9 @@ impl Observer {
         Observer {
             rules,
             received_at,
-            identities: Vec::new(),
+            identity: None,
+            latest: None,
+            endpoint: String::new(),
             keys: Map::default(),
             series: Map::default(),
             names: Map::default(),
@@ -86,14 +93,15 @@ impl Observer {
         };
         // The other side of a call to us is not a peer that we depend on: rows would grow with every client.
         let peer = if direction == Direction::Inbound { "" } else { &*peer };
-        let endpoint = endpoint::endpoint(span, &look);
-        let key = self.seen.integrations[at].key.clone();
-        let series = self.intern(&key, direction, peer, &endpoint, Source::Span);
+        let mut endpoint = std::mem::take(&mut self.endpoint);
+        endpoint::write(&mut endpoint, span, &look);
+        let series = self.intern(at, direction, peer, endpoint::cut(&endpoint), Source::Span);
+        self.endpoint = endpoint;
         let class = classify::classify(span, &look, direction);
         let call = self.call(series, class, span, &look);
         self.attempts.push(retry::Attempt::of(span, &look, &call));
         self.seen.calls.push(call);
-        let meaning = self.seen.series.get(series as usize).map(|key| (key, class));
+        let meaning = self.seen.series.get(series as usize).map(|key| (series, key, class));
         Ok(Meaning { integration: &self.seen.integrations[at].key, call: meaning })
     }
 
@@ -164,7 +172,7 @@ impl Observer {
         let (key, time) = (self.seen.integrations[at].key.clone(), self.received_at);
         self.seen.runs.push(heartbeat::reported(key.clone(), report, time));
         if report.status.is_some() || report.endpoint.is_some() || report.duration_ms.is_some() {
-            self.reported_call(&key, report);
+            self.reported_call(at, &key, report);
         }
         if let Some(value) = report.queue_depth.filter(|depth| depth.is_finite() && *depth >= 0.0) {
             let mut own = Attributes::default();
@@ -187,9 +195,9 @@ impl Observer {
         }
     }
 
-    fn reported_call(&mut self, key: &IntegrationKey, report: &Report) {
+    fn reported_call(&mut self, at: usize, key: &IntegrationKey, report: &Report) {
         let name = report.endpoint.as_deref().unwrap_or("run");
-        let series = self.intern(key, Direction::Outbound, "", endpoint::cut(name), Source::Report);
+        let series = self.intern(at, Direction::Outbound, "", endpoint::cut(name), Source::Report);
         let failed = report.records_failed.unwrap_or(0);
         let class = match report.status.as_deref() {
             Some("failure") => Class::Failed,
@@ -219,6 +227,11 @@ impl Observer {
         self.attempts.push(retry::Attempt::default());
     }
 
+    /// Bytes that all that was seen takes, about.
+    pub fn bytes(&self) -> usize {
+        self.seen.bytes() + self.attempts.len() * size_of::<retry::Attempt>()
+    }
+
     /// Links retries to what they replace and gives all that was seen.
     pub fn finish(mut self) -> Observations {
         retry::link(&self.attempts, &mut self.seen.calls);
@@ -227,32 +240,36 @@ impl Observer {
 
     /// Index of the integration a record belongs to, registered once a request.
     fn integration(&mut self, origin: &Origin<'_, '_>, look: &Lookup<'_, '_>, peer: &str) -> usize {
+        let own = look.own.get(Attr::IntegrationName).or_else(|| look.scope.get(Attr::IntegrationName));
+        if let Some((resource, at)) = self.latest
+            && resource == origin.resource_index
+            && own.is_none()
+        {
+            return at;
+        }
         // Resources come one after another, so the latest is the one or it is new.
-        let latest = self.identities.len().checked_sub(1);
-        let cached = latest.filter(|at| self.identities[*at].0 == origin.resource_index);
-        let at = cached.unwrap_or_else(|| {
-            self.identities.push((origin.resource_index, identify(origin.resource)));
-            self.identities.len() - 1
-        });
-        let identity = &self.identities[at].1;
+        if self.identity.as_ref().is_none_or(|(index, _)| *index != origin.resource_index) {
+            self.identity = Some((origin.resource_index, identify(origin.resource)));
+        }
+        let Some((_, identity)) = &self.identity else { return 0 };
         let other = renamed(identity, &self.rules.naming, look, peer);
-        let key = match other {
-            None => identity.info.key.clone(),
-            Some(name) => {
-                IntegrationKey { name: name.into(), environment: identity.info.key.environment.clone() }
-            }
-        };
-        if let Some(at) = self.keys.get(&key) {
-            return *at;
+        let settled = own.is_none() && (identity.explicit || self.rules.naming.is_empty());
+        let mut key = identity.info.key.clone();
+        key.name = other.map_or(key.name, Into::into);
+        if let Some(at) = self.keys.get(&key).copied() {
+            self.latest = settled.then_some((origin.resource_index, at));
+            return at;
         }
         let mut info = identity.info.clone();
         if &*info.key.name == "unnamed" && other.is_none() {
-            self.seen.notices.push(("requests whose telemetry names no integration and no service", 1));
+            self.notice("requests whose telemetry names no integration and no service");
         }
         info.key = key.clone();
+        let at = self.seen.integrations.len();
         self.seen.integrations.push(info);
-        self.keys.insert(key, self.seen.integrations.len() - 1);
-        self.seen.integrations.len() - 1
+        self.keys.insert(key, at);
+        self.latest = settled.then_some((origin.resource_index, at));
+        at
     }
 
     fn is_own(&self, host: &str, port: u16) -> bool {
@@ -263,13 +280,14 @@ impl Observer {
     /// Index of a series, without an allocation for one that is known.
     fn intern(
         &mut self,
-        integration: &IntegrationKey,
+        integration: usize,
         direction: Direction,
         peer: &str,
         endpoint: &str,
         source: Source,
     ) -> u32 {
-        let slot = hash(&(&integration.name, &integration.environment, direction, peer, endpoint, source));
+        let whose = &self.seen.integrations[integration].key;
+        let slot = self.series.hasher().hash_one((integration, direction, peer, endpoint, source));
         let series = &self.seen.series;
         let same = |at: &&u32| {
             series.get(**at as usize).is_some_and(|key| {
@@ -277,7 +295,7 @@ impl Observer {
                     && &*key.peer == peer
                     && &*key.endpoint == endpoint
                     && key.source == source
-                    && key.integration == *integration
+                    && (Arc::ptr_eq(&key.integration.name, &whose.name) || key.integration == *whose)
             })
         };
         let known = self.series.entry(slot).or_default();
@@ -287,7 +305,7 @@ impl Observer {
         let at = self.seen.series.len() as u32;
         known.push(at);
         self.seen.series.push(CallKey {
-            integration: integration.clone(),
+            integration: whose.clone(),
             direction,
             peer: peer.into(),
             endpoint: endpoint.into(),
@@ -320,7 +338,8 @@ impl Observer {
         time
     }
 
-    fn notice(&mut self, what: &'static str) {
+    /// Counts what was corrected or left out, by name; the System page shows it.
+    pub fn notice(&mut self, what: &'static str) {
         match self.seen.notices.iter_mut().find(|(name, _)| *name == what) {
             Some((_, count)) => *count += 1,
             None => self.seen.notices.push((what, 1)),

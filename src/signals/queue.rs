@@ -28,7 +28,10 @@ pub fn series(
         Metric::ReconciliationNextRunAt => &[Attr::ReconciliationName],
         _ => &[Attr::RateLimitAccount, Attr::RateLimitName, Attr::ServerAddress],
     };
-    let said = |attr: &Attr| look.get(*attr).map(|value| (Arc::from(attr.name()), Arc::from(&*value.text())));
+    let said = |attr: &Attr| {
+        let value = look.get(*attr)?;
+        Some((Arc::from(attr.name()), Arc::from(super::endpoint::cut(&value.text()))))
+    };
     let mut attributes: Vec<(Arc<str>, Arc<str>)> = wanted.iter().filter_map(said).collect();
     if metric == Metric::QueueDepth && look.get(Attr::QueueState).is_none() {
         attributes.push((Arc::from(Attr::QueueState.name()), Arc::from(READY)));

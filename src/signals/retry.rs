@@ -37,6 +37,16 @@ impl Attempt {
 
 /// Marks what each retry replaces and gives every attempt its operation's hash.
 pub fn link(attempts: &[Attempt], calls: &mut [Call]) {
+    let may_retry = |attempt: &Attempt| {
+        attempt.key.is_some() || attempt.of.is_some() || attempt.count.is_some_and(|count| count > 0)
+    };
+    if !attempts.iter().any(may_retry) {
+        // Nearly always: every attempt is an operation of its own.
+        for (attempt, call) in attempts.iter().zip(calls).filter(|(_, call)| call.operation == 0) {
+            call.operation = attempt.span;
+        }
+        return;
+    }
     let mut groups: HashMap<u64, Vec<usize>> = HashMap::new();
     for (at, attempt) in attempts.iter().enumerate().filter(|(_, attempt)| attempt.client) {
         groups.entry(attempt.siblings).or_default().push(at);

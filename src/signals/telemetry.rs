@@ -85,25 +85,55 @@ const ABSENT: u16 = u16::MAX;
 #[derive(Clone, Debug)]
 pub struct Attributes<'a> {
     list: Vec<(Cow<'a, str>, Value<'a>)>,
+    /// The reader's own numbers of (key, value), one for each attribute or none at all.
+    numbers: Vec<(u32, u32)>,
     known: [u16; Attr::COUNT],
 }
 
 impl Default for Attributes<'_> {
     fn default() -> Self {
-        Self { list: Vec::new(), known: [ABSENT; Attr::COUNT] }
+        Self { list: Vec::new(), numbers: Vec::new(), known: [ABSENT; Attr::COUNT] }
     }
 }
 
 impl<'a> Attributes<'a> {
     /// Adds one attribute. An old name fills its new name's place only while that is empty.
     pub fn push(&mut self, key: Cow<'a, str>, value: Value<'a>) {
-        if let Some((attr, current)) = Attr::from_wire(&key)
+        let attr = Attr::from_wire(&key);
+        self.place(attr);
+        self.list.push((key, value));
+    }
+
+    /// The same, by one who knows which name of the vocabulary the key is (and whether a current one), and has
+    /// numbers of its own for key and value.
+    #[inline]
+    pub fn push_known(
+        &mut self,
+        key: Cow<'a, str>,
+        value: Value<'a>,
+        attr: Option<(Attr, bool)>,
+        numbers: (u32, u32),
+    ) {
+        self.place(attr);
+        if self.numbers.len() == self.list.len() {
+            self.numbers.push(numbers);
+        }
+        self.list.push((key, value));
+    }
+
+    /// The numbers given for each attribute; none when not all of them have some.
+    pub fn numbers(&self) -> Option<&[(u32, u32)]> {
+        (self.numbers.len() == self.list.len()).then_some(&self.numbers)
+    }
+
+    #[inline]
+    fn place(&mut self, attr: Option<(Attr, bool)>) {
+        if let Some((attr, current)) = attr
             && self.list.len() < ABSENT as usize
             && (current || self.known[attr as usize] == ABSENT)
         {
             self.known[attr as usize] = self.list.len() as u16;
         }
-        self.list.push((key, value));
     }
 
     /// The value that stands for a name of the vocabulary.
@@ -137,6 +167,7 @@ impl<'a> Attributes<'a> {
     /// Forgets all, keeps the room.
     pub fn clear(&mut self) {
         self.list.clear();
+        self.numbers.clear();
         self.known = [ABSENT; Attr::COUNT];
     }
 }

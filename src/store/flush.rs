@@ -45,8 +45,8 @@ impl Store {
             return Ok(());
         }
         let mut segments: Vec<Segment> = Vec::new();
-        for (signal, batches) in [(Signal::Spans, &generation.spans), (Signal::Logs, &generation.logs)] {
-            match inner.segments.write(signal, batches, now).await {
+        for signal in [Signal::Spans, Signal::Logs] {
+            match inner.segments.write(generation.rows(signal), now).await {
                 Ok(segment) => segments.extend(segment),
                 Err(error) => {
                     self.discard(&segments).await;

@@ -8,10 +8,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
-use arrow_array::RecordBatch;
-
-use super::segments::columns;
+use super::catalog::Signal;
 use crate::decode::Batch;
+use crate::decode::columns::{LogColumns, SpanColumns};
 use crate::rollup::measure::Deltas;
 use crate::rollup::stream::Changes;
 use crate::rollup::window::Part;
@@ -34,12 +33,62 @@ pub struct Generation {
     pub part: Arc<Part>,
     /// Where metric streams stand after it, those that changed.
     pub changes: Changes,
-    /// Spans, a batch a request.
-    pub spans: Vec<RecordBatch>,
-    /// Logs, a batch a request.
-    pub logs: Vec<RecordBatch>,
+    /// Spans by request.
+    pub spans: Vec<Arc<SpanColumns>>,
+    /// Logs by request.
+    pub logs: Vec<Arc<LogColumns>>,
     /// Size in memory, estimated.
     pub bytes: usize,
+}
+
+impl Generation {
+    /// Its rows of one signal.
+    pub fn rows(&self, signal: Signal) -> Rows {
+        match signal {
+            Signal::Spans => Rows::Spans(self.spans.clone()),
+            Signal::Logs => Rows::Logs(self.logs.clone()),
+        }
+    }
+}
+
+/// Rows of one signal, by request.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub enum Rows {
+    Spans(Vec<Arc<SpanColumns>>),
+    Logs(Vec<Arc<LogColumns>>),
+}
+
+impl Rows {
+    /// Of what.
+    pub fn signal(&self) -> Signal {
+        match self {
+            Rows::Spans(_) => Signal::Spans,
+            Rows::Logs(_) => Signal::Logs,
+        }
+    }
+
+    /// How many rows in all.
+    pub fn len(&self) -> usize {
+        match self {
+            Rows::Spans(all) => all.iter().map(|spans| spans.len()).sum(),
+            Rows::Logs(all) => all.iter().map(|logs| logs.len()).sum(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Adds others of the same signal.
+    pub fn extend(&mut self, more: Rows) {
+        match (self, more) {
+            (Rows::Spans(all), Rows::Spans(more)) => all.extend(more),
+            (Rows::Logs(all), Rows::Logs(more)) => all.extend(more),
+            _ => {}
+        }
+    }
 }
 
 /// The generations. The lock is a std one: it is held for a merge at most, and never across an await.
@@ -70,10 +119,6 @@ impl Hot {
         let Batch { received_at, observations, spans, logs, .. } = batch;
         let points = observations.calls.len() + observations.gauges.len() + observations.slots.len();
         let points = points + deltas.counters.len() + deltas.durations.len() + deltas.calls.len();
-        // Text that reached the columns is UTF-8, so these conversions move buffers and do not fail; were one to
-        // fail, the counts below must stand all the same.
-        let spans = (!spans.is_empty()).then(|| columns::spans(spans));
-        let logs = (!logs.is_empty()).then(|| columns::logs(logs));
         let mut state = self.write();
         if seq <= state.current.upto {
             tracing::warn!(
@@ -90,15 +135,13 @@ impl Hot {
         part.absorb_deltas(&deltas);
         current.bytes += points * 256 + deltas.changes.bytes();
         current.changes.extend(deltas.changes);
-        for (kept, batch) in [(&mut current.spans, spans), (&mut current.logs, logs)] {
-            match batch {
-                Some(Ok(batch)) => {
-                    current.bytes += batch.get_array_memory_size();
-                    kept.push(batch);
-                }
-                Some(Err(error)) => tracing::error!(seq, %error, "records could not be kept as evidence"),
-                None => {}
-            }
+        if !spans.is_empty() {
+            current.bytes += spans.bytes();
+            current.spans.push(Arc::new(spans));
+        }
+        if !logs.is_empty() {
+            current.bytes += logs.bytes();
+            current.logs.push(Arc::new(logs));
         }
     }
 

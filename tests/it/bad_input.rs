@@ -1,12 +1,12 @@
 //! Bad input of every kind: a clear error, the server up, nothing lost.
 
-use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
 use prost::Message;
 
 use crate::support::home::Home;
 use crate::support::otlp::{self, Attempt};
+use crate::support::pack::gzip;
 use crate::support::server::{Answer, Server, seamwatch, serve};
 use crate::support::{SOON, story, wait_until};
 
@@ -24,12 +24,6 @@ fn good(spans: u64) -> Vec<u8> {
         duration: 7_000_000,
     };
     otlp::traces("steady", &[], (0..spans).map(|n| attempt(n).span()).collect()).encode_to_vec()
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    packed.write_all(bytes).expect("memory takes bytes");
-    packed.finish().expect("memory takes bytes")
 }
 
 /// Runs a command that must fail by itself, and gives what it said.

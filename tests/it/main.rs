@@ -5,7 +5,11 @@
 mod support;
 
 mod bad_input;
+mod conformance;
+mod corpus;
+mod differential;
 mod face;
+mod hostile;
 mod journey;
 mod kill;
 mod mail;

@@ -87,3 +87,18 @@ proptest! {
         prop_assert_eq!(clean(&once), once);
     }
 }
+
+#[test]
+fn a_scheme_does_not_end_the_value_that_it_begins() {
+    for text in [
+        r#"{"password": Bearer abcdefgh12345678"#,
+        "authorization=Bearer abcdefgh12345678",
+        "a=1&token=Basic abcdefgh12345678&b=2",
+        r#"{"secret": p w, "b": 2}"#,
+    ] {
+        let clean = super::text(text.into());
+        assert!(!clean.contains("abcdefgh") && !clean.contains("p w"), "{clean}");
+        assert!(!text.contains("b=2") || clean.ends_with("&b=2"), "{clean}");
+        assert!(!text.contains(r#""b""#) || clean.ends_with(r#", "b": 2}"#), "{clean}");
+    }
+}

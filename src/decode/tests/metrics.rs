@@ -182,8 +182,8 @@ fn points_that_cannot_be_are_refused_in_both_encodings() {
             &format!(r#""count":0,"scale":10,"positive":{{"bucketCounts":[{counts}]}}"#),
         )
     };
-    assert_eq!(many(4_096), "");
-    assert!(many(4_097).contains("more than 4096 buckets"));
+    assert_eq!(many(16_384), "");
+    assert!(many(16_385).contains("more than 16384 buckets"));
     let mut crowded = exponential();
     crowded.positive = Some(Buckets { offset: 0, bucket_counts: vec![0; 100_000] });
     let data_points = vec![crowded];
@@ -194,7 +194,7 @@ fn points_that_cannot_be_are_refused_in_both_encodings() {
     let resource_metrics = vec![proto::ResourceMetrics { scope_metrics, ..Default::default() }];
     let body = ExportMetricsServiceRequest { resource_metrics }.encode_to_vec();
     let rejected = read(Signal::Metrics, Encoding::Protobuf, &body).unwrap().rejected;
-    assert!(rejected.message.contains("more than 4096 buckets"), "{}", rejected.message);
+    assert!(rejected.message.contains("more than 16384 buckets"), "{}", rejected.message);
 }
 
 #[test]

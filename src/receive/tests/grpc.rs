@@ -7,11 +7,11 @@ use prost::Message;
 
 use super::*;
 
-const TRACES: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+pub(super) const TRACES: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 const METRICS: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
 const LOGS: &str = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
 
-fn frame(flag: u8, message: &[u8]) -> Vec<u8> {
+pub(super) fn frame(flag: u8, message: &[u8]) -> Vec<u8> {
     [&[flag][..], &(message.len() as u32).to_be_bytes(), message].concat()
 }
 
@@ -26,7 +26,7 @@ fn good(answer: &Answer) -> &[u8] {
 }
 
 /// The status of an answer that is an error: in the head, with no body.
-fn bad(answer: &Answer) -> Status {
+pub(super) fn bad(answer: &Answer) -> Status {
     assert_eq!(answer.status, StatusCode::OK);
     assert_eq!(answer.header("content-type"), Some("application/grpc"));
     assert!(answer.body.is_empty());
@@ -76,55 +76,6 @@ async fn what_was_rejected_is_in_the_answer() {
     let answer = server.call(TRACES, &[], frame(0, b"")).await;
     let partial = ExportTraceServiceResponse::decode(good(&answer)).unwrap().partial_success.unwrap();
     assert_eq!((partial.rejected_spans, partial.error_message.as_str()), (2, "two ids are all zero"));
-}
-
-#[tokio::test]
-async fn bad_requests_are_final() {
-    let settings = Settings { max_body: 1000, ..Settings::default() };
-    let server = Setup { settings, ..Setup::default() }.start().await;
-    let no_way = async |path: &str, headers: &[(&str, &str)], body: Vec<u8>, code: i32, says: &str| {
-        let answer = server.call(path, headers, body).await;
-        let status = bad(&answer);
-        assert_eq!(status.code, code, "{status:?}");
-        assert!(status.message.contains(says), "{status:?}");
-        assert!(status.details.iter().all(|detail| !detail.type_url.ends_with("RetryInfo")));
-        assert_eq!(answer.header("google.rpc.retryinfo-bin"), None);
-        answer
-    };
-    no_way(TRACES, &[], frame(0, &[0xff; 20]), 3, "").await;
-    no_way(TRACES, &[], vec![], 3, "no gRPC message").await;
-    no_way(TRACES, &[], vec![0, 0, 0, 0, 9, 1], 3, "shorter").await;
-    no_way(TRACES, &[], [frame(0, b""), frame(0, b"")].concat(), 3, "more than one").await;
-    no_way(TRACES, &[], frame(2, b""), 3, "flag").await;
-    no_way(TRACES, &[], frame(1, &gzip(b"")), 3, "grpc-encoding").await;
-    no_way(TRACES, &[("grpc-encoding", "gzip")], frame(1, b"garbage"), 3, "gzip").await;
-    let answer = no_way(TRACES, &[("grpc-encoding", "snappy")], frame(1, b"x"), 12, "snappy").await;
-    assert_eq!(answer.header("grpc-accept-encoding"), Some("gzip, deflate, zstd, identity"));
-    no_way("/opentelemetry.proto.collector.profiles.v1.ProfilesService/Export", &[], vec![], 12, "Profiles")
-        .await;
-    // Too large must not be OUT_OF_RANGE, which clients retry.
-    no_way(TRACES, &[], frame(0, &[b' '; 1001]), 8, "1000 bytes").await;
-    no_way(TRACES, &[("grpc-encoding", "gzip")], frame(1, &gzip(&[0; 1001])), 8, "1000 bytes").await;
-    assert_eq!(server.kept(), []);
-}
-
-#[tokio::test]
-async fn what_passes_is_unavailable_with_the_delay_in_both_places() {
-    for (setup, reason) in [
-        (Setup { max_inbox: 10, ..Setup::default() }, "inbox_full"),
-        (Setup { decoder: broken, ..Setup::default() }, "panicked"),
-    ] {
-        let server = setup.start().await;
-        let answer = server.call(TRACES, &[], frame(0, &one_span())).await;
-        let status = bad(&answer);
-        assert_eq!(status.code, 14);
-        assert_eq!(status.details[0].type_url, "type.googleapis.com/google.rpc.RetryInfo");
-        let trailer = STANDARD_NO_PAD.decode(answer.header("google.rpc.retryinfo-bin").unwrap()).unwrap();
-        assert_eq!(trailer, status.details[0].value);
-        let delay = RetryInfo::decode(trailer.as_slice()).unwrap().delay.unwrap();
-        assert!((1..=5).contains(&delay.seconds));
-        assert_eq!(server.count(&format!("refused_{reason}")), 1);
-    }
 }
 
 #[tokio::test]

@@ -48,7 +48,7 @@ async fn ended(stream: &mut TcpStream) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn clients_that_do_not_finish_a_head_are_let_go() {
+async fn s2_clients_that_do_not_finish_a_head_are_let_go() {
     let settings = Settings { header_timeout: Duration::from_millis(100), ..Settings::default() };
     let Slow { address, .. } = slow(settings, Duration::ZERO).await;
     for start in [&b""[..], b"P", b"PRI * HTTP/2.0\r\n", b"GET / HTTP/1.1\r\nhost:"] {
@@ -59,6 +59,53 @@ async fn clients_that_do_not_finish_a_head_are_let_go() {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(GET).await.unwrap();
     assert!(ended(&mut stream).await.ends_with(b"done"));
+}
+
+#[tokio::test]
+async fn s2_a_head_that_does_not_end_is_cut_off_on_a_connection_that_served_before() {
+    let settings = Settings { header_timeout: Duration::from_millis(300), ..Settings::default() };
+    let Slow { address, .. } = slow(settings, Duration::ZERO).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(GET).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nhost:").await.unwrap();
+    // Bytes that trickle in do not buy more time.
+    let (mut read, mut write) = stream.split();
+    let trickle = async {
+        loop {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            if write.write_all(b"x").await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    let mut said = Vec::new();
+    tokio::select! {
+        () = trickle => {}
+        // A reset is an end too.
+        end = tokio::time::timeout(Duration::from_secs(10), read.read_to_end(&mut said)) => {
+            let _ = end.expect("the server kept the connection open");
+        }
+    }
+    assert_eq!(String::from_utf8_lossy(&said).matches("HTTP/1.1 200").count(), 1);
+}
+
+#[tokio::test]
+async fn t7_an_idle_connection_outlives_the_interval_of_an_exporter() {
+    // SDKs send metrics each 60 s, on the connection of the last time.
+    assert!(Settings::default().header_timeout > Duration::from_secs(60));
+    let settings = Settings { header_timeout: Duration::from_secs(3), ..Settings::default() };
+    let Slow { address, .. } = slow(settings, Duration::ZERO).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    for _ in 0..8 {
+        stream.write_all(GET).await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"done") {
+            assert!(stream.read_buf(&mut answer).await.unwrap() > 0, "cut while idle");
+        }
+        // Longer than the timeout in all: each request starts it anew.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    assert_eq!(ended(&mut stream).await, b"", "and idle for longer than that, it is let go");
 }
 
 #[tokio::test]

@@ -22,7 +22,6 @@ use crate::decode::{self, Batch};
 use crate::inbox::files::Disk;
 use crate::inbox::{self, Inbox};
 
-mod edge;
 mod grpc;
 mod http_port;
 mod listening;
@@ -36,11 +35,13 @@ pub(super) struct Setup {
     pub(super) settings: Settings,
     pub(super) max_inbox: u64,
     pub(super) decoder: Decoder,
+    pub(super) clock: crate::clock::Clock,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Setup { settings: Settings::default(), max_inbox: 1 << 30, decoder: decode::record }
+        let clock: crate::clock::Clock = Arc::new(|| 1_800_000_000_000_000_000);
+        Setup { settings: Settings::default(), max_inbox: 1 << 30, decoder: decode::record, clock }
     }
 }
 
@@ -53,9 +54,8 @@ impl Setup {
             ..inbox::Settings::new(folder.path().join("inbox"))
         };
         let (inbox, _) = Inbox::open(inbox_settings, Arc::new(Disk), deliver, 0).unwrap();
-        let clock: crate::clock::Clock = Arc::new(|| 1_800_000_000_000_000_000);
-        let intake =
-            Intake::new(inbox.clone(), Arc::default(), decode::Limits::default(), self.settings, clock);
+        let limits = decode::Limits::default();
+        let intake = Intake::new(inbox.clone(), Arc::default(), limits, self.settings, self.clock);
         let intake = Arc::new(intake.with_decoder(self.decoder));
         let stop = CancellationToken::new();
         let http = TcpListener::bind("127.0.0.1:0").await.unwrap();

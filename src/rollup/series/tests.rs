@@ -49,7 +49,7 @@ prop_compose! {
 prop_compose! {
     fn outcomes()(points in prop::collection::vec((0i64..50, 0u64..12, any::<bool>()), 0..12)) -> Outcomes {
         let mut outcomes = Outcomes::default();
-        points.iter().for_each(|(time, operation, good)| outcomes.record(*time, *operation, *good));
+        outcomes.record_all(&mut points.clone());
         outcomes
     }
 }

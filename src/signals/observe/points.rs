@@ -273,10 +273,9 @@ fn calls(
     let failed = look.str(Attr::ErrorType).is_some() || (!answered && kind == SpanKind::Client);
     let status = if failed { Status::Error } else { Status::Unset };
     let span = Span { kind, status, ..Span::default() };
-    let mut endpoint = endpoint::endpoint(&span, look);
-    if endpoint.is_empty() {
-        endpoint = "*".to_owned();
-    }
+    let mut endpoint = String::new();
+    endpoint::write(&mut endpoint, &span, look);
+    let endpoint = if endpoint.is_empty() { "*" } else { endpoint::cut(&endpoint) };
     let key = CallKey {
         integration: integration.clone(),
         direction,

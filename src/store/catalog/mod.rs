@@ -7,10 +7,7 @@
 
 use std::sync::Arc;
 
-use arrow_schema::SchemaRef;
-
 use super::Error;
-use super::segments::columns;
 use crate::rollup::stream::Changes;
 use crate::rollup::window::Part;
 use crate::signals::telemetry::Nanos;
@@ -32,22 +29,6 @@ impl Signal {
         match self {
             Signal::Spans => "spans",
             Signal::Logs => "logs",
-        }
-    }
-
-    /// Its columns.
-    pub fn schema(self) -> SchemaRef {
-        match self {
-            Signal::Spans => columns::SPANS.clone(),
-            Signal::Logs => columns::LOGS.clone(),
-        }
-    }
-
-    /// The columns that say which stretch of time a segment covers.
-    pub const fn times(self) -> &'static [&'static str] {
-        match self {
-            Signal::Spans => &["start_unix_nano", "end_unix_nano"],
-            Signal::Logs => &["time_unix_nano"],
         }
     }
 }

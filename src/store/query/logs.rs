@@ -2,9 +2,11 @@
 
 use arrow_array::RecordBatch;
 
-use super::newest::{Listing, Matcher};
+use super::newest::{Listing, Matcher, unreadable_rows};
 use crate::signals::telemetry::Nanos;
 use crate::store::catalog::Signal;
+use crate::store::hot::Rows;
+use crate::store::segments::columns;
 use crate::store::segments::values::{given, id, ids, ints, map, maps, smalls, strings};
 use crate::store::{Error, LogQuery, LogRecord, Store};
 
@@ -20,6 +22,20 @@ impl Listing for LogQuery {
     const COLUMNS: &'static [&'static str] =
         &["time_unix_nano", "event_name", "body", "environment", "integration"];
     type Record = LogRecord;
+
+    fn in_memory(&self, rows: &Rows) -> Result<Vec<RecordBatch>, Error> {
+        let Rows::Logs(all) = rows else { return Ok(Vec::new()) };
+        let mut batches = Vec::new();
+        for logs in all {
+            let in_time =
+                |row: &usize| logs.time.get(*row).is_some_and(|at| (self.from..self.to).contains(at));
+            let picked: Vec<usize> = (0..logs.len()).filter(in_time).collect();
+            if !picked.is_empty() {
+                batches.push(columns::logs(logs, &picked).map_err(unreadable_rows)?);
+            }
+        }
+        Ok(batches)
+    }
 
     fn matcher<'a>(&'a self, batch: &'a RecordBatch) -> Result<Matcher<'a>, Error> {
         let times = ints(batch, "time_unix_nano")?;

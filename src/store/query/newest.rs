@@ -7,6 +7,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
 use arrow_array::RecordBatch;
+use arrow_schema::ArrowError;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection};
 use parquet::file::metadata::PageIndexPolicy;
@@ -14,7 +15,7 @@ use parquet::file::metadata::PageIndexPolicy;
 use super::{TRIES, outrun};
 use crate::signals::telemetry::Nanos;
 use crate::store::catalog::{Segment, Signal};
-use crate::store::hot::Generation;
+use crate::store::hot::Rows;
 use crate::store::segments::blocking;
 use crate::store::segments::object::Object;
 use crate::store::{Error, Store};
@@ -34,6 +35,8 @@ pub trait Listing: Send + Sync + 'static {
     /// What a row becomes.
     type Record: Send + 'static;
 
+    /// Rows in memory that may match, as batches; those that are left out do not.
+    fn in_memory(&self, rows: &Rows) -> Result<Vec<RecordBatch>, Error>;
     /// Which rows of a batch match.
     fn matcher<'a>(&'a self, batch: &'a RecordBatch) -> Result<Matcher<'a>, Error>;
     /// All rows of a batch that has all columns.
@@ -54,7 +57,7 @@ impl Store {
             return Ok(Vec::new());
         }
         let (from, to) = listing.span();
-        let (files, batches) = self.evidence(L::SIGNAL, from, to).await?;
+        let (files, hot) = self.evidence(L::SIGNAL, from, to).await?;
         let (environment, integration) = listing.scope();
         let concerned = |(segment, _): &(Segment, Object)| {
             segment.integrations.iter().any(|(of, name)| {
@@ -64,6 +67,7 @@ impl Store {
         };
         let files: Vec<_> = files.into_iter().filter(concerned).collect();
         blocking(move || {
+            let batches = listing.in_memory(&hot)?;
             let mut places = Places { limit, heap: BinaryHeap::new() };
             for (source, batch) in batches.iter().enumerate() {
                 places.look(&listing, source, 0, batch)?;
@@ -93,24 +97,20 @@ impl Store {
         .await
     }
 
-    /// The files that touch [from, to), the latest first, and the batches above their snapshot.
+    /// The files that touch [from, to), the latest first, and the rows above their snapshot.
     pub(super) async fn evidence(
         &self,
         signal: Signal,
         from: Nanos,
         to: Nanos,
-    ) -> Result<(Vec<(Segment, Object)>, Vec<RecordBatch>), Error> {
+    ) -> Result<(Vec<(Segment, Object)>, Rows), Error> {
         let inner = &self.inner;
-        let batches = |generation: &Generation| match signal {
-            Signal::Spans => generation.spans.clone(),
-            Signal::Logs => generation.logs.clone(),
-        };
         for _ in 0..TRIES {
             let (watermark, segments) = inner.catalog.segments(signal, from, to).await?;
-            let Some((frozen, mut hot)) = inner.hot.above(watermark, batches) else { continue };
-            for generation in frozen {
-                hot.extend(batches(&generation));
-            }
+            let Some((frozen, mut hot)) = inner.hot.above(watermark, |current| current.rows(signal)) else {
+                continue;
+            };
+            frozen.iter().for_each(|generation| hot.extend(generation.rows(signal)));
             let files = segments.into_iter().map(|segment| {
                 let object = inner.segments.object(&segment);
                 (segment, object)
@@ -180,6 +180,11 @@ impl Places {
         }
         sources
     }
+}
+
+/// A sentence on rows in memory that cannot be read.
+pub(super) fn unreadable_rows(error: ArrowError) -> Error {
+    Error::Damaged(format!("Rows in memory cannot be read: {error}."))
 }
 
 /// Opens a file for reading, with its page index where it has one.

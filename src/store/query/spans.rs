@@ -1,14 +1,17 @@
 //! Lists of spans.
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use arrow_array::RecordBatch;
 
-use super::newest::{Listing, Matcher};
+use super::newest::{Listing, Matcher, unreadable_rows};
 use crate::decode::columns::NO_CLASS;
 use crate::signals::call::Class;
 use crate::signals::telemetry::Nanos;
 use crate::store::catalog::Signal;
+use crate::store::hot::Rows;
+use crate::store::segments::columns;
 use crate::store::segments::values::{given, hex, id, ids, ints, map, maps, smalls, strings};
 use crate::store::{Error, SpanQuery, SpanRecord, Store, time_text};
 
@@ -30,6 +33,43 @@ impl Listing for SpanQuery {
     const COLUMNS: &'static [&'static str] =
         &["start_unix_nano", "end_unix_nano", "status", "class", "environment", "integration", "endpoint"];
     type Record = SpanRecord;
+
+    fn in_memory(&self, rows: &Rows) -> Result<Vec<RecordBatch>, Error> {
+        let Rows::Spans(all) = rows else { return Ok(Vec::new()) };
+        let mut batches = Vec::new();
+        for spans in all {
+            // A text that the request does not have is of none of its rows.
+            let number = |wanted: &Option<String>| wanted.as_ref().map(|text| spans.texts.find(text));
+            let texts = [
+                (number(&self.integration), &spans.integration),
+                (number(&self.environment), &spans.environment),
+                (number(&self.endpoint), &spans.endpoint),
+            ];
+            if texts.iter().any(|(wanted, _)| *wanted == Some(None)) {
+                continue;
+            }
+            let is_wanted = |row: &usize| {
+                let at = |column: &[u8]| column.get(*row).copied().unwrap_or(NO_CLASS);
+                let times = spans.start.get(*row).zip(spans.end.get(*row));
+                times.is_some_and(|(start, end)| {
+                    (self.from..self.to).contains(end)
+                        && self.min_ms.is_none_or(|least| milliseconds(*start, *end) >= least)
+                }) && self.failed.is_none_or(|wanted| wanted == failed(at(&spans.class), at(&spans.status)))
+                    && texts.iter().all(|(wanted, column)| {
+                        wanted.is_none_or(|wanted| wanted == column.get(*row).copied())
+                    })
+            };
+            let mut picked: Vec<usize> = (0..spans.len()).filter(is_wanted).collect();
+            // More of one request than the whole list has would be made for nothing.
+            picked.sort_unstable_by_key(|row| Reverse(spans.end.get(*row).copied()));
+            picked.truncate(self.limit);
+            picked.sort_unstable();
+            if !picked.is_empty() {
+                batches.push(columns::spans(spans, &picked).map_err(unreadable_rows)?);
+            }
+        }
+        Ok(batches)
+    }
 
     fn matcher<'a>(&'a self, batch: &'a RecordBatch) -> Result<Matcher<'a>, Error> {
         let (starts, ends) = (ints(batch, "start_unix_nano")?, ints(batch, "end_unix_nano")?);

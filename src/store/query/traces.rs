@@ -7,11 +7,13 @@ use arrow_schema::ArrowError;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowPredicateFn, RowFilter};
 
-use super::newest::{open, unreadable};
+use super::newest::{open, unreadable, unreadable_rows};
 use super::spans::records;
 use crate::signals::telemetry::Nanos;
 use crate::store::catalog::{Segment, Signal};
+use crate::store::hot::Rows;
 use crate::store::segments::blocking;
+use crate::store::segments::columns;
 use crate::store::segments::object::Object;
 use crate::store::segments::values::ids;
 use crate::store::{Error, SpanRecord, Store};
@@ -22,13 +24,16 @@ const MOST: usize = 20_000;
 impl Store {
     /// The spans of a trace by their start. A span that was sent twice is there once.
     pub async fn trace(&self, trace_id: [u8; 16]) -> Result<Vec<SpanRecord>, Error> {
-        let (files, batches) = self.evidence(Signal::Spans, Nanos::MIN, Nanos::MAX).await?;
+        let (files, hot) = self.evidence(Signal::Spans, Nanos::MIN, Nanos::MAX).await?;
         blocking(move || {
             let mut found = Vec::new();
-            for batch in &batches {
-                let wanted = rows(batch, &trace_id)?;
-                for (row, _) in wanted.iter().enumerate().filter(|(_, wanted)| *wanted == Some(true)) {
-                    found.extend(records(&batch.slice(row, 1))?);
+            let Rows::Spans(hot) = hot else { return Ok(found) };
+            for spans in hot {
+                let is_wanted = |(_, id): &(usize, &[u8; 16])| **id == trace_id;
+                let picked: Vec<usize> =
+                    spans.trace_id.iter().enumerate().filter(is_wanted).map(|(row, _)| row).collect();
+                if !picked.is_empty() {
+                    found.extend(records(&columns::spans(&spans, &picked).map_err(unreadable_rows)?)?);
                 }
             }
             for (segment, object) in &files {

@@ -1,15 +1,16 @@
-//! Spans and logs as Arrow record batches: buffers are moved, rows are not copied. The same columns, in the same
-//! order, are those of the Parquet files, so memory and files are read by the same code.
+//! The columns of segments, and rows in memory as record batches that have them: so memory and files are read by the
+//! same code.
 
 use std::sync::{Arc, LazyLock};
 
 use arrow_array::{
     ArrayRef, FixedSizeBinaryArray, Int64Array, MapArray, RecordBatch, StringArray, StructArray, UInt8Array,
 };
-use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
+use arrow_buffer::{Buffer, OffsetBuffer};
 use arrow_schema::{ArrowError, DataType, Field, Fields, Schema, SchemaRef};
 
-use crate::decode::columns::{LogColumns, Maps, SpanColumns, Strings};
+use crate::decode::columns::{LogColumns, Maps, SpanColumns};
+use crate::decode::texts::Texts;
 
 /// Which columns a segment has; a new column raises it, and nothing else ever changes.
 pub const SCHEMA_VERSION: i64 = 1;
@@ -59,51 +60,95 @@ pub static LOGS: LazyLock<SchemaRef> = LazyLock::new(|| {
     ]))
 });
 
-/// Spans in the order of [`SPANS`].
-pub fn spans(spans: SpanColumns) -> Result<RecordBatch, ArrowError> {
+/// Rows of spans in the order of [`SPANS`].
+pub fn spans(from: &SpanColumns, rows: &[usize]) -> Result<RecordBatch, ArrowError> {
+    let pick = Pick { texts: &from.texts, rows };
     let columns: Vec<ArrayRef> = vec![
-        id_array(spans.trace_id)?,
-        id_array(spans.span_id)?,
-        id_array(spans.parent_span_id)?,
-        Arc::new(Int64Array::from(spans.start)),
-        Arc::new(Int64Array::from(spans.end)),
-        Arc::new(Int64Array::from(spans.received)),
-        Arc::new(UInt8Array::from(spans.kind)),
-        Arc::new(UInt8Array::from(spans.status)),
-        Arc::new(UInt8Array::from(spans.class)),
-        Arc::new(strings(spans.status_message)?),
-        Arc::new(strings(spans.name)?),
-        Arc::new(strings(spans.environment)?),
-        Arc::new(strings(spans.integration)?),
-        Arc::new(strings(spans.peer)?),
-        Arc::new(strings(spans.endpoint)?),
-        Arc::new(strings(spans.scope)?),
-        map_array(spans.attributes)?,
-        map_array(spans.resource)?,
-        Arc::new(strings(spans.events)?),
-        Arc::new(strings(spans.links)?),
+        pick.ids(&from.trace_id)?,
+        pick.ids(&from.span_id)?,
+        pick.ids(&from.parent_span_id)?,
+        pick.ints(&from.start),
+        pick.ints(&from.end),
+        pick.ints(&from.received),
+        pick.smalls(&from.kind),
+        pick.smalls(&from.status),
+        pick.smalls(&from.class),
+        pick.texts(&from.status_message),
+        pick.texts(&from.name),
+        pick.texts(&from.environment),
+        pick.texts(&from.integration),
+        pick.texts(&from.peer),
+        pick.texts(&from.endpoint),
+        pick.texts(&from.scope),
+        pick.maps(&from.attributes, |row| row)?,
+        pick.maps(&from.resources, |row| from.resource.get(row).map_or(usize::MAX, |at| *at as usize))?,
+        pick.texts(&from.events),
+        pick.texts(&from.links),
     ];
     RecordBatch::try_new(SPANS.clone(), columns)
 }
 
-/// Logs in the order of [`LOGS`].
-pub fn logs(logs: LogColumns) -> Result<RecordBatch, ArrowError> {
+/// Rows of logs in the order of [`LOGS`].
+pub fn logs(from: &LogColumns, rows: &[usize]) -> Result<RecordBatch, ArrowError> {
+    let pick = Pick { texts: &from.texts, rows };
     let columns: Vec<ArrayRef> = vec![
-        Arc::new(Int64Array::from(logs.time)),
-        Arc::new(Int64Array::from(logs.received)),
-        id_array(logs.trace_id)?,
-        id_array(logs.span_id)?,
-        Arc::new(UInt8Array::from(logs.severity)),
-        Arc::new(strings(logs.severity_text)?),
-        Arc::new(strings(logs.event_name)?),
-        Arc::new(strings(logs.body)?),
-        Arc::new(strings(logs.environment)?),
-        Arc::new(strings(logs.integration)?),
-        Arc::new(strings(logs.scope)?),
-        map_array(logs.attributes)?,
-        map_array(logs.resource)?,
+        pick.ints(&from.time),
+        pick.ints(&from.received),
+        pick.ids(&from.trace_id)?,
+        pick.ids(&from.span_id)?,
+        pick.smalls(&from.severity),
+        pick.texts(&from.severity_text),
+        pick.texts(&from.event_name),
+        pick.texts(&from.body),
+        pick.texts(&from.environment),
+        pick.texts(&from.integration),
+        pick.texts(&from.scope),
+        pick.maps(&from.attributes, |row| row)?,
+        pick.maps(&from.resources, |row| from.resource.get(row).map_or(usize::MAX, |at| *at as usize))?,
     ];
     RecordBatch::try_new(LOGS.clone(), columns)
+}
+
+/// Takes rows out of columns. What a column does not have is empty or 0: the writer of columns fills all alike.
+struct Pick<'a> {
+    texts: &'a Texts,
+    rows: &'a [usize],
+}
+
+impl Pick<'_> {
+    fn values<T: Copy + Default>(&self, column: &[T]) -> impl Iterator<Item = T> {
+        self.rows.iter().map(|row| column.get(*row).copied().unwrap_or_default())
+    }
+
+    fn ids<const N: usize>(&self, column: &[[u8; N]]) -> Result<ArrayRef, ArrowError> {
+        let ids: Vec<u8> =
+            self.rows.iter().flat_map(|row| column.get(*row).copied().unwrap_or([0; N])).collect();
+        Ok(Arc::new(FixedSizeBinaryArray::try_new(N as i32, Buffer::from_vec(ids), None)?))
+    }
+
+    fn ints(&self, column: &[i64]) -> ArrayRef {
+        Arc::new(Int64Array::from_iter_values(self.values(column)))
+    }
+
+    fn smalls(&self, column: &[u8]) -> ArrayRef {
+        Arc::new(UInt8Array::from_iter_values(self.values(column)))
+    }
+
+    fn texts(&self, column: &[u32]) -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(self.values(column).map(|number| self.texts.get(number))))
+    }
+
+    fn maps(&self, column: &Maps, place: impl Fn(usize) -> usize) -> Result<ArrayRef, ArrowError> {
+        let maps: Vec<&[(u32, u32)]> = self.rows.iter().map(|row| column.get(place(*row))).collect();
+        let text = |number: u32| self.texts.get(number);
+        let all = || maps.iter().flat_map(|map| map.iter());
+        let keys: ArrayRef = Arc::new(StringArray::from_iter_values(all().map(|(key, _)| text(*key))));
+        let values: ArrayRef = Arc::new(StringArray::from_iter_values(all().map(|(_, value)| text(*value))));
+        let pairs = StructArray::try_new(entries(), vec![keys, values], None)?;
+        let field = Arc::new(Field::new("key_value", DataType::Struct(entries()), false));
+        let offsets = OffsetBuffer::from_lengths(maps.iter().map(|map| map.len()));
+        Ok(Arc::new(MapArray::try_new(field, offsets, pairs, None, false)?))
+    }
 }
 
 fn ids(name: &str, width: i32) -> Field {
@@ -130,30 +175,4 @@ fn entries() -> Fields {
 fn map(name: &str) -> Field {
     let entries = Field::new("key_value", DataType::Struct(entries()), false);
     Field::new(name, DataType::Map(Arc::new(entries), false), false)
-}
-
-fn id_array<const N: usize>(ids: Vec<[u8; N]>) -> Result<ArrayRef, ArrowError> {
-    let bytes = Buffer::from_vec(ids.into_flattened());
-    Ok(Arc::new(FixedSizeBinaryArray::try_new(N as i32, bytes, None)?))
-}
-
-fn strings(strings: Strings) -> Result<StringArray, ArrowError> {
-    StringArray::try_new(offsets(strings.offsets)?, Buffer::from_vec(strings.bytes), None)
-}
-
-fn map_array(maps: Maps) -> Result<ArrayRef, ArrowError> {
-    let keys: ArrayRef = Arc::new(strings(maps.keys)?);
-    let values: ArrayRef = Arc::new(strings(maps.values)?);
-    let pairs = StructArray::try_new(entries(), vec![keys, values], None)?;
-    let field = Arc::new(Field::new("key_value", DataType::Struct(entries()), false));
-    Ok(Arc::new(MapArray::try_new(field, offsets(maps.offsets)?, pairs, None, false)?))
-}
-
-// `OffsetBuffer::new` panics on what this refuses: an offset that wrapped round past 2 GiB.
-fn offsets(offsets: Vec<i32>) -> Result<OffsetBuffer<i32>, ArrowError> {
-    if offsets.first().is_some_and(|first| *first >= 0) && offsets.is_sorted() {
-        Ok(OffsetBuffer::new(ScalarBuffer::from(offsets)))
-    } else {
-        Err(ArrowError::InvalidArgumentError("the offsets do not rise from 0".into()))
-    }
 }

@@ -8,27 +8,24 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
-use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, Encoding, ZstdLevel};
-use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
-use parquet::schema::types::ColumnPath;
 
 use super::Error;
-use super::catalog::{Segment, Signal};
+use super::catalog::Segment;
+use super::hot::Rows;
+use crate::decode::texts::Texts;
 use crate::signals::telemetry::Nanos;
 
 pub mod columns;
+mod dictionary;
+mod encode;
 pub mod folder;
+mod levels;
 pub mod object;
 pub mod values;
-
-/// Rows of a row group at most.
-const ROW_GROUP: usize = 100_000;
+mod write;
 
 /// The segment files of a folder.
 #[derive(Clone, Debug)]
@@ -50,23 +47,20 @@ impl Segments {
         Ok(Segments { objects: Arc::new(objects.with_fsync(true)), root })
     }
 
-    /// Writes one segment of batches that have the signal's columns, in their order; durable when it returns.
-    /// None when there is no row.
-    pub async fn write(
-        &self,
-        signal: Signal,
-        batches: &[RecordBatch],
-        now: Nanos,
-    ) -> Result<Option<Segment>, Error> {
-        let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
-        if rows == 0 {
+    /// Writes one segment of rows; durable when it returns. None when there is no row.
+    pub async fn write(&self, rows: Rows, now: Nanos) -> Result<Option<Segment>, Error> {
+        let (signal, count) = (rows.signal(), rows.len());
+        if count == 0 {
             return Ok(None);
         }
-        let batches = batches.to_vec();
         let (bytes, facts) = blocking(move || {
-            let facts = Facts::of(signal, &batches)?;
-            let bytes = encode(signal, &batches, rows)
-                .map_err(|error| Error::Damaged(format!("A segment could not be encoded: {error}.")))?;
+            let facts = Facts::of(&rows);
+            let bytes = match &rows {
+                Rows::Spans(spans) => write::spans(spans),
+                Rows::Logs(logs) => write::logs(logs),
+            };
+            let bytes =
+                bytes.map_err(|error| Error::Damaged(format!("A segment could not be encoded: {error}.")))?;
             Ok((bytes, facts))
         })
         .await?;
@@ -86,7 +80,7 @@ impl Segments {
             day,
             tmin: facts.tmin,
             tmax: facts.tmax,
-            rows: rows as i64,
+            rows: count as i64,
             bytes: size,
             path,
             integrations: facts.integrations.into_iter().collect(),
@@ -152,50 +146,37 @@ struct Facts {
 }
 
 impl Facts {
-    fn of(signal: Signal, batches: &[RecordBatch]) -> Result<Facts, Error> {
+    fn of(rows: &Rows) -> Facts {
         let mut facts = Facts { tmin: Nanos::MAX, tmax: Nanos::MIN, integrations: BTreeSet::new() };
-        for batch in batches {
-            for name in signal.times() {
-                for time in values::ints(batch, name)?.values() {
-                    facts.tmin = facts.tmin.min(*time);
-                    facts.tmax = facts.tmax.max(*time);
-                }
-            }
-            let environments = values::strings(batch, "environment")?;
-            let integrations = values::strings(batch, "integration")?;
-            let mut last = None;
-            for row in 0..batch.num_rows() {
-                let pair = (environments.value(row), integrations.value(row));
-                if last != Some(pair) {
-                    last = Some(pair);
-                    facts.integrations.insert((pair.0.to_owned(), pair.1.to_owned()));
-                }
+        match rows {
+            Rows::Spans(all) => all.iter().for_each(|spans| {
+                facts.times(&spans.start);
+                facts.times(&spans.end);
+                facts.integrations(&spans.texts, &spans.environment, &spans.integration);
+            }),
+            Rows::Logs(all) => all.iter().for_each(|logs| {
+                facts.times(&logs.time);
+                facts.integrations(&logs.texts, &logs.environment, &logs.integration);
+            }),
+        }
+        facts
+    }
+
+    fn times(&mut self, times: &[Nanos]) {
+        for time in times {
+            self.tmin = self.tmin.min(*time);
+            self.tmax = self.tmax.max(*time);
+        }
+    }
+
+    fn integrations(&mut self, texts: &Texts, environments: &[u32], integrations: &[u32]) {
+        let mut last = None;
+        for pair in environments.iter().zip(integrations) {
+            if last.replace(pair) != Some(pair) {
+                self.integrations.insert((texts.get(*pair.0).to_owned(), texts.get(*pair.1).to_owned()));
             }
         }
-        Ok(facts)
     }
-}
-
-fn encode(signal: Signal, batches: &[RecordBatch], rows: usize) -> Result<Vec<u8>, ParquetError> {
-    let mut properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?))
-        .set_max_row_group_row_count(Some(ROW_GROUP))
-        .set_column_bloom_filter_enabled(ColumnPath::from("trace_id"), true)
-        .set_column_bloom_filter_max_ndv(ColumnPath::from("trace_id"), rows.min(ROW_GROUP) as u64);
-    // Ids and times hardly repeat: a dictionary of them is dead weight.
-    for name in ["trace_id", "span_id", "parent_span_id"] {
-        properties = properties.set_column_dictionary_enabled(ColumnPath::from(name), false);
-    }
-    for name in ["start_unix_nano", "end_unix_nano", "time_unix_nano", "received_unix_nano"] {
-        properties = properties
-            .set_column_dictionary_enabled(ColumnPath::from(name), false)
-            .set_column_encoding(ColumnPath::from(name), Encoding::DELTA_BINARY_PACKED);
-    }
-    let mut writer = ArrowWriter::try_new(Vec::new(), signal.schema(), Some(properties.build()))?;
-    for batch in batches {
-        writer.write(batch)?;
-    }
-    writer.into_inner()
 }
 
 #[cfg(test)]

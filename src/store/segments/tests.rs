@@ -1,8 +1,11 @@
+use arrow_array::RecordBatch;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, Encoding, Type};
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaDataReader};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use super::*;
+use crate::decode::columns::SpanColumns;
 use crate::store::tests::fixtures::{NOON, Span, logs, spans};
 
 /// The file's own account of itself: what other engines rely on.
@@ -10,9 +13,9 @@ use crate::store::tests::fixtures::{NOON, Span, logs, spans};
 async fn a_file_is_what_it_promises() {
     let folder = tempfile::tempdir().unwrap();
     let segments = Segments::open(folder.path()).unwrap();
-    let batch =
-        columns::spans(spans(&[Span::default(), Span { n: 2, trace: 9, ..Span::default() }]).spans).unwrap();
-    let segment = segments.write(Signal::Spans, &[batch.clone(), batch], NOON).await.unwrap().unwrap();
+    let rows = Arc::new(spans(&[Span::default(), Span { n: 2, trace: 9, ..Span::default() }]).spans);
+    let rows = Rows::Spans(vec![rows.clone(), rows]);
+    let segment = segments.write(rows, NOON).await.unwrap().unwrap();
     assert_eq!((segment.rows, segment.tmin, segment.tmax), (4, NOON - 10_000_000, NOON));
     assert_eq!(segment.integrations, [("production".to_owned(), "stripe".to_owned())]);
     assert_eq!(segment.day, "2025-02-20");
@@ -50,19 +53,74 @@ async fn a_file_is_what_it_promises() {
 async fn no_rows_make_no_file() {
     let folder = tempfile::tempdir().unwrap();
     let segments = Segments::open(folder.path()).unwrap();
-    assert_eq!(segments.write(Signal::Logs, &[], NOON).await.unwrap(), None);
-    let batch = columns::logs(logs(&[(NOON, "stripe", "x")]).logs).unwrap();
-    let segment = segments.write(Signal::Logs, &[batch], NOON).await.unwrap().unwrap();
+    assert_eq!(segments.write(Rows::Logs(Vec::new()), NOON).await.unwrap(), None);
+    let rows = Rows::Logs(vec![Arc::new(logs(&[(NOON, "stripe", "x")]).logs)]);
+    let segment = segments.write(rows, NOON).await.unwrap().unwrap();
     segments.discard(&segment).await;
     assert!(!folder.path().join("segments").join(&segment.path).exists());
 }
 
-#[test]
-fn columns_of_different_lengths_and_wrapped_offsets_are_errors() {
-    let mut short = spans(&[Span::default()]).spans;
-    short.status.clear();
-    assert!(columns::spans(short).is_err());
-    let mut wrapped = spans(&[Span::default(), Span::default()]).spans;
-    wrapped.name.offsets[1] = i32::MIN;
-    assert!(columns::spans(wrapped).is_err());
+/// Any rows, written by our encoder and read by the `parquet` crate, are the rows.
+#[tokio::test]
+async fn what_is_written_is_read_by_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let segments = Segments::open(folder.path()).unwrap();
+    let mut dice = 7u64;
+    let mut roll = move |below: u64| {
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (dice >> 33) % below
+    };
+    for (requests, rows, distinct) in
+        [(1, 1, 1), (3, 7, 3), (40, 500, 20), (2, 9_000, 100_000), (30, 4_000, 900)]
+    {
+        let all: Vec<_> = (0..requests).map(|_| Arc::new(many(rows, distinct, &mut roll))).collect();
+        let segment = segments.write(Rows::Spans(all.clone()), NOON).await.unwrap().unwrap();
+        assert_eq!(segment.rows, (requests * rows) as i64);
+        let path = folder.path().join("segments").join(&segment.path);
+        let reader = ParquetRecordBatchReaderBuilder::try_new(std::fs::File::open(&path).unwrap()).unwrap();
+        assert_eq!(reader.schema().fields(), columns::SPANS.fields());
+        let read: Vec<_> = reader.with_batch_size(rows).build().unwrap().map(Result::unwrap).collect();
+        assert_eq!(read.iter().map(|batch| batch.num_rows()).sum::<usize>(), requests * rows);
+        let every: Vec<usize> = (0..rows).collect();
+        let wanted: Vec<_> = all.iter().map(|of| columns::spans(of, &every).unwrap()).collect();
+        let schema = columns::SPANS.clone();
+        let joined =
+            |batches: &[RecordBatch]| arrow_select::concat::concat_batches(&schema, batches).unwrap();
+        assert_eq!(joined(&read), joined(&wanted));
+    }
+}
+
+fn many(rows: usize, distinct: u64, roll: &mut impl FnMut(u64) -> u64) -> SpanColumns {
+    let mut columns = SpanColumns::default();
+    for _ in 0..3 {
+        let pair = (columns.texts.add("service.name"), columns.texts.add(&format!("s{}", roll(5))));
+        columns.resources.push(std::iter::repeat_n(pair, roll(3) as usize));
+    }
+    for row in 0..rows as i64 {
+        let (id, low) = (roll(u64::MAX >> 33), roll(255));
+        columns.trace_id.push([low as u8; 16]);
+        columns.span_id.push(id.to_le_bytes());
+        columns.parent_span_id.push(if low % 3 == 0 { [0; 8] } else { id.to_be_bytes() });
+        columns.start.push(NOON - id as i64);
+        columns.end.push(NOON + row);
+        columns.received.push(NOON);
+        columns.kind.push(low as u8 % 6);
+        columns.status.push(low as u8 % 3);
+        columns.class.push(low as u8);
+        let mut text = |what: &str, of: u64| columns.texts.add(&format!("{what}{}", roll(of)));
+        let (one, other) = (text("ü", distinct), text("GET /", 4));
+        columns.status_message.push(0);
+        columns.name.push(other);
+        columns.environment.push(text("e", 1));
+        columns.integration.push(text("i", 2));
+        columns.peer.push(other);
+        columns.endpoint.push(one);
+        columns.scope.push(text("s", 1));
+        let entries = low as usize % 4;
+        columns.attributes.push(std::iter::repeat_n((other, one), entries));
+        columns.resource.push(roll(3) as u32);
+        columns.events.push(one);
+        columns.links.push(0);
+    }
+    columns
 }

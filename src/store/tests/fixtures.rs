@@ -1,6 +1,5 @@
 //! Batches made from a number, so that a failing case can be told by it.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::decode::Batch;
@@ -227,28 +226,28 @@ pub fn spans(spans: &[Span]) -> Batch {
         columns.kind.push(3);
         columns.status.push(2);
         columns.class.push(span.class.map_or(NO_CLASS, |class| class as u8));
-        columns.status_message.push("boom – kaputt");
-        columns.name.push("GET");
-        columns.environment.push("production");
-        columns.integration.push(span.integration);
-        columns.peer.push("api.example.com");
-        columns.endpoint.push(span.endpoint);
-        columns.scope.push("requests");
-        columns.attributes.push(
-            [("http.request.method", Cow::from("GET")), ("n", Cow::from(span.n.to_string()))].into_iter(),
-        );
-        columns.resource.push([("service.name", Cow::from("billing"))].into_iter());
-        columns.events.push(if span.n == 1 {
-            r#"[{"time":1,"name":"exception","attributes":{"a":"b"}}]"#
-        } else {
-            ""
-        });
-        columns.links.push(if span.n == 1 {
-            r#"[{"trace_id":"00","span_id":"01","attributes":{}}]"#
-        } else {
-            ""
-        });
+        columns.status_message.push(columns.texts.add("boom – kaputt"));
+        columns.name.push(columns.texts.add("GET"));
+        columns.environment.push(columns.texts.add("production"));
+        columns.integration.push(columns.texts.add(span.integration));
+        columns.peer.push(columns.texts.add("api.example.com"));
+        columns.endpoint.push(columns.texts.add(span.endpoint));
+        columns.scope.push(columns.texts.add("requests"));
+        let pairs = [("http.request.method", "GET"), ("n", &*span.n.to_string())];
+        let pairs = pairs.map(|(key, value)| (columns.texts.add(key), columns.texts.add(value)));
+        columns.attributes.push(pairs.into_iter());
+        columns.resource.push(0);
+        let (events, links) = match span.n {
+            1 => (
+                r#"[{"time":1,"name":"exception","attributes":{"a":"b"}}]"#,
+                r#"[{"trace_id":"00","span_id":"01","attributes":{}}]"#,
+            ),
+            _ => ("", ""),
+        };
+        columns.events.push(columns.texts.add(events));
+        columns.links.push(columns.texts.add(links));
     }
+    columns.resources.push([(columns.texts.add("service.name"), columns.texts.add("billing"))].into_iter());
     Batch { spans: columns, received_at: NOON, ..Batch::default() }
 }
 
@@ -260,14 +259,15 @@ pub fn logs(records: &[(Nanos, &str, &str)]) -> Batch {
         columns.trace_id.push([7; 16]);
         columns.span_id.push([0; 8]);
         columns.severity.push(17);
-        columns.severity_text.push("ERROR");
-        columns.event_name.push("integration.change");
-        columns.body.push(body);
-        columns.environment.push("production");
-        columns.integration.push(integration);
-        columns.scope.push("logger");
-        columns.attributes.push([("k", Cow::from("v"))].into_iter());
-        columns.resource.push([("service.name", Cow::from("billing"))].into_iter());
+        columns.severity_text.push(columns.texts.add("ERROR"));
+        columns.event_name.push(columns.texts.add("integration.change"));
+        columns.body.push(columns.texts.add(body));
+        columns.environment.push(columns.texts.add("production"));
+        columns.integration.push(columns.texts.add(integration));
+        columns.scope.push(columns.texts.add("logger"));
+        columns.attributes.push([(columns.texts.add("k"), columns.texts.add("v"))].into_iter());
+        columns.resource.push(0);
     }
+    columns.resources.push([(columns.texts.add("service.name"), columns.texts.add("billing"))].into_iter());
     Batch { logs: columns, received_at: NOON, ..Batch::default() }
 }

@@ -157,6 +157,18 @@ impl Server {
         assert!(sent.is_ok_and(|status| status.success()), "SIG{name} could not be sent");
     }
 
+    /// Memory in KiB: what it has now, and the most it ever had.
+    pub fn memory(&self) -> (u64, u64) {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let figure = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+            let kib = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+            kib.unwrap_or_else(|| panic!("no {name} in {path}"))
+        };
+        (figure("VmRSS"), figure("VmHWM"))
+    }
+
     /// Waits for the server to end by itself.
     pub fn wait(&mut self, within: Duration) -> ExitStatus {
         wait_until("the server's end", within, || self.child.try_wait().expect("a child can be waited for"))

@@ -1,0 +1,151 @@
+//! What reading one request remembers: limits, the keys of attributes and what follows from them, and the texts.
+//!
+//! Records of one sender carry the same keys in the same order, and mostly the values of the record before. So a
+//! key is first compared with the one that stood in its place, and a value with the last one under its key; only
+//! what differs is hashed, looked up and searched for secrets.
+
+use std::borrow::Cow;
+
+use super::Limits;
+use super::redact::{self, Secrecy};
+use super::texts::{NONE, Texts};
+use super::value::{self, cut_text};
+use crate::signals::telemetry::{Attributes, Value};
+use crate::signals::vocabulary::Attr;
+
+/// So many places of a list are remembered.
+const PLACES: usize = 64;
+/// So many keys are remembered; what comes after them is read at its full price.
+const KEYS: usize = 1024;
+
+/// What follows from a key.
+#[derive(Clone, Copy, Debug)]
+struct Key {
+    text: u32,
+    attr: Option<(Attr, bool)>,
+    secrecy: Secrecy,
+    /// The last text under this key that held no secret.
+    last: u32,
+    /// The last integer under this key, and its text.
+    integer: (i64, u32),
+}
+
+/// The memory of one request.
+#[derive(Debug)]
+pub struct Reading {
+    /// Limits on single records.
+    pub limits: Limits,
+    /// All texts of the rows.
+    pub texts: Texts,
+    keys: Vec<Key>,
+    /// By number of the key's text: its place in `keys`.
+    known: Vec<u32>,
+    /// By place in a list: the key that stood there last.
+    places: [u32; PLACES],
+}
+
+impl Reading {
+    /// Nothing read yet.
+    pub fn new(limits: Limits) -> Reading {
+        Reading {
+            limits,
+            texts: Texts::default(),
+            keys: Vec::new(),
+            known: Vec::new(),
+            places: [NONE; PLACES],
+        }
+    }
+
+    /// Adds one attribute to a list, redacted and cut to the limits, with the numbers of its texts.
+    pub fn push<'a>(&mut self, list: &mut Attributes<'a>, name: Cow<'a, str>, value: Value<'a>) {
+        if list.len() >= self.limits.attributes || name.is_empty() {
+            return;
+        }
+        let short = name.len() <= value::KEY;
+        let Some(at) = short.then(|| self.key(list.len(), &name)).flatten() else {
+            return value::push(list, name, value, &self.limits);
+        };
+        let key = self.keys[at];
+        let (value, number) = match value {
+            Value::Str(Cow::Borrowed(text)) if key.secrecy != Secrecy::Secret => self.text(at, text),
+            Value::Int(number) if key.secrecy == Secrecy::Open => {
+                (Value::Int(number), self.integer(at, number))
+            }
+            other => {
+                let clean = redact::under(key.secrecy, value::cut(other, &self.limits));
+                let number = self.texts.add(&clean.text());
+                (clean, number)
+            }
+        };
+        list.push_known(name, value, key.attr, (key.text, number));
+    }
+
+    fn text<'a>(&mut self, at: usize, text: &'a str) -> (Value<'a>, u32) {
+        let last = self.keys[at].last;
+        if self.texts.is(last, text) && self.texts.is_clean(last) {
+            return (Value::Str(Cow::Borrowed(text)), last);
+        }
+        if let Some(known) = self.texts.find(text).filter(|known| self.texts.is_clean(*known)) {
+            self.keys[at].last = known;
+            return (Value::Str(Cow::Borrowed(text)), known);
+        }
+        match redact::text(cut_text(Cow::Borrowed(text), self.limits.value_bytes)) {
+            Cow::Borrowed(clean) => {
+                let number = self.texts.add(clean);
+                self.texts.mark_clean(number);
+                self.keys[at].last = number;
+                (Value::Str(Cow::Borrowed(clean)), number)
+            }
+            Cow::Owned(clean) => {
+                let number = self.texts.add(&clean);
+                (Value::Str(Cow::Owned(clean)), number)
+            }
+        }
+    }
+
+    fn integer(&mut self, at: usize, number: i64) -> u32 {
+        let (last, text) = self.keys[at].integer;
+        if last == number && text != NONE {
+            return text;
+        }
+        let text = self.texts.add(itoa::Buffer::new().format(number));
+        self.keys[at].integer = (number, text);
+        text
+    }
+
+    /// The place of a key in `keys`; none for one too many.
+    fn key(&mut self, place: usize, name: &str) -> Option<usize> {
+        if let Some(at) = self.places.get(place).map(|at| *at as usize)
+            && let Some(key) = self.keys.get(at)
+            && self.texts.is(key.text, name)
+        {
+            return Some(at);
+        }
+        let text = self.texts.add(name);
+        let known = self.known.get(text as usize).copied().unwrap_or(NONE);
+        let at = if known != NONE { known as usize } else { self.learn(name, text)? };
+        if let Some(place) = self.places.get_mut(place) {
+            *place = at as u32;
+        }
+        Some(at)
+    }
+
+    fn learn(&mut self, name: &str, text: u32) -> Option<usize> {
+        if self.keys.len() >= KEYS {
+            return None;
+        }
+        let at = self.keys.len();
+        self.keys.push(Key {
+            text,
+            attr: Attr::from_wire(name),
+            secrecy: redact::secrecy(name),
+            last: 0,
+            integer: (0, NONE),
+        });
+        if self.known.len() <= text as usize {
+            self.known.resize(text as usize + 1, NONE);
+        }
+        self.known[text as usize] = at as u32;
+        Some(at)
+    }
+}

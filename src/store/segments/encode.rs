@@ -1,0 +1,308 @@
+//! Columns become a Parquet file.
+//!
+//! A request's texts are numbered already, so a text column's dictionary is made by looking once at each text that
+//! the request's rows name, not at every row; that is most of what a general writer spends its time on. Pages,
+//! levels and dictionaries are written here, by the format's own rules; page headers, metadata and the columns of
+//! integers are the `parquet` crate's.
+
+use bytes::Bytes;
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::bloom_filter::Sbbf;
+use parquet::column::page::{CompressedPage, Page, PageWriter};
+use parquet::column::writer::ColumnCloseResult;
+use parquet::data_type::Int64Type;
+use parquet::errors::{ParquetError, Result};
+use parquet::file::metadata::{ColumnChunkMetaData, ColumnIndexBuilder, OffsetIndexBuilder};
+use parquet::file::writer::{SerializedPageWriter, SerializedRowGroupWriter, TrackedWrite};
+use parquet::schema::types::ColumnDescPtr;
+
+use super::dictionary::Gathered;
+use super::levels::{hybrid, repeated};
+use crate::decode::columns::Maps;
+use crate::decode::texts::{NONE, Texts};
+
+/// Rows of a page: what a reader that wants one row has to decompress.
+const PAGE_ROWS: usize = 8192;
+/// Texts are written whole, without a dictionary, when it would have more entries than one of so many values: the
+/// compressor finds what is left of repetition.
+const DISTINCT: usize = 16;
+/// zstd's fastest regular level: compaction compresses for good.
+const LEVEL: i32 = 1;
+
+/// The compression that the metadata names.
+pub fn compression() -> Result<Compression> {
+    Ok(Compression::ZSTD(ZstdLevel::try_new(LEVEL)?))
+}
+
+/// One column chunk in the making.
+pub struct Chunk {
+    column: ColumnDescPtr,
+    sink: TrackedWrite<Vec<u8>>,
+    zstd: zstd::bulk::Compressor<'static>,
+    pages: OffsetIndexBuilder,
+    /// None once a page has no ends: an index is of all pages or of none.
+    index: Option<ColumnIndexBuilder>,
+    dictionary: Option<u64>,
+    first_data: Option<u64>,
+    rows: usize,
+    values: usize,
+    uncompressed: usize,
+    encodings: Vec<Encoding>,
+    bloom: Option<Sbbf>,
+}
+
+impl Chunk {
+    /// Nothing yet of this column.
+    pub fn new(column: ColumnDescPtr) -> Result<Chunk> {
+        let zstd =
+            zstd::bulk::Compressor::new(LEVEL).map_err(|error| ParquetError::External(Box::new(error)))?;
+        let index = Some(ColumnIndexBuilder::new(column.physical_type()));
+        Ok(Chunk {
+            column,
+            sink: TrackedWrite::new(Vec::new()),
+            zstd,
+            pages: OffsetIndexBuilder::new(),
+            index,
+            dictionary: None,
+            first_data: None,
+            rows: 0,
+            values: 0,
+            uncompressed: 0,
+            encodings: vec![Encoding::RLE],
+            bloom: None,
+        })
+    }
+
+    /// Writes ids of a fixed width, plain; `bloom` makes a filter of them.
+    pub fn ids<const N: usize>(mut self, ids: &[&[[u8; N]]], bloom: bool) -> Result<Chunk> {
+        let all: Vec<[u8; N]> = ids.concat();
+        if bloom {
+            let mut filter = Sbbf::new_with_ndv_fpp(all.len().max(1) as u64, 0.01)?;
+            all.iter().for_each(|id| filter.insert(&id[..]));
+            self.bloom = Some(filter);
+        }
+        for page in all.chunks(PAGE_ROWS) {
+            let ends =
+                page.iter().min().zip(page.iter().max()).map(|(least, most)| (least.to_vec(), most.to_vec()));
+            self.data_page(page.as_flattened().to_vec(), page.len(), page.len(), Encoding::PLAIN, ends)?;
+        }
+        Ok(self)
+    }
+
+    /// Writes small numbers by a dictionary.
+    pub fn smalls(mut self, numbers: &[&[u8]]) -> Result<Chunk> {
+        let all: Vec<u8> = numbers.concat();
+        let mut places = [NONE; 256];
+        let mut dictionary = Vec::new();
+        let mut indexes = Vec::with_capacity(all.len());
+        for number in &all {
+            let place = &mut places[usize::from(*number)];
+            if *place == NONE {
+                *place = (dictionary.len() / 4) as u32;
+                dictionary.extend_from_slice(&i32::from(*number).to_le_bytes());
+            }
+            indexes.push(*place);
+        }
+        let entries = dictionary.len() / 4;
+        self.dictionary_page(dictionary, entries)?;
+        for (page, raw) in indexes.chunks(PAGE_ROWS).zip(all.chunks(PAGE_ROWS)) {
+            let ends = raw.iter().min().zip(raw.iter().max());
+            let ends = ends.map(|(least, most)| {
+                (i32::from(*least).to_le_bytes().into(), i32::from(*most).to_le_bytes().into())
+            });
+            self.indexed_page(Vec::new(), page, page.len(), entries, ends)?;
+        }
+        Ok(self)
+    }
+
+    /// Writes one text a row.
+    pub fn texts<'c>(self, columns: impl Iterator<Item = (&'c Texts, &'c [u32])>) -> Result<Chunk> {
+        let mut gathered = Gathered::default();
+        for (texts, numbers) in columns {
+            gathered.add(texts, numbers.iter().copied());
+        }
+        let rows: Vec<usize> = (1..=gathered.indexes.len()).collect();
+        self.gathered(&gathered, &rows, false)
+    }
+
+    /// Writes the keys or the values of one map a row: `of` takes from an entry what is written.
+    pub fn maps<'c>(
+        self,
+        columns: impl Iterator<Item = (&'c Texts, &'c Maps, Option<&'c [u32]>)>,
+        of: impl Fn(&(u32, u32)) -> u32 + Copy,
+    ) -> Result<Chunk> {
+        let mut gathered = Gathered::default();
+        let mut rows = Vec::new();
+        for (texts, maps, places) in columns {
+            let count = places.map_or(maps.len(), <[u32]>::len);
+            gathered.begin(texts);
+            for row in 0..count {
+                let place = places.map_or(row, |places| places[row] as usize);
+                gathered.take(texts, maps.get(place).iter().map(of));
+                rows.push(gathered.indexes.len());
+            }
+        }
+        self.gathered(&gathered, &rows, true)
+    }
+
+    /// `rows` = for each row the number of values up to its end. A row of a repeated column may have none.
+    fn gathered(mut self, all: &Gathered<'_>, rows: &[usize], is_repeated: bool) -> Result<Chunk> {
+        let entries = all.dictionary.len();
+        let plain = entries > 256 && entries * DISTINCT > all.indexes.len();
+        if !plain {
+            let bytes = all.dictionary.iter().map(|text| text.len() + 4).sum();
+            let mut dictionary = Vec::with_capacity(bytes);
+            all.dictionary.iter().for_each(|text| plain_text(&mut dictionary, text));
+            self.dictionary_page(dictionary, entries)?;
+        }
+        let mut from = 0;
+        for page in rows.chunks(PAGE_ROWS) {
+            let to = page.last().copied().unwrap_or(from);
+            let values = all.indexes.get(from..to).unwrap_or(&[]);
+            let (mut body, levels) =
+                if is_repeated { repeated(from, page) } else { (Vec::new(), page.len()) };
+            let ends = if is_repeated || plain { None } else { all.ends(values) };
+            if plain {
+                for index in values {
+                    plain_text(&mut body, all.dictionary.get(*index as usize).copied().unwrap_or(&[]));
+                }
+                self.data_page(body, levels, page.len(), Encoding::PLAIN, ends)?;
+            } else {
+                self.indexed_page_of(body, values, levels, page.len(), entries, ends)?;
+            }
+            from = to;
+        }
+        Ok(self)
+    }
+
+    fn indexed_page(
+        &mut self,
+        body: Vec<u8>,
+        values: &[u32],
+        rows: usize,
+        entries: usize,
+        ends: Ends,
+    ) -> Result<()> {
+        self.indexed_page_of(body, values, values.len(), rows, entries, ends)
+    }
+
+    fn indexed_page_of(
+        &mut self,
+        mut body: Vec<u8>,
+        values: &[u32],
+        levels: usize,
+        rows: usize,
+        entries: usize,
+        ends: Ends,
+    ) -> Result<()> {
+        let width = (usize::BITS - entries.saturating_sub(1).leading_zeros()) as u8;
+        body.push(width);
+        hybrid(values, width, &mut body);
+        self.data_page(body, levels, rows, Encoding::RLE_DICTIONARY, ends)
+    }
+
+    fn dictionary_page(&mut self, body: Vec<u8>, entries: usize) -> Result<()> {
+        let (plain, packed) = (body.len(), self.compress(&body)?);
+        let page = Page::DictionaryPage {
+            buf: packed,
+            num_values: entries as u32,
+            encoding: Encoding::PLAIN,
+            is_sorted: false,
+        };
+        let written =
+            SerializedPageWriter::new(&mut self.sink).write_page(CompressedPage::new(page, plain))?;
+        self.dictionary = Some(written.offset);
+        self.uncompressed += written.uncompressed_size;
+        self.encodings.push(Encoding::PLAIN);
+        Ok(())
+    }
+
+    /// `levels` = values and the rows that have none.
+    fn data_page(
+        &mut self,
+        body: Vec<u8>,
+        levels: usize,
+        rows: usize,
+        encoding: Encoding,
+        ends: Ends,
+    ) -> Result<()> {
+        let (plain, packed) = (body.len(), self.compress(&body)?);
+        let page = Page::DataPage {
+            buf: packed,
+            num_values: levels as u32,
+            encoding,
+            def_level_encoding: Encoding::RLE,
+            rep_level_encoding: Encoding::RLE,
+            statistics: None,
+        };
+        let written =
+            SerializedPageWriter::new(&mut self.sink).write_page(CompressedPage::new(page, plain))?;
+        self.first_data.get_or_insert(written.offset);
+        self.pages.append_row_count(rows as i64);
+        self.pages.append_offset_and_size(written.offset as i64, written.compressed_size as i32);
+        match (&mut self.index, ends) {
+            (Some(index), Some((least, most))) => index.append(false, least, most, 0, None),
+            (index, _) => *index = None,
+        }
+        self.rows += rows;
+        self.values += levels;
+        self.uncompressed += written.uncompressed_size;
+        if !self.encodings.contains(&encoding) {
+            self.encodings.push(encoding);
+        }
+        Ok(())
+    }
+
+    fn compress(&mut self, body: &[u8]) -> Result<Bytes> {
+        let packed = self.zstd.compress(body).map_err(|error| ParquetError::External(Box::new(error)))?;
+        Ok(packed.into())
+    }
+
+    /// Adds the chunk to a row group, of which it must be the next column.
+    pub fn append_to<W: std::io::Write + Send>(
+        self,
+        group: &mut SerializedRowGroupWriter<'_, W>,
+    ) -> Result<()> {
+        let bytes = Bytes::from(self.sink.into_inner()?);
+        let metadata = ColumnChunkMetaData::builder(self.column)
+            .set_compression(compression()?)
+            .set_encodings(self.encodings)
+            .set_total_compressed_size(bytes.len() as i64)
+            .set_total_uncompressed_size(self.uncompressed as i64)
+            .set_num_values(self.values as i64)
+            .set_data_page_offset(self.first_data.unwrap_or(0) as i64)
+            .set_dictionary_page_offset(self.dictionary.map(|offset| offset as i64))
+            .build()?;
+        let close = ColumnCloseResult {
+            bytes_written: bytes.len() as u64,
+            rows_written: self.rows as u64,
+            metadata,
+            bloom_filter: self.bloom,
+            column_index: self.index.map(ColumnIndexBuilder::build).transpose()?,
+            offset_index: Some(self.pages.build()),
+        };
+        group.append_column(&bytes, close)
+    }
+}
+
+/// Least and greatest value of a page, in the format's plain bytes.
+pub type Ends = Option<(Vec<u8>, Vec<u8>)>;
+
+fn plain_text(into: &mut Vec<u8>, text: &[u8]) {
+    into.extend_from_slice(&(text.len() as u32).to_le_bytes());
+    into.extend_from_slice(text);
+}
+
+/// Writes the next column of a group: unix nanoseconds.
+pub fn times<'c, W: std::io::Write + Send>(
+    group: &mut SerializedRowGroupWriter<'_, W>,
+    columns: impl Iterator<Item = &'c [i64]>,
+) -> Result<()> {
+    let Some(mut column) = group.next_column()? else {
+        return Err(ParquetError::General("there is no further column".into()));
+    };
+    for times in columns {
+        column.typed::<Int64Type>().write_batch(times, None, None)?;
+    }
+    column.close()
+}
