@@ -7,9 +7,11 @@
 //! - [`receive`] and [`inbox`]: the edge where requests come in and are acknowledged once they are on disk.
 //! - [`pipeline`]: the corridor, one loop that absorbs, flushes, evaluates and records.
 //! - [`store`]: the one room that knows SQL and Parquet. [`notify`] and [`web`]: the edges where things go out.
+//! - [`clock`] and [`world`]: the machine as an argument, so that tests own it.
 //! - [`config`], [`rules`], [`scheduler`], [`server`], [`cli`]: what is wired from what.
 
 pub mod clock;
+pub mod world;
 pub mod signals;
 pub mod decode;
 pub mod inbox;

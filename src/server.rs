@@ -10,7 +10,6 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
 use crate::config::Config;
 use crate::decode::Batch;
 use crate::inbox::Inbox;
@@ -19,12 +18,14 @@ use crate::receive::intake::{self, Intake};
 use crate::rules::Origin;
 use crate::scheduler::{self, Due};
 use crate::store::Store;
+use crate::world::World;
 use crate::{inbox, notify, receive, store, web};
 use rules::Rules;
 
 mod composer;
 mod rules;
 mod settings;
+mod troubles;
 
 /// How long stopping may take in all.
 const STOP_WITHIN: Duration = Duration::from_secs(9);
@@ -65,7 +66,8 @@ pub struct Running {
 }
 
 /// Opens the data folder, replays what the inbox holds above the watermark, and serves.
-pub async fn start(config: Config, origin: Origin, clock: Clock) -> anyhow::Result<Running> {
+pub async fn start(config: Config, origin: Origin, world: World) -> anyhow::Result<Running> {
+    let clock = world.clock.clone();
     let loaded = origin.load().map_err(|problems| anyhow!("{}", problems.join("\n")))?;
     let (web_door, http_door, grpc_door) = (
         bind("web", config.server.web).await?,
@@ -78,7 +80,7 @@ pub async fn start(config: Config, origin: Origin, clock: Clock) -> anyhow::Resu
         otlp_grpc: grpc_door.local_addr()?,
     };
     let base_url = settings::base_url(&config, addresses.web);
-    let store = Store::open(store::Settings { folder: config.server.data.clone() }).await?;
+    let store = Store::open(store::Settings { folder: config.server.data.clone() }, &world).await?;
 
     let (live, live_seen) = watch::channel(0);
     let (stop, stop_mail) = (CancellationToken::new(), CancellationToken::new());
@@ -89,7 +91,7 @@ pub async fn start(config: Config, origin: Origin, clock: Clock) -> anyhow::Resu
 
     let mut corridor = Corridor::open(pipeline::Parts {
         store: store.clone(),
-        clock: clock.clone(),
+        world: world.clone(),
         policy: settings::policy(&config),
         compose: composer::Composer::new(&config, base_url, store.clone(), rules.clone(), clock.clone()),
         rules: rules.in_force(),
@@ -99,7 +101,7 @@ pub async fn start(config: Config, origin: Origin, clock: Clock) -> anyhow::Resu
         limits: settings::series_limits(&config),
         stream_limits: settings::stream_limits(&config),
         gauges: gauges.clone(),
-        live,
+        live: live.clone(),
         wake_mailer: wake_mailer.clone(),
     })
     .await?;
@@ -107,8 +109,8 @@ pub async fn start(config: Config, origin: Origin, clock: Clock) -> anyhow::Resu
     let (deliver, delivered) = mpsc::channel::<(u64, Batch)>(64);
     let watermark = store.watermark().await?;
     let inbox_settings = settings::inbox(&config);
-    let files: Arc<dyn inbox::files::Files> = Arc::new(inbox::files::Disk);
-    let (inbox, replay) = Inbox::open(inbox_settings, files, deliver, watermark)
+    let inbox_folder = inbox_settings.folder.clone();
+    let (inbox, replay) = Inbox::open(inbox_settings, &world, deliver, watermark)
         .with_context(|| format!("the inbox in {} cannot be opened", config.server.data.display()))?;
     let limits = crate::decode::Limits::default();
     for entry in replay {
@@ -118,9 +120,11 @@ pub async fn start(config: Config, origin: Origin, clock: Clock) -> anyhow::Resu
                 corridor.absorb(seq, decoded.batch);
                 corridor.flush_if_large().await;
             }
-            // It was acknowledged, so it was readable then: say so loudly, and do not stop the rest.
+            // It was acknowledged, so it was readable then: keep it, say so loudly, and do not stop the rest.
             Err(error) => {
-                tracing::error!(seq, %error, "A request in the inbox cannot be read again.");
+                let aside = inbox::replay::set_aside(&inbox_folder, &*world.files, seq, &record)
+                    .context("a request that cannot be read again could not be set aside")?;
+                tracing::error!(seq, %error, file = %aside.display(), "A request in the inbox cannot be read again; it is kept aside.");
                 store.skip(seq);
             }
         }
@@ -138,13 +142,16 @@ pub async fn start(config: Config, origin: Origin, clock: Clock) -> anyhow::Resu
         store.clone(),
         mailer,
         config.mail.from.clone(),
-        clock.clone(),
+        world.clone(),
         wake_mailer,
         stop_mail.clone(),
     )));
     rooms.push(tokio::spawn(schedule(events.clone(), rules.clone(), stop.clone())));
 
+    let troubles = troubles::of(inbox.clone(), gauges.clone());
+    rooms.push(tokio::spawn(troubles::announce(troubles.clone(), live, stop.clone())));
     let state = web::State {
+        troubles,
         store: store.clone(),
         clock: clock.clone(),
         rules: rules.view(),

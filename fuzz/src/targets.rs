@@ -12,7 +12,6 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use seamwatch::alert::parse;
 use seamwatch::decode::{self, Decoded, Encoding, Limits, Malformed, Rejected, Signal, redact};
-use seamwatch::inbox::files::{File, Files};
 use seamwatch::inbox::{Inbox, Settings};
 use seamwatch::receive::{body, grpc, http};
 use seamwatch::rollup::latency::Latency;
@@ -20,6 +19,8 @@ use seamwatch::rollup::series::{Merge, Tally};
 use seamwatch::rollup::window::Part;
 use seamwatch::signals::{endpoint, sampling};
 use seamwatch::web::period::{self, Period};
+use seamwatch::world::World;
+use seamwatch::world::files::{File, Files};
 
 /// A target.
 pub type Target = fn(&[u8]);
@@ -268,7 +269,8 @@ pub fn inbox_replay(data: &[u8]) {
     }
     let (deliver, _delivered) = tokio::sync::mpsc::channel::<(u64, ())>(1);
     let files = Arc::new(Memory(Mutex::new(files)));
-    let Ok((inbox, replay)) = Inbox::open(Settings::new("inbox".into()), files, deliver, 0) else { return };
+    let world = World { files, ..World::real() };
+    let Ok((inbox, replay)) = Inbox::open(Settings::new("inbox".into()), &world, deliver, 0) else { return };
     let mut last = 0;
     for (sequence, record) in replay.map_while(Result::ok) {
         assert!(sequence > 0 && record.length() > 0);
@@ -308,6 +310,7 @@ fn picked<'d, T: Copy>(data: &'d [u8], from: &[T]) -> (T, &'d [u8]) {
 }
 
 /// A file system in memory.
+#[derive(Debug)]
 struct Memory(Mutex<BTreeMap<String, Vec<u8>>>);
 
 impl Memory {
@@ -342,6 +345,10 @@ impl Files for Memory {
 
     fn truncate(&self, path: &Path, length: u64) -> io::Result<()> {
         self.with(path, |bytes| bytes.truncate(usize::try_from(length).unwrap_or(usize::MAX)))
+    }
+
+    fn rename(&self, _: &Path, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::PermissionDenied.into())
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {

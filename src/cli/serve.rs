@@ -7,7 +7,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::ServerArgs;
 use crate::rules::Origin;
-use crate::{clock, server, telemetry};
+use crate::world::World;
+use crate::{server, telemetry};
 
 /// Runs until a signal says stop.
 pub async fn run(args: ServerArgs) -> anyhow::Result<ExitCode> {
@@ -16,7 +17,7 @@ pub async fn run(args: ServerArgs) -> anyhow::Result<ExitCode> {
     let config = args.read()?;
     let rules = Origin::choose(config.server.alerts.as_deref());
     let running = tokio::select! {
-        started = server::start(config, rules, clock::system()) => started?,
+        started = server::start(config, rules, World::real()) => started?,
         // Nothing is accepted yet; what the inbox holds is read again at the next start.
         () = signals.stop() => return Ok(ExitCode::SUCCESS),
     };

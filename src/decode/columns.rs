@@ -139,6 +139,35 @@ pub struct SpanColumns {
 }
 
 impl SpanColumns {
+    /// Makes room for so many spans more.
+    pub fn reserve(&mut self, spans: usize) {
+        self.trace_id.reserve(spans);
+        self.span_id.reserve(spans);
+        self.parent_span_id.reserve(spans);
+        for times in [&mut self.start, &mut self.end, &mut self.received] {
+            times.reserve(spans);
+        }
+        for smalls in [&mut self.kind, &mut self.status, &mut self.class] {
+            smalls.reserve(spans);
+        }
+        for texts in [
+            &mut self.status_message,
+            &mut self.name,
+            &mut self.environment,
+            &mut self.integration,
+            &mut self.peer,
+            &mut self.endpoint,
+            &mut self.scope,
+            &mut self.resource,
+            &mut self.events,
+            &mut self.links,
+        ] {
+            texts.reserve(spans);
+        }
+        self.attributes.offsets.reserve(spans);
+        self.attributes.entries.reserve(spans * 10);
+    }
+
     /// How many spans.
     pub fn len(&self) -> usize {
         self.trace_id.len()

@@ -85,13 +85,15 @@ impl Reading {
         if self.texts.is(last, text) && self.texts.is_clean(last) {
             return (Value::Str(Cow::Borrowed(text)), last);
         }
-        if let Some(known) = self.texts.find(text).filter(|known| self.texts.is_clean(*known)) {
+        let (known, place) = self.texts.look(text);
+        if let Some(known) = known.filter(|known| self.texts.is_clean(*known)) {
             self.keys[at].last = known;
             return (Value::Str(Cow::Borrowed(text)), known);
         }
         match redact::text(cut_text(Cow::Borrowed(text), self.limits.value_bytes)) {
             Cow::Borrowed(clean) => {
-                let number = self.texts.add(clean);
+                let same = known.is_none() && clean.len() == text.len();
+                let number = if same { self.texts.put(place, clean) } else { self.texts.add(clean) };
                 self.texts.mark_clean(number);
                 self.keys[at].last = number;
                 (Value::Str(Cow::Borrowed(clean)), number)

@@ -32,6 +32,13 @@ pub struct Texts {
     slots: Vec<(u32, u32)>,
 }
 
+/// Where a text that is not known belongs, until another is added.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    tag: u32,
+    at: usize,
+}
+
 impl Default for Texts {
     fn default() -> Self {
         let mut texts = Texts { strings: Strings::default(), clean: Vec::new(), slots: Vec::new() };
@@ -44,22 +51,37 @@ impl Texts {
     /// The number of a text, new or known.
     #[inline]
     pub fn add(&mut self, text: &str) -> u32 {
+        let (number, place) = self.look(text);
+        number.unwrap_or_else(|| self.put(place, text))
+    }
+
+    /// The number of a text where it is known, and the place that [`Texts::put`] wants where it is not.
+    #[inline]
+    pub fn look(&mut self, text: &str) -> (Option<u32>, Place) {
         if self.slots.len() < 2 * (self.len() + 1) {
             self.grow();
         }
         let (tag, at) = self.place(text);
-        match self.slots.get(at) {
-            Some((_, number)) if *number != EMPTY => *number,
-            _ => {
-                let number = self.len() as u32;
-                self.strings.push(text);
-                self.clean.push(false);
-                if let Some(slot) = self.slots.get_mut(at) {
-                    *slot = (tag, number);
-                }
-                number
-            }
+        let number = self.slots.get(at).map(|(_, number)| *number).filter(|number| *number != EMPTY);
+        (number, Place { tag, at })
+    }
+
+    /// Adds a text that was looked for just now and is not known.
+    pub fn put(&mut self, place: Place, text: &str) -> u32 {
+        let number = self.len() as u32;
+        self.strings.push(text);
+        self.clean.push(false);
+        if let Some(slot) = self.slots.get_mut(place.at) {
+            *slot = (place.tag, number);
         }
+        number
+    }
+
+    /// Makes room for the texts of a body of so many bytes.
+    pub fn expect(&mut self, body: usize) {
+        self.strings.bytes.reserve(body / 6);
+        self.strings.offsets.reserve(body / 512);
+        self.clean.reserve(body / 512);
     }
 
     /// Gives back what only adding needs. Texts can be added later all the same.

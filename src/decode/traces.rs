@@ -11,6 +11,7 @@ use crate::signals::telemetry::{Attributes, Origin, Span, SpanEvent, SpanKind, S
 
 /// Gives every span of a request to the collector.
 pub fn decode(body: &[u8], into: &mut Collector) -> Result<(), Malformed> {
+    into.expect_spans(body.len());
     let mut cursor = Cursor::new(body);
     let mut index = 0;
     let mut span = Span::default();

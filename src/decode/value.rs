@@ -63,9 +63,48 @@ pub fn kept_key_value<'a>(
     list: &mut Attributes<'a>,
     reading: &mut Reading,
 ) -> Result<(), Malformed> {
+    if let Some((key, value)) = usual_pair(message) {
+        reading.push(list, Cow::Borrowed(key), value);
+        return Ok(());
+    }
     let (key, value) = pair(message, &reading.limits)?;
     reading.push(list, key, value);
     Ok(())
+}
+
+/// The usual form: key, then a value that is one text or one integer, in that order and once each. None for any other.
+#[inline]
+fn usual_pair(message: &[u8]) -> Option<(&str, Value<'_>)> {
+    let (key, rest) = part(message, 0x0a)?;
+    let (value, rest) = part(rest, 0x12)?;
+    if !rest.is_empty() {
+        return None;
+    }
+    let value = match value.first()? {
+        0x0a => {
+            let (text, rest) = part(value, 0x0a)?;
+            let text = std::str::from_utf8(text).ok().filter(|_| rest.is_empty())?;
+            Value::Str(Cow::Borrowed(text))
+        }
+        0x18 => {
+            let mut number = Cursor::new(value.get(1..)?);
+            let integer = number.varint().ok()?;
+            number.is_done().then_some(Value::Int(integer as i64))?
+        }
+        _ => return None,
+    };
+    Some((std::str::from_utf8(key).ok()?, value))
+}
+
+/// A length-delimited field of this tag and of less than 128 bytes, and what follows it.
+#[inline(always)]
+fn part(message: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+    match message {
+        [first, length, rest @ ..] if *first == tag && *length < 0x80 => {
+            rest.split_at_checked(usize::from(*length))
+        }
+        _ => None,
+    }
 }
 
 fn pair<'a>(message: &'a [u8], limits: &Limits) -> Result<(Cow<'a, str>, Value<'a>), Malformed> {

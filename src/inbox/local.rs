@@ -8,13 +8,17 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
-use super::files::{File, Files};
 use super::record::{self, FILE_HEAD, FileHead, Record};
-use super::replay::{Kept, Survey, at, path};
-use super::{Refused, Settings, Stats};
+use super::replay::{Kept, PROBE, Survey, at, path};
+use super::{Failing, Refused, Settings, Stats};
+use crate::world::World;
+use crate::world::files::File;
+use crate::world::points::Point;
 
 /// A group is written when it has this many bytes, even if more wait.
 const GROUP_BYTES: u64 = 8 << 20;
+/// While the disk fails it is tried this often.
+const PROBE_EVERY: Duration = Duration::from_secs(1);
 /// The group's buffer is given back to the allocator when one large group made it larger than this.
 const BUFFER_BYTES: usize = 16 << 20;
 
@@ -44,7 +48,7 @@ struct Current {
 
 pub(super) struct Writer<T> {
     settings: Settings,
-    files: Arc<dyn Files>,
+    world: World,
     deliver: mpsc::Sender<(u64, T)>,
     stats: Arc<Mutex<Stats>>,
     next: u64,
@@ -53,6 +57,9 @@ pub(super) struct Writer<T> {
     predecessor: (u64, u64),
     watermark: u64,
     failures: u64,
+    failing: Option<Failing>,
+    /// Bytes of the latest group that the disk did not take, and when it was tried.
+    lacking: (u64, Instant),
     durable: u64,
     buffer: Vec<u8>,
 }
@@ -60,7 +67,7 @@ pub(super) struct Writer<T> {
 impl<T> Writer<T> {
     pub(super) fn new(
         settings: Settings,
-        files: Arc<dyn Files>,
+        world: World,
         deliver: mpsc::Sender<(u64, T)>,
         stats: Arc<Mutex<Stats>>,
         found: Survey,
@@ -68,7 +75,7 @@ impl<T> Writer<T> {
     ) -> Writer<T> {
         let writer = Writer {
             settings,
-            files,
+            world,
             deliver,
             stats,
             next: found.next,
@@ -77,6 +84,8 @@ impl<T> Writer<T> {
             predecessor: found.predecessor,
             watermark,
             failures: 0,
+            failing: None,
+            lacking: (0, Instant::now()),
             durable: found.next - 1,
             buffer: Vec::new(),
         };
@@ -121,6 +130,7 @@ impl<T> Writer<T> {
             }
             self.commit(group);
             self.close_if_old();
+            self.probe();
         }
         self.finish();
         // `deliver` closes first, so that whoever waits for the answer finds all of it said.
@@ -128,9 +138,11 @@ impl<T> Writer<T> {
         drop(closing);
     }
 
-    /// Waits for the first message of a group, but no longer than the current file may live.
+    /// Waits for the first message of a group, but no longer than the current file may live, or until the disk is
+    /// tried again.
     fn idle(&self, messages: &Receiver<Message<T>>) -> Result<Message<T>, RecvTimeoutError> {
         match &self.current {
+            None if self.failing.is_some() => messages.recv_timeout(PROBE_EVERY),
             None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
             Some(current) => {
                 let left = self.settings.file_age.saturating_sub(current.opened.elapsed());
@@ -149,6 +161,9 @@ impl<T> Writer<T> {
                 left -= length;
                 taken.push(job);
             } else {
+                if job.record.fits() {
+                    self.fails(Refused::Full);
+                }
                 // The caller may be gone; then nobody needs the answer.
                 let _ = job.answer.send(Err(Refused::Full));
             }
@@ -161,23 +176,29 @@ impl<T> Writer<T> {
         // Also after a failure: bytes of the group may be on disk under these numbers.
         self.next = self.next.max(first + taken.len() as u64);
         if let Err(error) = written {
-            tracing::error!(%error, records = taken.len(), "the inbox could not write; the senders were told to try again");
             self.failures += 1;
+            self.lacking = (taken.iter().map(|job| job.record.length()).sum::<u64>(), Instant::now());
             self.give_up();
-            self.publish();
+            let refused = Refused::Disk(error.to_string());
+            self.fails(refused.clone());
             for job in taken {
-                let _ = job.answer.send(Err(Refused::Disk(error.to_string())));
+                let _ = job.answer.send(Err(refused.clone()));
             }
             return;
         }
         self.durable = self.next - 1;
+        if self.failing.as_ref().is_some_and(|failing| failing.why != Refused::Full) {
+            self.works();
+        }
         self.publish();
+        self.world.points.pass(Point::BeforeAck);
         let mut cargo = Vec::with_capacity(taken.len());
         for (sequence, job) in (self.next - taken.len() as u64..).zip(taken) {
             let _ = job.answer.send(Ok(sequence));
             cargo.push((sequence, job.cargo));
             drop(job.place);
         }
+        self.world.points.pass(Point::AfterAck);
         for item in cargo {
             // An error means that nobody listens any more: the records are replayed at the next start.
             let _ = self.deliver.blocking_send(item);
@@ -202,6 +223,7 @@ impl<T> Writer<T> {
             record::encode(&mut self.buffer, &job.record, sequence, current.kept.length, current.salt);
         }
         current.file.append(&self.buffer).map_err(at(&path))?;
+        self.world.points.pass(Point::BeforeSync);
         current.file.sync().map_err(at(&path))?;
         self.next += group.len() as u64;
         current.kept.length += self.buffer.len() as u64;
@@ -216,17 +238,17 @@ impl<T> Writer<T> {
     fn create(&mut self) -> io::Result<Current> {
         let first = self.next;
         let path = path(&self.settings.folder, first);
-        let mut file = self.files.create(&path).map_err(at(&path))?;
+        let mut file = self.world.files.create(&path).map_err(at(&path))?;
         let (predecessor, predecessor_length) = self.predecessor;
         let salt = uuid::Uuid::new_v4().as_fields().0;
         let head = FileHead { first, predecessor, predecessor_length, salt };
         let written =
             file.append(&head.encode()).and_then(|()| file.sync()).map_err(at(&path)).and_then(|()| {
-                self.files.sync_folder(&self.settings.folder).map_err(at(&self.settings.folder))
+                self.world.files.sync_folder(&self.settings.folder).map_err(at(&self.settings.folder))
             });
         if let Err(error) = written {
             // Best effort: a file without records is also removed by the next open. Its name is not used again.
-            let _ = self.files.remove(&path);
+            let _ = self.world.files.remove(&path);
             return Err(error);
         }
         let kept = Kept { first, last: first, length: FILE_HEAD as u64, oldest_at: None };
@@ -244,14 +266,58 @@ impl<T> Writer<T> {
         let path = path(&self.settings.folder, current.kept.first);
         drop(current.file);
         let tidied = if current.kept.length <= FILE_HEAD as u64 {
-            self.files.remove(&path)
+            self.world.files.remove(&path)
         } else {
             self.predecessor = (current.kept.first, current.kept.length);
             self.closed.push_back(current.kept);
-            self.files.truncate(&path, current.kept.length)
+            self.world.files.truncate(&path, current.kept.length)
         };
         if let Err(error) = tidied {
             tracing::warn!(file = %path.display(), %error, "could not tidy an inbox file after a failed write");
+        }
+    }
+
+    /// From now on nothing can be taken. It is logged once, however many senders try.
+    fn fails(&mut self, why: Refused) {
+        let since = self.failing.as_ref().map(|failing| failing.since);
+        if since.is_none() {
+            tracing::error!(%why, "the inbox takes nothing; senders are told to try again");
+        }
+        self.failing = Some(Failing { since: since.unwrap_or_else(|| (self.world.clock)()), why });
+        self.publish();
+    }
+
+    /// All is well again.
+    fn works(&mut self) {
+        if let Some(failing) = self.failing.take() {
+            let for_s = ((self.world.clock)() - failing.since) / 1_000_000_000;
+            tracing::info!(for_s, failures = self.failures, "the inbox takes requests again");
+        }
+        self.publish();
+    }
+
+    /// Tries whether the disk takes as much as it last refused, in a file of no use.
+    fn probe(&mut self) {
+        let (bytes, tried) = self.lacking;
+        let failing = self.failing.as_ref().is_some_and(|failing| failing.why != Refused::Full);
+        if !failing || tried.elapsed() < PROBE_EVERY {
+            return;
+        }
+        let (files, path) = (self.world.files.clone(), self.settings.folder.join(PROBE));
+        // It may be there from an earlier try.
+        let _ = files.remove(&path);
+        let took = files.create(&path).and_then(|mut file| {
+            file.append(&vec![0; bytes as usize])?;
+            file.sync()
+        });
+        let _ = files.remove(&path);
+        self.lacking.1 = Instant::now();
+        match took {
+            Ok(()) => self.works(),
+            Err(error) => {
+                let error = at(&self.settings.folder)(error).to_string();
+                self.fails(Refused::Disk(error));
+            }
         }
     }
 
@@ -275,7 +341,8 @@ impl<T> Writer<T> {
         let mut removed = false;
         while let Some(kept) = self.closed.front().copied().filter(|kept| kept.last <= self.watermark) {
             let path = path(&self.settings.folder, kept.first);
-            match self.files.remove(&path) {
+            self.world.points.pass(Point::BeforeRemove);
+            match self.world.files.remove(&path) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => {
@@ -288,7 +355,11 @@ impl<T> Writer<T> {
             removed = true;
         }
         if removed {
-            if let Err(error) = self.files.sync_folder(&self.settings.folder) {
+            self.world.points.pass(Point::AfterRemove);
+            if self.failing.as_ref().is_some_and(|failing| failing.why == Refused::Full) {
+                self.works();
+            }
+            if let Err(error) = self.world.files.sync_folder(&self.settings.folder) {
                 tracing::warn!(folder = %self.settings.folder.display(), %error, "could not sync the inbox folder");
             }
             self.publish();
@@ -314,6 +385,7 @@ impl<T> Writer<T> {
             sequence: self.durable,
             oldest_at: self.closed.iter().chain(current).find_map(|kept| kept.oldest_at),
             failures: self.failures,
+            failing: self.failing.clone(),
         };
         *self.stats.lock().unwrap_or_else(PoisonError::into_inner) = stats;
     }

@@ -11,11 +11,11 @@
 //! - After a crash, [`Inbox::open`] cuts the torn tail of the last file, and [`Replay`] gives all
 //!   records above the watermark. Damage to bytes that had been synced is an error that names file and offset.
 //! - Files whose records are all at or below the watermark are deleted whole.
+//! - While the disk fails the writer tries it each second, so that all is well again without a sender's help.
 //!
 //! Bodies lie here as they were received, secrets included: files are 0600 in a folder of 0700.
 //!
-//! `record` is the format, `files` the little that is needed of a file system, `local` the writer, `replay` the way
-//! back.
+//! `record` is the format, `local` the writer, `replay` the way back.
 
 use std::io;
 use std::path::PathBuf;
@@ -25,12 +25,12 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc as tokio_mpsc, oneshot};
 
-use files::Files;
 use local::{Job, Message, Writer};
 use record::Record;
 use replay::Replay;
 
-pub mod files;
+use crate::world::World;
+
 mod local;
 pub mod record;
 pub mod replay;
@@ -86,7 +86,7 @@ pub enum Refused {
 }
 
 /// How the inbox stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
     /// Files on disk.
     pub files: u64,
@@ -98,6 +98,17 @@ pub struct Stats {
     pub oldest_at: Option<i64>,
     /// Times that a write or sync failed since the start.
     pub failures: u64,
+    /// Why it takes nothing now. None while all is well.
+    pub failing: Option<Failing>,
+}
+
+/// A time in which nothing can be taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failing {
+    /// When it began, unix nanoseconds.
+    pub since: i64,
+    /// What is refused, and why.
+    pub why: Refused,
 }
 
 /// A durable queue. Cloning gives another handle of the same one.
@@ -127,16 +138,16 @@ impl<T: Send + 'static> Inbox<T> {
     /// earlier runs come out of the [`Replay`] instead. `deliver` closes when the inbox has closed.
     pub fn open(
         settings: Settings,
-        files: Arc<dyn Files>,
+        world: &World,
         deliver: tokio_mpsc::Sender<(u64, T)>,
         watermark: u64,
     ) -> io::Result<(Inbox<T>, Replay)> {
-        let found = replay::survey(&settings.folder, &*files, watermark)?;
-        let replay = Replay::new(settings.folder.clone(), Arc::clone(&files), &found, watermark);
+        let found = replay::survey(&settings.folder, &*world.files, watermark)?;
+        let replay = Replay::new(settings.folder.clone(), Arc::clone(&world.files), &found, watermark);
         let (sender, receiver) = mpsc::channel();
         let places = Arc::new(Semaphore::new(settings.queue.max(1)));
         let stats = Arc::new(Mutex::new(Stats::default()));
-        let writer = Writer::new(settings, files, deliver, Arc::clone(&stats), found, watermark);
+        let writer = Writer::new(settings, world.clone(), deliver, Arc::clone(&stats), found, watermark);
         std::thread::Builder::new().name("inbox".to_owned()).spawn(move || writer.run(&receiver))?;
         let stopping = AtomicBool::new(false);
         Ok((Inbox { shared: Arc::new(Shared { messages: sender, places, stopping, stats }) }, replay))
@@ -169,7 +180,7 @@ impl<T: Send + 'static> Inbox<T> {
 
     /// How the inbox stands.
     pub fn stats(&self) -> Stats {
-        *self.shared.stats.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.stats.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Takes no more, commits and delivers what waits, closes the file, and returns when `deliver` is closed.

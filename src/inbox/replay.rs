@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::files::Files;
 use super::record::{self, FILE_HEAD, FIRST_BYTES, FileHead, Found, Record};
+use crate::world::files::Files;
 
 /// A file that is not written any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,9 @@ pub(super) struct Survey {
     /// First sequence number and synced length of the latest file that had records; zeros for none.
     pub(super) predecessor: (u64, u64),
 }
+
+/// A file in which the writer tries a disk that failed.
+pub(super) const PROBE: &str = "probe";
 
 /// The name of the file whose first sequence number this is.
 pub(super) fn path(folder: &Path, first: u64) -> PathBuf {
@@ -61,10 +64,10 @@ fn damaged(path: &Path, offset: u64) -> io::Error {
 /// Reads the files' headers and the last file, cuts its torn tail, and deletes what is not needed any more.
 pub(super) fn survey(folder: &Path, files: &dyn Files, watermark: u64) -> io::Result<Survey> {
     files.make_folder(folder).map_err(at(folder))?;
-    if let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        files.sync_folder(parent).map_err(at(parent))?;
-    }
     let listed = files.list(folder).map_err(at(folder))?;
+    if listed.iter().any(|(name, _)| name == PROBE) {
+        files.remove(&folder.join(PROBE)).map_err(at(folder))?;
+    }
     let mut names: Vec<(u64, u64)> =
         listed.iter().filter_map(|(name, length)| Some((first_of(name)?, *length))).collect();
     names.sort_unstable();
@@ -137,11 +140,13 @@ fn trust(folder: &Path, files: &dyn Files, heads: &mut [(FileHead, Kept)]) -> io
                     file = %path.display(), offset, cut_bytes = bytes.len() - offset,
                     "cut the end of an inbox file that a crash left unfinished; nothing in it was acknowledged"
                 );
-                files.truncate(&path, offset as u64).map_err(at(&path))?;
                 break;
             }
         }
     }
+    // Synced even where nothing is cut: a run that was killed may have left records that only the page cache has,
+    // and from here on the length counts as synced.
+    files.truncate(&path, offset as u64).map_err(at(&path))?;
     latest.length = offset as u64;
     Ok(())
 }
@@ -211,4 +216,24 @@ impl Iterator for Replay {
             }
         }
     }
+}
+
+/// Keeps a record that was acknowledged and cannot be read any more, for a version that can: the watermark will pass
+/// it, and its file will go. Gives the path.
+pub fn set_aside(folder: &Path, files: &dyn Files, sequence: u64, record: &Record) -> io::Result<PathBuf> {
+    let aside = folder.join("unread");
+    files.make_folder(&aside).map_err(at(&aside))?;
+    let path = path(&aside, sequence);
+    // A run that crashed before the watermark passed it has set it aside already, perhaps not whole.
+    match files.remove(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&path)(error)),
+        _ => {}
+    }
+    let head = FileHead { first: sequence, predecessor: 0, predecessor_length: 0, salt: 0 };
+    let mut bytes = head.encode();
+    record::encode(&mut bytes, record, sequence, FILE_HEAD as u64, head.salt);
+    let mut file = files.create(&path).map_err(at(&path))?;
+    file.append(&bytes).and_then(|()| file.sync()).map_err(at(&path))?;
+    files.sync_folder(&aside).map_err(at(&aside))?;
+    Ok(path)
 }

@@ -8,12 +8,14 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use super::files::{Disk, File};
 use super::record::{FILE_HEAD, Found};
 use super::*;
+use crate::world::files::{Disk, File, Files};
+
+mod power;
 
 /// The disk, with faults that tests switch on.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Faulty {
     /// Appends write this many bytes more, then fail. Negative: no limit.
     append_left: AtomicI64,
@@ -31,6 +33,7 @@ impl Faulty {
     }
 }
 
+#[derive(Debug)]
 struct FaultyFiles(Arc<Faulty>);
 struct FaultyFile(Arc<Faulty>, Box<dyn File>);
 
@@ -53,6 +56,9 @@ impl Files for FaultyFiles {
     }
     fn truncate(&self, path: &Path, length: u64) -> io::Result<()> {
         if self.0.stuck.load(Ordering::SeqCst) { Err(eio()) } else { Disk.truncate(path, length) }
+    }
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        Disk.rename(from, to)
     }
     fn remove(&self, path: &Path) -> io::Result<()> {
         if self.0.stuck.load(Ordering::SeqCst) { Err(eio()) } else { Disk.remove(path) }
@@ -100,7 +106,7 @@ type Opened = (Inbox<u64>, Replay, tokio_mpsc::Receiver<(u64, u64)>);
 
 fn open_with(settings: Settings, files: Arc<dyn Files>, watermark: u64) -> io::Result<Opened> {
     let (deliver, delivered) = tokio_mpsc::channel(1000);
-    let (inbox, replay) = Inbox::open(settings, files, deliver, watermark)?;
+    let (inbox, replay) = Inbox::open(settings, &World { files, ..World::real() }, deliver, watermark)?;
     Ok((inbox, replay, delivered))
 }
 
@@ -115,7 +121,7 @@ fn replayed(replay: Replay) -> Vec<(u64, Record)> {
 /// Opens once more and gives what is replayed.
 fn after_crash(folder: &Path, watermark: u64) -> Vec<(u64, Record)> {
     let (deliver, _delivered) = tokio_mpsc::channel::<(u64, ())>(1);
-    let (_, replay) = Inbox::open(settings(folder), Arc::new(Disk), deliver, watermark).unwrap();
+    let (_, replay) = Inbox::open(settings(folder), &World::real(), deliver, watermark).unwrap();
     replayed(replay)
 }
 
@@ -258,6 +264,8 @@ async fn one_failure(stuck: bool, fail: impl Fn(&Faulty), mend: impl Fn(&Faulty)
     fail(&faulty);
     let refused = inbox.append(record(2), 2).await;
     assert!(matches!(refused, Err(Refused::Disk(_))), "{refused:?}");
+    let failing = inbox.stats().failing.map(|failing| failing.why);
+    assert!(matches!(failing, Some(Refused::Disk(_))), "{failing:?}");
     mend(&faulty);
     assert_eq!(inbox.stats().failures, 1);
     // A crash here, before a next file says how much of this one holds, must not refuse the start.
@@ -269,6 +277,7 @@ async fn one_failure(stuck: bool, fail: impl Fn(&Faulty), mend: impl Fn(&Faulty)
     assert_eq!(after_crash(early.path(), 0).first(), Some(&(1, record(1))));
     // The number of the refused record is not used again.
     assert_eq!(inbox.append(record(3), 3).await, Ok(3));
+    assert_eq!(inbox.stats().failing, None);
     faulty.stuck.store(false, Ordering::SeqCst);
     assert_eq!((delivered.recv().await, delivered.recv().await), (Some((1, 1)), Some((3, 3))));
     assert_eq!(after_crash(folder.path(), 0), [(1, record(1)), (3, record(3))]);
@@ -368,6 +377,7 @@ async fn beyond_its_limit_on_disk_the_inbox_is_full_until_the_watermark_moves() 
         }
     };
     assert_eq!(refused, Refused::Full);
+    assert_eq!(inbox.stats().failing.map(|failing| failing.why), Some(Refused::Full));
     assert!(taken >= 1 && inbox.stats().bytes <= 400);
     assert_eq!(after_crash(folder.path(), 0).len() as u64, taken);
     let (inbox, _, _delivered) = open(folder.path(), taken);
@@ -401,6 +411,43 @@ async fn closing_commits_and_delivers_what_waits() {
     assert_eq!(waiting.await.unwrap(), Ok(1));
     assert_eq!((delivered.recv().await, delivered.recv().await), (Some((1, 1)), None));
     assert_eq!(inbox.append(record(2), 2).await, Err(Refused::Stopping));
+}
+
+/// With no sender's help: the writer tries the disk by itself.
+#[tokio::test]
+async fn a_disk_that_works_again_is_noticed() {
+    let folder = TempDir::new().unwrap();
+    let faulty = Faulty::new();
+    let files = Arc::new(FaultyFiles(Arc::clone(&faulty)));
+    let (inbox, _, _delivered) = open_with(settings(folder.path()), files, 0).unwrap();
+    faulty.append_left.store(0, Ordering::SeqCst);
+    assert!(matches!(inbox.append(record(1), 1).await, Err(Refused::Disk(_))));
+    let since = inbox.stats().failing.unwrap().since;
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert_eq!(inbox.stats().failing.unwrap().since, since, "the disk still fails");
+    faulty.append_left.store(-1, Ordering::SeqCst);
+    for _ in 0..1000 {
+        if inbox.stats().failing.is_none() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(inbox.stats().failing, None);
+    assert_eq!(inbox_files(folder.path()), Vec::<std::path::PathBuf>::new(), "the try leaves nothing");
+}
+
+#[tokio::test]
+async fn a_record_that_is_set_aside_is_whole_and_is_not_replayed() {
+    let folder = TempDir::new().unwrap();
+    let inbox = folder.path().join("inbox");
+    Disk.make_folder(&inbox).unwrap();
+    // Twice: a start that was cut off does it again.
+    let paths = [0, 1].map(|_| replay::set_aside(&inbox, &Disk, 7, &record(7)).unwrap());
+    let bytes = Bytes::from(fs::read(&paths[1]).unwrap());
+    let Found::Record(7, kept, end) = record::decode(&bytes, FILE_HEAD, 0) else { panic!("{paths:?}") };
+    assert_eq!((kept, end), (record(7), bytes.len()));
+    assert_eq!(after_crash(folder.path(), 7), []);
+    assert!(paths[0].exists());
 }
 
 #[cfg(unix)]

@@ -1,7 +1,8 @@
 //! Sends one mail: by SMTP, as a file, or into memory. Chosen once, at start.
 
-use std::path::PathBuf;
-use std::sync::Mutex;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
@@ -12,6 +13,7 @@ use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 
 use super::header::safe;
 use crate::store::mail::NewMail;
+use crate::world::files::Files;
 
 /// A whole send, connection included, may take this long: lettre's own timeout covers only the connect.
 const SEND_WITHIN: Duration = Duration::from_secs(90);
@@ -87,8 +89,13 @@ impl Mailer {
         Ok(Mailer::Smtp(Box::new(builder.build()), format!("{}:{}", relay.host, relay.port)))
     }
 
-    /// Sends one mail and says where it went.
-    pub async fn send(&self, mail: &NewMail, from: &str) -> Result<String, SendError> {
+    /// Sends one mail and says where it went. A mail that is a file is durable then.
+    pub async fn send(
+        &self,
+        mail: &NewMail,
+        from: &str,
+        files: &Arc<dyn Files>,
+    ) -> Result<String, SendError> {
         let message = message(mail, from)?;
         match self {
             Mailer::Smtp(transport, relay) => {
@@ -112,11 +119,11 @@ impl Mailer {
                     permanent: false,
                     message: format!("{} cannot be written: {error}.", path.display()),
                 };
-                tokio::fs::create_dir_all(folder).await.map_err(failed)?;
-                // Written aside and renamed: a reader never sees half a mail.
-                let aside = path.with_extension("part");
-                tokio::fs::write(&aside, message.formatted()).await.map_err(failed)?;
-                tokio::fs::rename(&aside, &path).await.map_err(failed)?;
+                let (files, folder, into) = (files.clone(), folder.clone(), path.clone());
+                let written =
+                    tokio::task::spawn_blocking(move || put(&*files, &folder, &into, &message.formatted()))
+                        .await;
+                written.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(failed)?;
                 Ok(path.display().to_string())
             }
             Mailer::Memory(sent) => {
@@ -127,6 +134,21 @@ impl Mailer {
             }
         }
     }
+}
+
+/// Written aside, synced and renamed: a reader never sees half a mail, and one that counts as sent is there.
+fn put(files: &dyn Files, folder: &Path, path: &Path, mail: &[u8]) -> io::Result<()> {
+    files.make_folder(folder)?;
+    let aside = path.with_extension("part");
+    match files.remove(&aside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = files.create(&aside)?;
+    file.append(mail)?;
+    file.sync()?;
+    files.rename(&aside, path)?;
+    files.sync_folder(folder)
 }
 
 /// `20261124T060102Z-K7Q2-fired-1f3a.eml`: sorts by time, says what it is.
@@ -187,6 +209,10 @@ mod tests {
     use super::*;
     use crate::alert::incident::Change;
 
+    fn disk() -> Arc<dyn Files> {
+        Arc::new(crate::world::files::Disk)
+    }
+
     fn mail(subject: &str) -> NewMail {
         NewMail {
             id: "0190a".into(),
@@ -208,7 +234,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mailer = Mailer::File(folder.path().join("mail"));
         let hostile = mail("AUTH · shop\r\nBcc: eve@example.com · K7Q2");
-        let path = mailer.send(&hostile, "seamwatch@localhost").await.unwrap();
+        let path = mailer.send(&hostile, "seamwatch@localhost", &disk()).await.unwrap();
         assert!(path.ends_with(".eml") && path.contains("-K7Q2-fired-"), "{path}");
         let raw = std::fs::read(path).unwrap();
         let parsed = MessageParser::default().parse(&raw).unwrap();
@@ -223,7 +249,8 @@ mod tests {
     #[tokio::test]
     async fn a_relay_that_is_not_there_is_a_sentence_and_worth_another_try() {
         let relay = Relay { host: "127.0.0.1".into(), port: 1, tls: Tls::None, ca_pem: None, login: None };
-        let error = Mailer::smtp(&relay).unwrap().send(&mail("x"), "seamwatch@localhost").await.unwrap_err();
+        let error =
+            Mailer::smtp(&relay).unwrap().send(&mail("x"), "seamwatch@localhost", &disk()).await.unwrap_err();
         assert!(!error.permanent && error.message.starts_with("127.0.0.1:1: "), "{error:?}");
     }
 }

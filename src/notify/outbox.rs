@@ -7,10 +7,11 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::mailer::Mailer;
-use crate::clock::Clock;
 use crate::signals::telemetry::Nanos;
 use crate::store::Store;
 use crate::store::mail::Mail;
+use crate::world::World;
+use crate::world::points::Point;
 
 /// A claim stands this long; a mail that was claimed before a crash is sent again after it.
 const LEASE: Duration = Duration::from_secs(180);
@@ -22,15 +23,16 @@ pub async fn run(
     store: Store,
     mailer: Arc<Mailer>,
     from: String,
-    clock: Clock,
+    world: World,
     wake: Arc<Notify>,
     stop: CancellationToken,
 ) {
     while !stop.is_cancelled() {
-        match store.claim_mails(clock(), LEASE, 8).await {
+        match store.claim_mails((world.clock)(), LEASE, 8).await {
             Ok(mails) if !mails.is_empty() => {
+                world.points.pass(Point::MailClaimed);
                 for mail in mails {
-                    deliver(&store, &mailer, &from, &clock, mail).await;
+                    deliver(&store, &mailer, &from, &world, mail).await;
                 }
                 continue;
             }
@@ -45,10 +47,13 @@ pub async fn run(
     }
 }
 
-async fn deliver(store: &Store, mailer: &Mailer, from: &str, clock: &Clock, mail: Mail) {
+async fn deliver(store: &Store, mailer: &Mailer, from: &str, world: &World, mail: Mail) {
     let id = &mail.mail.id;
-    let marked = match mailer.send(&mail.mail, from).await {
-        Ok(detail) => store.mail_sent(id, clock(), &detail).await,
+    let now = || (world.clock)();
+    let sent = mailer.send(&mail.mail, from, &world.files).await;
+    world.points.pass(Point::MailSent);
+    let marked = match sent {
+        Ok(detail) => store.mail_sent(id, now(), &detail).await,
         Err(error) if error.permanent => {
             tracing::error!(mail_id = %id, error = error.message, "A mail was refused and is not tried again.");
             store.mail_rejected(id, &error.message).await
@@ -56,9 +61,10 @@ async fn deliver(store: &Store, mailer: &Mailer, from: &str, clock: &Clock, mail
         Err(error) => {
             let wait = backoff(mail.attempts, seed(id));
             tracing::warn!(mail_id = %id, error = error.message, wait_s = wait.as_secs(), "A mail was not sent yet.");
-            store.mail_deferred(id, clock() + wait.as_nanos() as Nanos, &error.message).await
+            store.mail_deferred(id, now() + wait.as_nanos() as Nanos, &error.message).await
         }
     };
+    world.points.pass(Point::MailMarked);
     if let Err(error) = marked {
         // The lease runs out and the mail goes out again with the same Message-ID: twice is better than never.
         tracing::error!(mail_id = %id, %error, "What became of a mail could not be written.");

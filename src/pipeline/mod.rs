@@ -8,7 +8,7 @@ pub mod past;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -17,7 +17,6 @@ use crate::alert::evaluate::{Facts, evaluate};
 use crate::alert::incident::{Change, Incident, Instance, InstanceKey, Transition};
 use crate::alert::rule::RuleSet;
 use crate::alert::tier::Tier;
-use crate::clock::Clock;
 use crate::decode::Batch;
 use crate::rollup::series::Merge;
 use crate::rollup::stream::{self, Streams};
@@ -26,6 +25,8 @@ use crate::signals::observation::IntegrationKey;
 use crate::signals::telemetry::Nanos;
 use crate::store::mail::NewMail;
 use crate::store::{Detail, Store};
+use crate::world::World;
+use crate::world::points::Point;
 use bounds::Bounds;
 use claims::Claims;
 use past::Past;
@@ -70,10 +71,34 @@ pub struct Gauges {
     pub coarsened: AtomicU64,
     /// Flushes that failed; what they held stays in memory and in the inbox.
     pub flush_failures: AtomicU64,
+    /// What the catalog or the segments do not take now, since when, and why. None while all is well.
+    pub failing: std::sync::Mutex<Option<(Nanos, String)>>,
     /// Unix seconds up to which rules have been judged.
     pub judged_until: AtomicU64,
+    /// Whether memory is full of what the store does not take, so that the corridor waits.
+    pub stalled: AtomicBool,
     /// What the signals corrected or did not understand, by name.
     pub notices: std::sync::Mutex<BTreeMap<&'static str, u64>>,
+}
+
+impl Gauges {
+    /// Notes whether the store takes what it is given; a failure is logged when it begins and when it has passed.
+    fn judge<T>(&self, now: Nanos, what: &str, result: &Result<T, crate::store::Error>) {
+        let Ok(mut failing) = self.failing.lock() else { return };
+        match (result, failing.as_ref().map(|(since, _)| *since)) {
+            (Err(error), since) => {
+                if since.is_none() {
+                    tracing::error!(%error, "{what} failed; it is tried again, and nothing is lost meanwhile.");
+                }
+                *failing = Some((since.unwrap_or(now), error.to_string()));
+            }
+            (Ok(_), Some(since)) => {
+                tracing::info!(for_s = (now - since) / 1_000_000_000, "The store takes everything again.");
+                *failing = None;
+            }
+            (Ok(_), None) => {}
+        }
+    }
 }
 
 /// Makes the mails of a transition; what it needs beyond that it asks of the store.
@@ -107,7 +132,7 @@ impl Policy {
 /// The corridor and all that only it changes.
 pub struct Corridor<C> {
     store: Store,
-    clock: Clock,
+    world: World,
     policy: Policy,
     compose: C,
     rules: Arc<RuleSet>,
@@ -132,8 +157,8 @@ pub struct Corridor<C> {
 pub struct Parts<C> {
     /// Where it writes.
     pub store: Store,
-    /// The time.
-    pub clock: Clock,
+    /// The time, and who is told of steps.
+    pub world: World,
     /// Tiers and environments.
     pub policy: Policy,
     /// Makes mails.
@@ -158,10 +183,10 @@ impl<C: Compose> Corridor<C> {
     /// Takes up where the last run stopped: states, open instances, claims and the minutes rules look back on.
     pub async fn open(parts: Parts<C>) -> Result<Corridor<C>, crate::store::Error> {
         let Parts {
-            store, clock, policy, compose, rules, claim_window, limits, stream_limits, gauges, ..
+            store, world, policy, compose, rules, claim_window, limits, stream_limits, gauges, ..
         } = parts;
         let (live, wake_mailer) = (parts.live, parts.wake_mailer);
-        let now = clock();
+        let now = (world.clock)();
         let (instances, last_tick) = store.instances().await?;
         let oldest = last_tick
             .map_or(i64::MAX, |tick| tick.0)
@@ -184,7 +209,7 @@ impl<C: Compose> Corridor<C> {
             instances: instances.into_iter().map(|instance| (instance.key.clone(), instance)).collect(),
             fresh_claims: Vec::new(),
             store,
-            clock,
+            world,
             policy,
             compose,
             rules,
@@ -225,8 +250,10 @@ impl<C: Compose> Corridor<C> {
             return;
         }
         while !self.flush().await && self.store.hot_bytes() > 8 * FLUSH_BYTES {
+            self.gauges.stalled.store(true, Ordering::Relaxed);
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
+        self.gauges.stalled.store(false, Ordering::Relaxed);
     }
 
     /// Absorb: claim the body, see what its metric points add, fold what is past the limits, add to what is in memory.
@@ -237,6 +264,7 @@ impl<C: Compose> Corridor<C> {
                 return self.store.skip(seq);
             }
             self.fresh_claims.push((hash, seq, batch.received_at));
+            self.world.points.pass(Point::AfterClaim);
         }
         let points = std::mem::take(&mut batch.observations.points);
         let mut deltas = self.streams.apply(points, batch.received_at);
@@ -255,14 +283,17 @@ impl<C: Compose> Corridor<C> {
             let late = batch.observations.calls.iter().filter(|call| Minute::of(call.end) < judged).count();
             self.gauges.late.fetch_add(late as u64, Ordering::Relaxed);
         }
-        let lag = ((self.clock)() - batch.received_at).max(0) / 1_000_000;
+        let lag = ((self.world.clock)() - batch.received_at).max(0) / 1_000_000;
         self.gauges.lag_ms.store(lag as u64, Ordering::Relaxed);
         self.store.absorb_with(seq, batch, deltas);
     }
 
     /// Flush: one catalog transaction. What could not be written stays in memory and is tried again; false then.
     async fn flush(&mut self) -> bool {
-        match self.store.flush(&self.fresh_claims, (self.clock)()).await {
+        let now = (self.world.clock)();
+        let flushed = self.store.flush(&self.fresh_claims, now).await;
+        self.gauges.judge(now, "A flush", &flushed);
+        match flushed {
             Ok(Some(part)) => {
                 self.fresh_claims.clear();
                 self.recent.merge(&part);
@@ -272,9 +303,8 @@ impl<C: Compose> Corridor<C> {
                 true
             }
             Ok(None) => true,
-            Err(error) => {
+            Err(_) => {
                 self.gauges.flush_failures.fetch_add(1, Ordering::Relaxed);
-                tracing::error!(%error, "A flush failed; its data stays in the inbox and is tried again.");
                 false
             }
         }
@@ -282,7 +312,7 @@ impl<C: Compose> Corridor<C> {
 
     /// Evaluate and record: every whole minute that has closed since the last tick, each in one transaction.
     async fn tick(&mut self) {
-        let due = Minute::of((self.clock)() - EVALUATION_DELAY);
+        let due = Minute::of((self.world.clock)() - EVALUATION_DELAY);
         let next = self.last_tick.map_or(due.0, |last| last.0 + 1).max(due.0 - CATCH_UP);
         if next > due.0 {
             return;
@@ -300,12 +330,11 @@ impl<C: Compose> Corridor<C> {
         }
         self.last_tick = Some(due);
         self.unrecorded.extend(transitions);
-        match self.record(due).await {
-            Ok(()) => self.unrecorded.clear(),
-            // The next tick writes them; a restart before it judges these minutes again from the same data.
-            Err(error) => {
-                tracing::error!(%error, "A tick could not be written; it is tried again in a minute.");
-            }
+        let recorded = self.record(due).await;
+        self.gauges.judge((self.world.clock)(), "Writing a tick", &recorded);
+        // If it failed, the next tick writes them; a restart before it judges these minutes again from the same data.
+        if recorded.is_ok() {
+            self.unrecorded.clear();
         }
         self.gauges.judged_until.store((due.start() / 1_000_000_000).max(0) as u64, Ordering::Relaxed);
         self.recent.forget_before(Minute(due.0 - LOOKBACK));
@@ -337,6 +366,7 @@ impl<C: Compose> Corridor<C> {
         let gone: Vec<InstanceKey> = self.stored.difference(&alive).cloned().collect();
         self.store.record_tick(tick, &instances, &gone, &incidents, &mails).await?;
         self.stored = alive;
+        self.world.points.pass(Point::AfterTick);
         if !mails.is_empty() {
             self.wake_mailer.notify_one();
         }

@@ -13,6 +13,7 @@ use crate::signals::call::Class;
 use crate::signals::observe::Rules;
 use crate::signals::telemetry::Nanos;
 use crate::store::{Detail, Settings, Store};
+use crate::world::World;
 
 const SECOND: Nanos = 1_000_000_000;
 /// 2026-11-23, when the bodies were captured.
@@ -203,7 +204,8 @@ async fn run(
     mut decide: impl FnMut(usize) -> (bool, bool),
 ) -> (Part, Changes) {
     loop {
-        let store = Store::open(Settings { folder: folder.to_owned() }).await.expect("it opens");
+        let store =
+            Store::open(Settings { folder: folder.to_owned() }, &World::real()).await.expect("it opens");
         let done = store.watermark().await.expect("it has one") as usize;
         let mut streams = Streams::new(limits, store.streams(None).await.expect("they can be read"));
         let mut crashed = false;

@@ -6,13 +6,14 @@ use std::io::{self, Read};
 use std::time::Duration;
 
 use axum::body::Body;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::HeaderMap;
 use http::header::EXPECT;
 use http_body::Body as _;
 use http_body_util::BodyExt;
 
 use super::Settings;
+use super::buffers::BODIES;
 use super::limits::{Budget, Held};
 use super::refusal::Refusal;
 
@@ -162,19 +163,20 @@ impl Arriving {
             return Err(Refusal::TooLarge(limit));
         }
         self.waits = false;
-        let (mut all, mut held) = (BytesMut::new(), Held::default());
+        let expected = usize::try_from(self.body.size_hint().lower()).unwrap_or(0);
+        let (mut all, mut held) = (BODIES.take(expected), Held::default());
         while let Some(frame) = self.body.frame().await {
             let frame = frame.map_err(|error| broken(&error))?;
             let Ok(data) = frame.into_data() else {
                 continue;
             };
-            if all.len() + data.len() > limit {
+            if all.bytes.len() + data.len() > limit {
                 return Err(Refusal::TooLarge(limit));
             }
             budget.hold(&mut held, data.len())?;
-            all.extend_from_slice(&data);
+            all.bytes.extend_from_slice(&data);
         }
-        Ok((all.freeze(), held))
+        Ok((all.into_bytes(), held))
     }
 
     /// Reads the rest behind the answer, without keeping anything: a client that is still sending when the

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 pub mod answer;
 pub mod body;
+pub mod buffers;
 pub mod counters;
 pub mod grpc;
 pub mod http;

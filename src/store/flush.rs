@@ -2,15 +2,26 @@
 
 use std::sync::Arc;
 
-use super::catalog::{Failed, Flush, Segment, Signal};
+use super::catalog::{Flush, Segment, Signal};
 use super::hot::Generation;
 use super::{Error, Store};
 use crate::rollup::series::Merge;
 use crate::rollup::window::Part;
 use crate::signals::telemetry::Nanos;
+use crate::world::points::Point;
 
 /// How long the claim on a body is kept; a little longer than the hour for which repeats are known.
 const CLAIMS_KEPT: Nanos = 2 * 3_600_000_000_000;
+
+/// What a flush leaves to the next one.
+#[derive(Debug, Default)]
+pub struct Flushing {
+    /// What was committed but not yet told of.
+    untold: Option<Arc<Part>>,
+    /// Segments of the generation that could not be committed, durable. They are not written again, and not removed
+    /// either: a commit whose sync failed may come back to life after a crash, and it names them.
+    written: Vec<Segment>,
+}
 
 impl Store {
     /// Makes durable all that was absorbed before the call, with the claims on its bodies, and gives what this
@@ -19,67 +30,49 @@ impl Store {
     /// On an error nothing is lost: the generation stays in memory, readable, and the next flush writes it first.
     /// Give the same claims again then; a claim that is there already is left as it is. Safe to cancel.
     pub async fn flush(&self, claims: &[(u128, u64, Nanos)], now: Nanos) -> Result<Option<Arc<Part>>, Error> {
-        let mut untold = self.inner.flushing.lock().await;
+        let mut flushing = self.inner.flushing.lock().await;
         // At most twice: what an earlier flush left, then what is current.
         for _ in 0..2 {
             let Some(generation) = self.inner.hot.cut() else { break };
-            self.write_down(&generation, claims, now).await?;
+            self.write_down(&generation, &mut flushing.written, claims, now).await?;
+            flushing.written.clear();
             self.inner.hot.committed();
-            match untold.as_mut() {
-                None => *untold = Some(generation.part.clone()),
+            self.inner.points.pass(Point::AfterCommit);
+            match flushing.untold.as_mut() {
+                None => flushing.untold = Some(generation.part.clone()),
                 Some(part) => Arc::make_mut(part).merge(&generation.part),
             }
         }
-        Ok(untold.take())
+        Ok(flushing.untold.take())
     }
 
     async fn write_down(
         &self,
         generation: &Generation,
+        written: &mut Vec<Segment>,
         claims: &[(u128, u64, Nanos)],
         now: Nanos,
     ) -> Result<(), Error> {
         let inner = &self.inner;
-        // An earlier flush of it may have been cut off after its commit.
+        // An earlier flush of it may have been cut off after its commit, or have failed after writing it.
         if inner.catalog.watermark().await? >= generation.upto {
             return Ok(());
         }
-        let mut segments: Vec<Segment> = Vec::new();
         for signal in [Signal::Spans, Signal::Logs] {
-            match inner.segments.write(generation.rows(signal), now).await {
-                Ok(segment) => segments.extend(segment),
-                Err(error) => {
-                    self.discard(&segments).await;
-                    return Err(error);
-                }
+            if written.iter().all(|segment| segment.signal != signal) {
+                written.extend(inner.segments.write(generation.rows(signal), now).await?);
             }
         }
+        inner.points.pass(Point::AfterSegment);
         let flush = Flush {
             from: generation.from,
             to: generation.upto,
             part: &generation.part,
             changes: &generation.changes,
-            segments: &segments,
+            segments: written,
             claims,
             forget_claims_before: now.saturating_sub(CLAIMS_KEPT),
         };
-        match inner.catalog.commit(&flush).await {
-            Ok(()) => Ok(()),
-            Err(Failed::RolledBack(error)) => {
-                self.discard(&segments).await;
-                Err(error)
-            }
-            // Files that the catalog may name are not touched; if it does not, the next start removes them.
-            Err(Failed::Unknown(error)) => match inner.catalog.watermark().await {
-                Ok(watermark) if watermark >= generation.upto => Ok(()),
-                _ => Err(error),
-            },
-        }
-    }
-
-    async fn discard(&self, segments: &[Segment]) {
-        for segment in segments {
-            self.inner.segments.discard(segment).await;
-        }
+        inner.catalog.commit(&flush, &inner.points).await
     }
 }

@@ -19,9 +19,10 @@ use serde::{Serialize, Serializer};
 
 use crate::decode::Batch;
 use crate::rollup::measure::Deltas;
-use crate::rollup::window::Part;
 use crate::signals::call::Class;
 use crate::signals::telemetry::Nanos;
+use crate::world::World;
+use crate::world::points::Points;
 
 pub mod mail;
 pub mod hot;
@@ -201,8 +202,9 @@ struct Inner {
     catalog: catalog::sqlite::Catalog,
     segments: segments::Segments,
     hot: hot::Hot,
-    /// Held by the one flush that runs: what it committed but has not yet told of.
-    flushing: tokio::sync::Mutex<Option<Arc<Part>>>,
+    /// Held by the one flush that runs.
+    flushing: tokio::sync::Mutex<flush::Flushing>,
+    points: Points,
     /// Locked for as long as this server works on the folder.
     lock: Mutex<Option<File>>,
 }
@@ -217,11 +219,11 @@ impl Store {
     /// Opens the store of a folder, making or migrating it, and removes segment files that no flush committed.
     ///
     /// Refused when another server works on the folder or a newer version wrote it.
-    pub async fn open(settings: Settings) -> Result<Store, Error> {
+    pub async fn open(settings: Settings, world: &World) -> Result<Store, Error> {
         let folder = settings.folder;
-        let lock = segments::folder::claim(&folder)?;
+        let lock = segments::folder::claim(&folder, &*world.files)?;
         let catalog = catalog::sqlite::Catalog::open(&folder).await?;
-        let segments = segments::Segments::open(&folder)?;
+        let segments = segments::Segments::open(&folder, world.files.clone())?;
         let known = catalog.segment_paths().await?;
         segments.sweep(known).await?;
         let watermark = catalog.watermark().await?;
@@ -230,7 +232,8 @@ impl Store {
                 catalog,
                 segments,
                 hot: hot::Hot::new(watermark),
-                flushing: tokio::sync::Mutex::new(None),
+                flushing: tokio::sync::Mutex::default(),
+                points: world.points.clone(),
                 lock: Mutex::new(Some(lock)),
             }),
         })

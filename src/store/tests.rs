@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{Error, Settings, Store};
+use crate::world::World;
 
 pub mod alerts;
 mod evidence;
@@ -30,7 +31,7 @@ impl Place for Sqlite {
     }
 
     async fn open(&self) -> Result<Store, Error> {
-        Store::open(Settings { folder: self.folder().to_owned() }).await
+        Store::open(Settings { folder: self.folder().to_owned() }, &World::real()).await
     }
 
     fn folder(&self) -> &Path {
@@ -80,7 +81,7 @@ contract! {
 fn futures_can_be_spawned(store: Store) {
     fn can_be<T: Send>(_: T) {}
     let (from, to) = (crate::rollup::window::Minute(0), crate::rollup::window::Minute(1));
-    can_be(Store::open(Settings { folder: "".into() }));
+    can_be(Store::open(Settings { folder: "".into() }, &World::real()));
     can_be(store.flush(&[], 0));
     can_be(store.window(from, to, None, super::Detail::Full));
     can_be(store.states());

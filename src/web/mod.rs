@@ -47,6 +47,20 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 /// Counters as they stand: `accepted_spans`, `rejected_<records>`, `refused_<reason>`, `duplicates`, `late`, `lag_ms` …
 pub type Counters = Arc<dyn Fn() -> Vec<(String, u64)> + Send + Sync>;
 
+/// Something that does not work now, as a sentence; gone once it works.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// When it began.
+    pub since: Nanos,
+    /// Whether senders are refused meanwhile.
+    pub refuses: bool,
+    /// What does not work, what that means, and what still works.
+    pub sentence: String,
+}
+
+/// The troubles of this moment.
+pub type Troubles = Arc<dyn Fn() -> Vec<Trouble> + Send + Sync>;
+
 /// What the pages are made from.
 #[derive(Clone)]
 pub struct State {
@@ -58,6 +72,8 @@ pub struct State {
     pub rules: watch::Receiver<Arc<RulesView>>,
     /// Counters of the whole server.
     pub counters: Counters,
+    /// What does not work now.
+    pub troubles: Troubles,
     /// Goes up whenever something that pages show has changed.
     pub live: watch::Receiver<u64>,
     /// Ends every open stream.

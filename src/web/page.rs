@@ -9,7 +9,7 @@ use axum::response::{Html, IntoResponse, Response};
 
 use super::assets;
 use super::format::When;
-use super::{RulesView, State};
+use super::{RulesView, State, Trouble};
 use crate::alert::incident::{Incident, Severity};
 use crate::signals::telemetry::Nanos;
 use crate::store;
@@ -29,6 +29,8 @@ pub struct Frame {
     pub critical: bool,
     /// Sentences that stand on every page.
     pub notices: Vec<String>,
+    /// What does not work now, and since when.
+    pub troubles: Vec<(String, When)>,
     /// What is wrong with the rule files.
     pub problems: Vec<String>,
     /// When the rules in force were read.
@@ -41,7 +43,10 @@ impl Frame {
     /// The frame of a page. `incidents` may hold resolved ones too.
     pub fn new(state: &State, incidents: &[Incident], here: &'static str, title: impl Into<String>) -> Frame {
         let rules = state.rules.borrow().clone();
-        Frame::of(&state.settings.notices, &rules, incidents, here, title.into(), (state.clock)())
+        let now = (state.clock)();
+        let shown = |trouble: Trouble| (trouble.sentence, When::new(trouble.since, now));
+        let troubles = (state.troubles)().into_iter().map(shown).collect();
+        Frame { troubles, ..Frame::of(&state.settings.notices, &rules, incidents, here, title.into(), now) }
     }
 
     /// The same from plain values.
@@ -61,6 +66,7 @@ impl Frame {
             open: open().count(),
             critical: open().any(|incident| incident.severity == Severity::Critical),
             notices: notices.to_vec(),
+            troubles: Vec::new(),
             problems: rules.problems.clone(),
             rules_of: When::new(rules.loaded_at, now),
             assets: assets::base(),

@@ -13,10 +13,13 @@ pub async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Ready: not stopping, and the catalog answers.
+/// Ready: not stopping, requests are taken in, and the catalog answers.
 pub async fn readyz(Extract(state): Extract<State>) -> Response {
     if state.stop.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, "The server is stopping.\n").into_response();
+    }
+    if let Some(trouble) = (state.troubles)().into_iter().find(|trouble| trouble.refuses) {
+        return (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", trouble.sentence)).into_response();
     }
     match state.store.watermark().await {
         Ok(_) => "ready\n".into_response(),

@@ -12,7 +12,8 @@ use super::rules::RULES;
 use crate::cli::ServerArgs;
 use crate::cli::serve::Signals;
 use crate::rules::{Origin, SHIPPED_RUNBOOKS};
-use crate::{clock, server, telemetry};
+use crate::world::World;
+use crate::{server, telemetry};
 
 /// Where the demo keeps its data unless told: made anew at each start.
 const FOLDER: &str = "seamwatch-demo";
@@ -29,7 +30,7 @@ pub async fn run(args: ServerArgs) -> anyhow::Result<ExitCode> {
         None => fresh(Path::new(FOLDER))?,
     };
     let mails = config.server.data.join("mail");
-    let running = server::start(config, rules(), clock::system()).await?;
+    let running = server::start(config, rules(), World::real()).await?;
     println!("{}", running.addresses.ready_line());
     println!("Mails: on the page /mail, and as .eml files in {}", mails.display());
     let stop = CancellationToken::new();

@@ -19,8 +19,8 @@ use tokio_util::sync::CancellationToken;
 use super::Settings;
 use super::intake::{Decoder, Intake};
 use crate::decode::{self, Batch};
-use crate::inbox::files::Disk;
 use crate::inbox::{self, Inbox};
+use crate::world::World;
 
 mod grpc;
 mod http_port;
@@ -53,7 +53,7 @@ impl Setup {
             max_bytes: self.max_inbox,
             ..inbox::Settings::new(folder.path().join("inbox"))
         };
-        let (inbox, _) = Inbox::open(inbox_settings, Arc::new(Disk), deliver, 0).unwrap();
+        let (inbox, _) = Inbox::open(inbox_settings, &World::real(), deliver, 0).unwrap();
         let limits = decode::Limits::default();
         let intake = Intake::new(inbox.clone(), Arc::default(), limits, self.settings, self.clock);
         let intake = Arc::new(intake.with_decoder(self.decoder));
@@ -133,7 +133,7 @@ impl Server {
     pub(super) fn kept(&self) -> Vec<inbox::record::Record> {
         let (deliver, _delivered) = mpsc::channel::<(u64, ())>(1);
         let settings = inbox::Settings::new(self.folder.path().join("inbox"));
-        let (_, replay) = Inbox::open(settings, Arc::new(Disk), deliver, 0).unwrap();
+        let (_, replay) = Inbox::open(settings, &World::real(), deliver, 0).unwrap();
         replay.map(|item| item.unwrap().1).collect()
     }
 }

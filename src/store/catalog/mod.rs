@@ -7,7 +7,6 @@
 
 use std::sync::Arc;
 
-use super::Error;
 use crate::rollup::stream::Changes;
 use crate::rollup::window::Part;
 use crate::signals::telemetry::Nanos;
@@ -73,13 +72,4 @@ pub struct Flush<'a> {
     pub claims: &'a [(u128, u64, Nanos)],
     /// Claims older than this are forgotten.
     pub forget_claims_before: Nanos,
-}
-
-/// How a commit that failed ended.
-#[derive(Debug)]
-pub enum Failed {
-    /// Nothing of it was kept.
-    RolledBack(Error),
-    /// Whether it was kept is for the watermark to say.
-    Unknown(Error),
 }

@@ -24,7 +24,7 @@ impl Store {
         incidents: &[Incident],
         mails: &[NewMail],
     ) -> Result<(), Error> {
-        self.inner.catalog.record_tick(tick, instances, gone, incidents, mails).await
+        self.inner.catalog.record_tick(tick, instances, gone, incidents, mails, &self.inner.points).await
     }
 
     /// Incidents, the latest opened first.

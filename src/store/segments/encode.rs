@@ -26,12 +26,13 @@ const PAGE_ROWS: usize = 8192;
 /// Texts are written whole, without a dictionary, when it would have more entries than one of so many values: the
 /// compressor finds what is left of repetition.
 const DISTINCT: usize = 16;
-/// zstd's fastest regular level: compaction compresses for good.
-const LEVEL: i32 = 1;
+/// One of zstd's fast levels: compaction compresses for good.
+const LEVEL: i32 = -3;
 
 /// The compression that the metadata names.
 pub fn compression() -> Result<Compression> {
-    Ok(Compression::ZSTD(ZstdLevel::try_new(LEVEL)?))
+    // What a reader needs to know is the codec; the format has no negative levels to name.
+    Ok(Compression::ZSTD(ZstdLevel::default()))
 }
 
 /// One column chunk in the making.

@@ -1,22 +1,18 @@
 //! The data folder: made private, and worked on by one server at a time.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use crate::store::Error;
+use crate::world::files::Files;
 
-/// Makes the folder with mode 0700 and locks it for as long as the file lives.
-pub fn claim(folder: &Path) -> Result<File, Error> {
+/// Makes the folder, durable and with mode 0700, and locks it for as long as the file lives.
+pub fn claim(folder: &Path, files: &dyn Files) -> Result<File, Error> {
     let shown = folder.display();
-    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| {
+    files.make_folder(folder).map_err(|error| {
         Error::Disk(format!(
-            "The data folder {shown} could not be made: {error}. Name a folder this user may write to."
-        ))
-    })?;
-    std::fs::set_permissions(folder, PermissionsExt::from_mode(0o700)).map_err(|error| {
-        Error::Disk(format!(
-            "The data folder {shown} could not be made private (mode 0700): {error}. It must belong to this user."
+            "The data folder {shown} could not be made private to this user (mode 0700): {error}. Name a folder that belongs to this user."
         ))
     })?;
     let lock = private_file(&folder.join("lock"))?;

@@ -38,43 +38,71 @@ fn pack(values: &[u32], width: u8, into: &mut Vec<u8>) {
     }
     let groups = values.len().div_ceil(GROUP);
     write_varint(into, (groups as u64) << 1 | 1);
-    let (mut bits, mut held) = (0u64, 0u8);
-    let filled = values.iter().copied().chain(std::iter::repeat(0)).take(groups * GROUP);
-    for value in filled {
-        bits |= u64::from(value) << held;
-        held += width;
-        while held >= 8 {
-            into.push(bits as u8);
-            bits >>= 8;
-            held -= 8;
+    if width <= 8 {
+        for group in values.chunks(GROUP) {
+            let place = |(at, value): (usize, &u32)| u64::from(*value) << (at * usize::from(width));
+            let bits = group.iter().enumerate().map(place).fold(0, |all, one| all | one);
+            into.extend_from_slice(&bits.to_le_bytes()[..usize::from(width)]);
         }
+        return;
+    }
+    for group in values.chunks(GROUP) {
+        // Eight values of up to 32 bits: a group is as many bytes as a value has bits.
+        let mut halves = [0u128; 2];
+        for (half, four) in halves.iter_mut().zip(group.chunks(GROUP / 2)) {
+            for (at, value) in four.iter().enumerate() {
+                *half |= u128::from(*value) << (at * usize::from(width));
+            }
+        }
+        let bits = GROUP as u32 / 2 * u32::from(width);
+        let low = halves[0] | halves[1].checked_shl(bits).unwrap_or(0);
+        let high = if bits > 64 { halves[1] >> (128 - bits) } else { 0 };
+        let bytes = [low.to_le_bytes(), high.to_le_bytes()];
+        into.extend_from_slice(&bytes.as_flattened()[..usize::from(width)]);
     }
 }
 
 /// The levels of a page of maps, and how many there are: `ends` = for each row the number of values up to its end,
 /// after the first `from` of the column. A row without a value has a level too.
 pub fn repeated(from: usize, ends: &[usize]) -> (Vec<u8>, usize) {
-    let (mut repetition, mut definition) = (Vec::new(), Vec::new());
-    let mut before = from;
-    for end in ends {
-        let values = end - before;
-        repetition.push(0);
-        definition.push(u32::from(values > 0));
-        for _ in 1..values {
-            repetition.push(1);
-            definition.push(1);
+    let rows = || std::iter::once(&from).chain(ends).zip(ends).map(|(before, end)| end - before);
+    let levels: usize = rows().map(|values| values.max(1)).sum();
+    if levels == 0 {
+        return (vec![0; 8], 0);
+    }
+    let mut body = Vec::with_capacity(levels / 4 + 32);
+    with_length(&mut body, |body| {
+        // One run of packed bits: 0 where a row begins, 1 for each further value of it.
+        write_varint(body, (levels.div_ceil(GROUP) as u64) << 1 | 1);
+        let mut bits = vec![0xff; levels.div_ceil(GROUP)];
+        let mut clear = |at: usize| bits[at / 8] &= !(1u8 << (at % 8));
+        let mut at = 0;
+        for values in rows() {
+            clear(at);
+            at += values.max(1);
         }
-        before = *end;
-    }
-    let mut body = Vec::new();
-    for levels in [&repetition, &definition] {
-        let start = body.len();
-        body.extend_from_slice(&[0; 4]);
-        hybrid(levels, 1, &mut body);
-        let length = (body.len() - start - 4) as u32;
-        body[start..start + 4].copy_from_slice(&length.to_le_bytes());
-    }
-    (body, definition.len())
+        (at..levels.next_multiple_of(GROUP)).for_each(clear);
+        body.extend_from_slice(&bits);
+    });
+    with_length(&mut body, |body| {
+        if rows().all(|values| values > 0) {
+            write_varint(body, (levels as u64) << 1);
+            return body.push(1);
+        }
+        let there: Vec<u32> =
+            rows().flat_map(|values| std::iter::repeat_n(u32::from(values > 0), values.max(1))).collect();
+        hybrid(&there, 1, body);
+    });
+    (body, levels)
+}
+
+/// Appends what is written, behind its length.
+fn with_length(body: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    let start = body.len();
+    body.extend_from_slice(&[0; 4]);
+    write(body);
+    let length = (body.len() - start - 4) as u32;
+    body[start..start + 4].copy_from_slice(&length.to_le_bytes());
 }
 
 #[cfg(test)]
@@ -113,9 +141,11 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_read(
-            runs in prop::collection::vec((0u32..1 << 13, 1usize..40), 0..40), width in 13u8..=32,
+            runs in prop::collection::vec((0u32..1 << 13, 1usize..40), 0..40), width in 5u8..=32,
         ) {
-            let values: Vec<u32> = runs.iter().flat_map(|(value, n)| std::iter::repeat_n(*value, *n)).collect();
+            let fits = |value: u32| value & u32::MAX.checked_shr(32 - u32::from(width)).unwrap_or(0);
+            let values: Vec<u32> =
+                runs.iter().flat_map(|(value, n)| std::iter::repeat_n(fits(*value), *n)).collect();
             let mut bytes = Vec::new();
             hybrid(&values, width, &mut bytes);
             prop_assert_eq!(read(&bytes, width, values.len()), values);

@@ -1,22 +1,24 @@
 //! Spans and logs as Parquet files: `segments/l0/<signal>/<date>/<uuid>.parquet` in the data folder.
 //!
-//! A file is synced, and its folder with it, before it is named in the catalog; a file that the catalog does not
-//! name was never committed and goes at the next start. `l0` is private: what other engines may read is published
+//! A file is synced, and its folder with those above it, before it is named in the catalog; a file that the catalog
+//! does not name was never committed and goes at the next start. One that could not be synced is never tried again:
+//! the rows go into a file of another name. `l0` is private: what other engines may read is published
 //! by compaction.
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path as FilePath, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
 
 use super::Error;
 use super::catalog::Segment;
 use super::hot::Rows;
 use crate::decode::texts::Texts;
 use crate::signals::telemetry::Nanos;
+use crate::world::files::Files;
 
 pub mod columns;
 mod dictionary;
@@ -30,21 +32,25 @@ mod write;
 /// The segment files of a folder.
 #[derive(Clone, Debug)]
 pub struct Segments {
+    /// Reads. What is written goes through `files`, which tests make fail.
     objects: Arc<dyn ObjectStore>,
+    files: Arc<dyn Files>,
     root: PathBuf,
+    /// Folders that this run made durable.
+    made: Arc<Mutex<HashSet<PathBuf>>>,
 }
 
 impl Segments {
     /// Opens `segments/` of the data folder.
-    pub fn open(folder: &FilePath) -> Result<Segments, Error> {
+    pub fn open(folder: &FilePath, files: Arc<dyn Files>) -> Result<Segments, Error> {
         let root = folder.join("segments");
-        std::fs::create_dir_all(&root).map_err(|error| {
+        files.make_folder(&root).map_err(|error| {
             Error::Disk(format!("The folder {} could not be made: {error}.", root.display()))
         })?;
         let objects = LocalFileSystem::new_with_prefix(&root).map_err(|error| {
             Error::Disk(format!("The folder {} could not be opened: {error}.", root.display()))
         })?;
-        Ok(Segments { objects: Arc::new(objects.with_fsync(true)), root })
+        Ok(Segments { objects: Arc::new(objects), files, root, made: Arc::default() })
     }
 
     /// Writes one segment of rows; durable when it returns. None when there is no row.
@@ -53,7 +59,11 @@ impl Segments {
         if count == 0 {
             return Ok(None);
         }
-        let (bytes, facts) = blocking(move || {
+        let id = uuid::Uuid::now_v7();
+        let day = chrono::DateTime::from_timestamp_nanos(now).format("%Y-%m-%d").to_string();
+        let path = format!("l0/{}/{day}/{id}.parquet", signal.name());
+        let (segments, at) = (self.clone(), path.clone());
+        let (size, facts) = blocking(move || {
             let facts = Facts::of(&rows);
             let bytes = match &rows {
                 Rows::Spans(spans) => write::spans(spans),
@@ -61,19 +71,15 @@ impl Segments {
             };
             let bytes =
                 bytes.map_err(|error| Error::Damaged(format!("A segment could not be encoded: {error}.")))?;
-            Ok((bytes, facts))
+            segments.put(&at, &bytes).map_err(|error| {
+                Error::Disk(format!(
+                    "A segment could not be written below {}: {error}. Check the space and the owner of the data folder; nothing is lost meanwhile.",
+                    segments.root.display()
+                ))
+            })?;
+            Ok((bytes.len() as i64, facts))
         })
         .await?;
-        let id = uuid::Uuid::now_v7();
-        let day = chrono::DateTime::from_timestamp_nanos(now).format("%Y-%m-%d").to_string();
-        let path = format!("l0/{}/{day}/{id}.parquet", signal.name());
-        let size = bytes.len() as i64;
-        self.objects.put(&Path::from(path.as_str()), bytes.into()).await.map_err(|error| {
-            Error::Disk(format!(
-                "A segment could not be written below {}: {error}. Check the space and the owner of the data folder; nothing is lost meanwhile.",
-                self.root.display()
-            ))
-        })?;
         Ok(Some(Segment {
             id: *id.as_bytes(),
             signal,
@@ -87,11 +93,31 @@ impl Segments {
         }))
     }
 
-    /// Removes a segment that was not committed. A failure is left to the next start's sweep.
-    pub async fn discard(&self, segment: &Segment) {
-        if let Err(error) = self.objects.delete(&Path::from(segment.path.as_str())).await {
-            tracing::warn!(path = segment.path, %error, "a segment that was not committed could not be removed yet");
+    /// Writes a file that is durable when it returns, or not there.
+    fn put(&self, path: &str, bytes: &[u8]) -> std::io::Result<()> {
+        let path = self.root.join(path);
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let folders: Vec<_> = path.ancestors().skip(1).take_while(|above| *above != self.root).collect();
+        // Also those that are there: the run that made them may have crashed before they were synced.
+        for folder in folders
+            .into_iter()
+            .rev()
+            .filter(|folder| !folder.is_dir() || !made.contains(*folder))
+            .collect::<Vec<_>>()
+        {
+            self.files.make_folder(folder)?;
+            made.insert(folder.to_owned());
         }
+        drop(made);
+        let mut file = self.files.create(&path)?;
+        let folder = path.parent().unwrap_or(&self.root);
+        let written =
+            file.append(bytes).and_then(|()| file.sync()).and_then(|()| self.files.sync_folder(folder));
+        if written.is_err() {
+            // Best effort, for the space: no catalog names it.
+            let _ = self.files.remove(&path);
+        }
+        written
     }
 
     /// Removes every file of `l0` that is not among `known`.

@@ -22,7 +22,15 @@ pub struct System {
     lag_ms: Option<u64>,
     watermark: u64,
     rules: Rules,
+    troubles: Vec<TroubleItem>,
     counters: BTreeMap<String, u64>,
+}
+
+/// What does not work now.
+#[derive(Debug, Serialize)]
+struct TroubleItem {
+    since: String,
+    sentence: String,
 }
 
 /// The rules in force and what is wrong with their files.
@@ -54,6 +62,10 @@ pub async fn show(Extract(state): Extract<State>) -> Answer<System> {
             loaded_at: rfc3339(rules.loaded_at),
             problems: rules.problems.clone(),
         },
+        troubles: (state.troubles)()
+            .into_iter()
+            .map(|trouble| TroubleItem { since: rfc3339(trouble.since), sentence: trouble.sentence })
+            .collect(),
         counters: counters.into_iter().collect(),
     }))
 }

@@ -14,6 +14,7 @@ use tower::ServiceExt;
 use super::sample::NOW;
 use crate::store::{Settings as StoreSettings, Store};
 use crate::web::{MailInfo, RulesView, Settings, State, router};
+use crate::world::World;
 
 struct Server {
     state: State,
@@ -24,7 +25,7 @@ struct Server {
 
 async fn server() -> Server {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(StoreSettings { folder: folder.path().into() }).await.unwrap();
+    let store = Store::open(StoreSettings { folder: folder.path().into() }, &World::real()).await.unwrap();
     let runbooks = [("success-rate-low".to_owned(), "# What to do".to_owned())].into();
     let (rules_sender, rules) = watch::channel(Arc::new(RulesView { runbooks, ..RulesView::default() }));
     let (tick, live) = watch::channel(0);
@@ -35,6 +36,7 @@ async fn server() -> Server {
         clock: Arc::new(|| NOW),
         rules,
         counters: Arc::new(counters),
+        troubles: Arc::new(Vec::new),
         live,
         stop: CancellationToken::new(),
         mail: MailInfo { transport: "file".into(), folder: Some("mail".into()) },

@@ -2,9 +2,12 @@
 //! back. Nothing here knows the server's code; all goes through its command line and its ports.
 
 pub mod clients;
+pub mod disk;
+pub mod faulty;
 pub mod grpc;
 pub mod h2;
 pub mod home;
+pub mod ledger;
 pub mod otlp;
 pub mod pack;
 pub mod raw;

@@ -36,7 +36,11 @@ pub fn seamwatch() -> Command {
 
 /// `seamwatch serve` on a home, with every port picked by the system.
 pub fn serve(home: &Home) -> Command {
-    let mut command = seamwatch();
+    on_home(seamwatch(), home)
+}
+
+/// The arguments that make a server serve on a home.
+pub fn on_home(mut command: Command, home: &Home) -> Command {
     command.arg("serve").arg("--data").arg(home.data()).arg("--config").arg(home.config());
     command.arg("--alerts").arg(home.alerts());
     for port in ["--web", "--otlp-http", "--otlp-grpc"] {
@@ -47,8 +51,15 @@ pub fn serve(home: &Home) -> Command {
 }
 
 impl Server {
+    /// On a home; it is ready when this returns.
     pub fn start(home: &Home) -> Server {
-        let mut child = serve(home)
+        Server::run(&mut serve(home))
+            .unwrap_or_else(|(status, said)| panic!("no ready line; {status:?}\n{said}"))
+    }
+
+    /// By a command of one's own. Where the server ends before it is ready: how, and its last words.
+    pub fn run(command: &mut Command) -> Result<Server, (Option<ExitStatus>, String)> {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -61,14 +72,12 @@ impl Server {
         // The ready line, or the end of the output if the server gave up.
         out.read_line(&mut line).expect("stdout is text");
         keep_what_is_said(out, said.clone());
-        let ready: Value = serde_json::from_str(&line).unwrap_or_else(|error| {
-            let status = child.wait();
+        let Ok(ready) = serde_json::from_str::<Value>(&line) else {
+            let status = child.wait().ok();
             std::thread::sleep(Duration::from_millis(100));
-            panic!(
-                "no ready line but {line:?} ({error}); {status:?}\n{}",
-                said.lock().expect("no reader panicked")
-            );
-        });
+            let said = said.lock().expect("no reader panicked");
+            return Err((status, format!("{line}{said}")));
+        };
         let address =
             |name: &str| ready[name].as_str().unwrap_or_else(|| panic!("no {name} in {line}")).to_owned();
         let http = reqwest::blocking::Client::builder()
@@ -77,7 +86,7 @@ impl Server {
             .build()
             .expect("a client can be made");
         let (web, otlp_http, otlp_grpc) = (address("web"), address("otlp_http"), address("otlp_grpc"));
-        Server { child, said, http, web, otlp_http, otlp_grpc }
+        Ok(Server { child, said, http, web, otlp_http, otlp_grpc })
     }
 
     /// GET on the web port.
@@ -172,6 +181,11 @@ impl Server {
     /// Waits for the server to end by itself.
     pub fn wait(&mut self, within: Duration) -> ExitStatus {
         wait_until("the server's end", within, || self.child.try_wait().expect("a child can be waited for"))
+    }
+
+    /// All that it said on stderr so far.
+    pub fn said(&self) -> String {
+        self.said.lock().expect("no reader panicked").clone()
     }
 
     /// Whether it still runs.

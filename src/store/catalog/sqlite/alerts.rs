@@ -7,6 +7,7 @@ use crate::alert::incident::{Incident, Instance, InstanceKey};
 use crate::rollup::window::Minute;
 use crate::store::Error;
 use crate::store::mail::NewMail;
+use crate::world::points::{Point, Points};
 
 impl Catalog {
     /// All instances that live, and the last tick judged.
@@ -32,6 +33,7 @@ impl Catalog {
         gone: &[InstanceKey],
         incidents: &[Incident],
         mails: &[NewMail],
+        points: &Points,
     ) -> Result<(), Error> {
         let mut write = self.write().await?;
         let done = async {
@@ -44,6 +46,7 @@ impl Catalog {
             let _ = write.rollback().await;
             return Err(error);
         }
+        points.pass(Point::InTick);
         write.commit().await.map_err(fault("commit a tick"))
     }
 

@@ -7,7 +7,8 @@ use crate::rollup::window::Map;
 use crate::signals::measure::{CounterKey, DurationKey};
 use crate::signals::observation::{CallKey, FacetKey, GaugeKey};
 use crate::store::Error;
-use crate::store::catalog::{Failed, Flush};
+use crate::store::catalog::Flush;
+use crate::world::points::{Point, Points};
 use std::sync::Arc;
 
 /// Numbers of series that became known with a flush.
@@ -20,18 +21,19 @@ struct Numbers {
 }
 
 impl Catalog {
-    /// Moves the watermark from → to and keeps all that lies between, or nothing of it.
-    pub async fn commit(&self, flush: &Flush<'_>) -> Result<(), Failed> {
-        let mut write = self.write().await.map_err(Failed::RolledBack)?;
-        let numbers = match self.fill(&mut write, flush).await {
+    /// Moves the watermark from → to and keeps all that lies between, or nothing of it. After an error only the
+    /// watermark can say which: a commit may have failed after it was written.
+    pub async fn commit(&self, flush: &Flush<'_>, points: &Points) -> Result<(), Error> {
+        let mut write = self.write().await?;
+        let numbers = match self.fill(&mut write, flush, points).await {
             Ok(numbers) => numbers,
             Err(error) => {
                 // Dropping it would roll back too, but only when the connection is used next.
                 let _ = write.rollback().await;
-                return Err(Failed::RolledBack(error));
+                return Err(error);
             }
         };
-        write.commit().await.map_err(fault("commit a flush")).map_err(Failed::Unknown)?;
+        write.commit().await.map_err(fault("commit a flush"))?;
         self.calls.learn(numbers.calls);
         self.facets.learn(numbers.facets);
         self.gauges.learn(numbers.gauges);
@@ -40,7 +42,12 @@ impl Catalog {
         Ok(())
     }
 
-    async fn fill(&self, write: &mut SqliteConnection, flush: &Flush<'_>) -> Result<Numbers, Error> {
+    async fn fill(
+        &self,
+        write: &mut SqliteConnection,
+        flush: &Flush<'_>,
+        points: &Points,
+    ) -> Result<Numbers, Error> {
         let (from, to) = (seq(flush.from)?, seq(flush.to)?);
         let moved = sqlx::query("UPDATE inbox SET watermark = ?2 WHERE id = 'local' AND watermark = ?1")
             .bind(from)
@@ -51,6 +58,7 @@ impl Catalog {
         if moved.rows_affected() != 1 {
             return Err(damaged(&format!("the watermark is not at {from}, where this server left it")));
         }
+        points.pass(Point::InTransaction);
         segments::write(write, flush.segments).await?;
         claims::write(write, flush.claims, flush.forget_claims_before).await?;
         let part = flush.part;

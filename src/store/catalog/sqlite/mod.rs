@@ -11,7 +11,7 @@ use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
     Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{SqlSafeStr, Transaction};
+use sqlx::{Connection, SqlSafeStr, Transaction};
 
 use crate::signals::measure::{CounterKey, DurationKey};
 use crate::signals::observation::{CallKey, FacetKey, GaugeKey};
@@ -114,6 +114,15 @@ fn pool(connections: u32) -> SqlitePoolOptions {
         .acquire_timeout(Duration::from_secs(10))
         .idle_timeout(None)
         .max_lifetime(None)
+        // When the disk fails under a transaction SQLite ends it by itself, and sqlx, whose ROLLBACK then fails, counts
+        // it as open for ever: no other could begin. Such a connection is closed and replaced.
+        .before_acquire(|connection, _| {
+            Box::pin(async move {
+                connection.ping().await?;
+                Ok(!connection.is_in_transaction())
+            })
+        })
+        .test_before_acquire(false)
 }
 
 /// The migrations in order. A file that was released is never edited: add the next one.

@@ -1,12 +1,13 @@
-//! The little that the inbox needs of a file system, so that tests can make it fail.
+//! The little that is needed of a file system to keep what was acknowledged, so that tests can make it fail.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 /// A file system.
-pub trait Files: Send + Sync + 'static {
-    /// Makes the folder and those above it, readable by the owner only.
+pub trait Files: std::fmt::Debug + Send + Sync + 'static {
+    /// Makes the folder, and those above it that are missing, readable by the owner only. All are durable when it
+    /// returns, the folder itself also when a run that crashed had made it.
     fn make_folder(&self, folder: &Path) -> io::Result<()>;
     /// Names and lengths of the files in a folder.
     fn list(&self, folder: &Path) -> io::Result<Vec<(String, u64)>>;
@@ -16,6 +17,8 @@ pub trait Files: Send + Sync + 'static {
     fn read(&self, path: &Path, offset: u64, most: u64) -> io::Result<Vec<u8>>;
     /// Cuts a file at `length` and syncs it.
     fn truncate(&self, path: &Path, length: u64) -> io::Result<()>;
+    /// Gives a file another name in the same folder, replacing what has it.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Deletes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// Makes creations and deletions in the folder durable.
@@ -37,10 +40,22 @@ pub struct Disk;
 impl Files for Disk {
     fn make_folder(&self, folder: &Path) -> io::Result<()> {
         let mut builder = fs::DirBuilder::new();
-        builder.recursive(true);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(folder)?;
+        let missing = folder.ancestors().take_while(|above| !above.as_os_str().is_empty() && !above.is_dir());
+        for missing in missing.collect::<Vec<_>>().into_iter().rev() {
+            match builder.create(missing) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists || !missing.is_dir() => {
+                    return Err(error);
+                }
+                _ => self.sync_folder(above(missing))?,
+            }
+        }
+        match self.sync_folder(above(folder)) {
+            // Who may not read the folder above did not make this one.
+            Err(error) if error.kind() != io::ErrorKind::PermissionDenied => return Err(error),
+            _ => {}
+        }
         // A folder that was there already may have been made with other rights.
         #[cfg(unix)]
         fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
@@ -83,6 +98,10 @@ impl Files for Disk {
         file.sync_all()
     }
 
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
     fn remove(&self, path: &Path) -> io::Result<()> {
         fs::remove_file(path)
     }
@@ -90,6 +109,11 @@ impl Files for Disk {
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
         fs::File::open(folder)?.sync_all()
     }
+}
+
+/// The folder that a path lies in.
+fn above(path: &Path) -> &Path {
+    path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 struct DiskFile(fs::File);
