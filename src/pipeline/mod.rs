@@ -4,6 +4,7 @@
 
 pub mod bounds;
 pub mod claims;
+pub mod missed;
 pub mod past;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +15,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::alert::evaluate::{Facts, evaluate};
-use crate::alert::incident::{Change, Incident, Instance, InstanceKey, Transition};
+use crate::alert::incident::{Incident, Instance, InstanceKey, Transition};
 use crate::alert::rule::RuleSet;
 use crate::alert::tier::Tier;
 use crate::decode::Batch;
@@ -326,7 +327,7 @@ impl<C: Compose> Corridor<C> {
             transitions.extend(self.judge(tick));
         }
         if next < due.0 {
-            transitions = net(transitions);
+            transitions = missed::net(transitions);
         }
         self.last_tick = Some(due);
         self.unrecorded.extend(transitions);
@@ -372,32 +373,6 @@ impl<C: Compose> Corridor<C> {
         }
         Ok(())
     }
-}
-
-/// What is left to tell after several missed ticks: what fired and resolved meanwhile is on the page, not in a mail.
-fn net(transitions: Vec<Transition>) -> Vec<Transition> {
-    let mut by_incident: BTreeMap<String, Vec<Transition>> = BTreeMap::new();
-    for transition in transitions {
-        by_incident.entry(transition.incident.id.clone()).or_default().push(transition);
-    }
-    let mut kept = Vec::new();
-    for mut of_one in by_incident.into_values() {
-        let first = of_one.first().map(|transition| transition.change);
-        let was_closed = matches!(first, Some(Change::Fired | Change::Reopened));
-        let told = of_one.iter().any(|transition| transition.notify);
-        let Some(mut last) = of_one.pop() else { continue };
-        let closed = last.incident.resolved_at.is_some();
-        if was_closed && !closed {
-            last.change = Change::Fired;
-        }
-        last.notify = match (was_closed, closed) {
-            (true, true) => false,
-            (false, false) => told && !matches!(last.change, Change::Eased | Change::Reopened),
-            _ => told,
-        };
-        kept.push(last);
-    }
-    kept
 }
 
 /// The nanoseconds until the next minute may be judged.
