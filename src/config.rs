@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+
+pub mod values;
 
 /// The whole tree. Every field has a default, so that no file is needed.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -35,10 +37,13 @@ pub struct Server {
     /// Folder of the rules; without it, `alerts` where that exists, else the rules that ship.
     pub alerts: Option<PathBuf>,
     /// Dashboard and API.
+    #[serde(deserialize_with = "address")]
     pub web: SocketAddr,
     /// OTLP over HTTP, and `/report`.
+    #[serde(deserialize_with = "address")]
     pub otlp_http: SocketAddr,
     /// OTLP over gRPC.
+    #[serde(deserialize_with = "address")]
     pub otlp_grpc: SocketAddr,
     /// Where people reach the dashboard: the links in mails start with it.
     pub public_url: Option<String>,
@@ -63,14 +68,16 @@ impl Default for Server {
 pub struct Ingest {
     /// Largest body, before and after decompression, in bytes.
     pub max_body_bytes: usize,
-    /// Bytes of requests in work at once; beyond it senders are asked to come again.
+    /// Bytes of requests in work at once, until they are counted; beyond it senders are asked to come again.
     pub in_flight_bytes: usize,
-    /// Open connections to one port.
+    /// Open connections to one port; beyond it the one that has been idle longest makes room.
     pub max_connections: usize,
     /// Bytes of the inbox on disk; beyond it senders are asked to come again.
     pub inbox_bytes: u64,
-    /// Seconds for which the same request counts once.
+    /// Seconds for which the same request counts once; 0 counts every copy.
     pub claim_seconds: u64,
+    /// Requests remembered for that, about 80 bytes each; beyond it the oldest are forgotten early.
+    pub claims: usize,
     /// Browser origins that may send.
     pub cors_origins: Vec<String>,
     /// Headers that their pages may send besides OTLP's own.
@@ -81,6 +88,8 @@ pub struct Ingest {
     pub metric_streams: usize,
     /// The same of one integration.
     pub metric_streams_per_integration: usize,
+    /// Endpoints of one peer of an integration; the rest is that peer's `(other)`.
+    pub templates_per_peer: usize,
 }
 
 impl Default for Ingest {
@@ -91,11 +100,13 @@ impl Default for Ingest {
             max_connections: 4096,
             inbox_bytes: 4 << 30,
             claim_seconds: 3600,
+            claims: 1_000_000,
             cors_origins: Vec::new(),
             cors_headers: Vec::new(),
             endpoints_per_integration: 500,
             metric_streams: 100_000,
             metric_streams_per_integration: 20_000,
+            templates_per_peer: 200,
         }
     }
 }
@@ -238,6 +249,12 @@ impl Config {
             };
             self.smtp.get_or_insert(smtp).host = host;
         }
+        let of_relay = ["SEAMWATCH_SMTP_PORT", "SEAMWATCH_SMTP_USERNAME", "SEAMWATCH_SMTP_PASSWORD"];
+        if let (None, Some(name)) = (&self.smtp, of_relay.into_iter().find(|name| variable(name).is_some())) {
+            return Err(format!(
+                "environment: {name} is set and no relay is named; set SEAMWATCH_SMTP_HOST too, or [smtp] host."
+            ));
+        }
         if let Some(smtp) = &mut self.smtp {
             if let Some(port) = variable("SEAMWATCH_SMTP_PORT") {
                 smtp.port = Some(port.parse().map_err(|_| {
@@ -252,14 +269,8 @@ impl Config {
 
     /// What types cannot say: (text to look for in the file, what is wrong and what to do).
     fn validate(&self) -> Result<(), (String, String)> {
-        if !(1..=7200).contains(&self.ingest.claim_seconds) {
-            let problem = format!(
-                "claim_seconds = {} must be 1 to 7200: claims are kept for two hours.",
-                self.ingest.claim_seconds
-            );
-            return Err(("claim_seconds".into(), problem));
-        }
-        self.ingest.check_pages()?;
+        self.check_values()?;
+        self.ingest.check_bounds()?;
         for rule in &self.integration {
             let matches = [&rule.service, &rule.peer, &rule.route_prefix, &rule.queue];
             let overrides = rule.tier.is_some() || rule.owner.is_some();
@@ -315,22 +326,24 @@ impl Config {
 }
 
 impl Ingest {
-    /// What would never match a browser's Origin, or is no header, is a mistake that nobody would see.
-    fn check_pages(&self) -> Result<(), (String, String)> {
-        let is_origin = |origin: &str| {
-            let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
-            host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '*', ' ']))
-        };
-        if let Some(origin) = self.cors_origins.iter().find(|origin| *origin != "*" && !is_origin(origin)) {
+    /// Bounds that contradict each other.
+    fn check_bounds(&self) -> Result<(), (String, String)> {
+        if self.claim_seconds > 7200 {
             let problem = format!(
-                "cors_origins: \"{origin}\" is no origin; write it as browsers do, like https://app.example.com, \
-                 without a path, or \"*\" for all."
+                "claim_seconds = {} must be 0 to 7200: claims are kept for two hours.",
+                self.claim_seconds
             );
-            return Err((format!("\"{origin}\""), problem));
+            return Err(("claim_seconds".into(), problem));
         }
-        if let Some(name) = self.cors_headers.iter().find(|name| name.parse::<http::HeaderName>().is_err()) {
-            let problem = format!("cors_headers: \"{name}\" is no name of a header.");
-            return Err((format!("\"{name}\""), problem));
+        // Half as much again as the largest, so that one does not need the server to itself.
+        let least = self.max_body_bytes.saturating_add(4096).saturating_mul(3) / 2;
+        if self.in_flight_bytes < least {
+            let problem = format!(
+                "in_flight_bytes = {} is too little for bodies of max_body_bytes = {}: the largest would never be \
+                 taken. Make it at least {least}.",
+                self.in_flight_bytes, self.max_body_bytes
+            );
+            return Err(("in_flight_bytes".into(), problem));
         }
         Ok(())
     }
@@ -345,6 +358,11 @@ pub fn public_without_keys(name: &str, address: SocketAddr) -> Result<(), String
         "{name} = {address} would be open to the network without a key; bind a loopback address (127.0.0.1) and \
          put a proxy that authenticates in front."
     ))
+}
+
+fn address<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(from)?;
+    values::address(&text).map_err(serde::de::Error::custom)
 }
 
 fn line_of(text: &str, at: usize) -> usize {
@@ -365,6 +383,16 @@ mod tests {
     fn a_public_address_is_refused_with_what_to_do() {
         let problem = Config::parse("c.toml", "[server]\nweb = \"0.0.0.0:80\"\n").unwrap_err();
         assert!(problem.starts_with("c.toml:2: web = 0.0.0.0:80 would be open"), "{problem}");
+    }
+
+    #[test]
+    fn the_budget_must_hold_the_largest_body() {
+        let text = "[ingest]\nin_flight_bytes = 67108864\n";
+        let problem = Config::parse("c.toml", text).unwrap_err();
+        assert!(problem.starts_with("c.toml:2: in_flight_bytes = 67108864 is too little"), "{problem}");
+        assert!(
+            Config::parse("c.toml", "[ingest]\nin_flight_bytes = 100669440\nclaim_seconds = 0\n").is_ok()
+        );
     }
 
     #[test]

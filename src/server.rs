@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -14,15 +15,17 @@ use crate::config::Config;
 use crate::decode::Batch;
 use crate::inbox::Inbox;
 use crate::pipeline::{self, Corridor, Event};
-use crate::receive::intake::{self, Intake};
+use crate::receive::intake::{self, Intake, Taken};
+use crate::receive::limits::Budget;
 use crate::rules::Origin;
 use crate::scheduler::{self, Due};
 use crate::store::Store;
 use crate::world::World;
-use crate::{inbox, notify, receive, store, web};
+use crate::{config, inbox, notify, receive, web};
 use rules::Rules;
 
 mod composer;
+mod descriptors;
 mod rules;
 mod settings;
 mod troubles;
@@ -54,7 +57,7 @@ pub struct Running {
     /// Where it can be reached.
     pub addresses: Addresses,
     events: mpsc::Sender<Event>,
-    inbox: Inbox<Batch>,
+    inbox: Inbox<Taken>,
     store: Store,
     rules: Arc<Rules>,
     doors: Vec<JoinHandle<()>>,
@@ -65,29 +68,57 @@ pub struct Running {
     stop_mail: CancellationToken,
 }
 
-/// Opens the data folder, replays what the inbox holds above the watermark, and serves.
+/// The three ports, bound and not yet served.
+pub struct Doors {
+    web: TcpListener,
+    otlp_http: TcpListener,
+    otlp_grpc: TcpListener,
+}
+
+impl Doors {
+    /// Binds them: nothing else is touched while one is in use.
+    pub async fn bind(server: &config::Server) -> anyhow::Result<Doors> {
+        Ok(Doors {
+            web: bind("web", server.web).await?,
+            otlp_http: bind("otlp_http", server.otlp_http).await?,
+            otlp_grpc: bind("otlp_grpc", server.otlp_grpc).await?,
+        })
+    }
+}
+
+/// What of a configuration can only be told by reading the files that it names.
+pub fn check(config: &Config) -> anyhow::Result<()> {
+    settings::mailer(config).map(drop)
+}
+
+/// Binds the ports, opens the data folder, replays what the inbox holds above the watermark, and serves.
 pub async fn start(config: Config, origin: Origin, world: World) -> anyhow::Result<Running> {
+    let doors = Doors::bind(&config.server).await?;
+    start_at(doors, config, origin, world).await
+}
+
+/// The same at ports that are bound already.
+pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World) -> anyhow::Result<Running> {
     let clock = world.clock.clone();
     let loaded = origin.load().map_err(|problems| anyhow!("{}", problems.join("\n")))?;
-    let (web_door, http_door, grpc_door) = (
-        bind("web", config.server.web).await?,
-        bind("otlp_http", config.server.otlp_http).await?,
-        bind("otlp_grpc", config.server.otlp_grpc).await?,
-    );
+    let Doors { web: web_door, otlp_http: http_door, otlp_grpc: grpc_door } = doors;
     let addresses = Addresses {
         web: web_door.local_addr()?,
         otlp_http: http_door.local_addr()?,
         otlp_grpc: grpc_door.local_addr()?,
     };
     let base_url = settings::base_url(&config, addresses.web);
-    let store = Store::open(store::Settings { folder: config.server.data.clone() }, &world).await?;
+    let store = Store::open(settings::store(&config), &world).await?;
 
     let (live, live_seen) = watch::channel(0);
     let (stop, stop_mail) = (CancellationToken::new(), CancellationToken::new());
     let wake_mailer = Arc::new(Notify::new());
-    let gauges = Arc::new(pipeline::Gauges::default());
+    let gauges = Arc::new(pipeline::gauges::Gauges::default());
     let observe_rules = Arc::new(settings::observe_rules(&config, &addresses));
     let rules = Arc::new(Rules::new(origin, loaded, &clock));
+
+    let inbox_settings = settings::inbox(&config);
+    gauges.set_aside.store(inbox::aside::count(&inbox_settings.folder, &*world.files), Ordering::Relaxed);
 
     let mut corridor = Corridor::open(pipeline::Parts {
         store: store.clone(),
@@ -98,44 +129,39 @@ pub async fn start(config: Config, origin: Origin, world: World) -> anyhow::Resu
         claim_window: i64::try_from(config.ingest.claim_seconds)
             .unwrap_or(3600)
             .saturating_mul(1_000_000_000),
+        most_claims: config.ingest.claims,
         limits: settings::series_limits(&config),
         stream_limits: settings::stream_limits(&config),
         gauges: gauges.clone(),
         live: live.clone(),
         wake_mailer: wake_mailer.clone(),
+        set_aside: settings::set_aside(&inbox_settings, &world.files),
     })
     .await?;
 
-    let (deliver, delivered) = mpsc::channel::<(u64, Batch)>(64);
+    // As many as the budget of their bytes lets be there, so that the inbox never waits for the corridor: an answer
+    // does not take as long as a flush.
+    let (deliver, delivered) = mpsc::channel(Budget::most_requests(config.ingest.in_flight_bytes));
     let watermark = store.watermark().await?;
-    let inbox_settings = settings::inbox(&config);
-    let inbox_folder = inbox_settings.folder.clone();
     let (inbox, replay) = Inbox::open(inbox_settings, &world, deliver, watermark)
         .with_context(|| format!("the inbox in {} cannot be opened", config.server.data.display()))?;
     let limits = crate::decode::Limits::default();
     for entry in replay {
         let (seq, record) = entry.context("the inbox cannot be read")?;
         match intake::replay(&record, &observe_rules, &limits) {
-            Ok(decoded) => {
-                corridor.absorb(seq, decoded.batch);
-                corridor.flush_if_large().await;
-            }
-            // It was acknowledged, so it was readable then: keep it, say so loudly, and do not stop the rest.
-            Err(error) => {
-                let aside = inbox::replay::set_aside(&inbox_folder, &*world.files, seq, &record)
-                    .context("a request that cannot be read again could not be set aside")?;
-                tracing::error!(seq, %error, file = %aside.display(), "A request in the inbox cannot be read again; it is kept aside.");
-                store.skip(seq);
-            }
+            Ok(decoded) => corridor.take(seq, decoded.batch).await,
+            // It was acknowledged, so it was readable then: it is kept, and does not stop the rest.
+            Err(error) => corridor.set_aside(seq, &error).await,
         }
     }
 
-    let (events, inlet) = mpsc::channel::<Event>(64);
-    let corridor = tokio::spawn(corridor.run(inlet));
-    let doors_settings = settings::receive(&config);
+    let (events, inlet) = mpsc::channel::<Event>(16);
+    let (batches, batch_inlet) = mpsc::channel(1);
+    let corridor = tokio::spawn(corridor.run(inlet, batch_inlet));
+    let doors_settings = settings::receive(&config, descriptors::connections(config.ingest.max_connections));
     let intake =
         Arc::new(Intake::new(inbox.clone(), observe_rules, limits, doors_settings.clone(), clock.clone()));
-    let forward = tokio::spawn(forward(delivered, events.clone()));
+    let forward = tokio::spawn(forward(delivered, batches));
     let mut rooms = vec![tokio::spawn(pass(store.clone(), inbox.clone(), live_seen.clone()))];
     let (mailer, mail_info) = settings::mailer(&config)?;
     rooms.push(tokio::spawn(notify::outbox::run(
@@ -155,7 +181,7 @@ pub async fn start(config: Config, origin: Origin, world: World) -> anyhow::Resu
         store: store.clone(),
         clock: clock.clone(),
         rules: rules.view(),
-        counters: settings::counters(intake.counters(), inbox.clone(), gauges, clock.clone()),
+        counters: settings::counters(&intake, inbox.clone(), gauges, clock.clone()),
         live: live_seen,
         stop: stop.clone(),
         mail: mail_info,
@@ -163,8 +189,14 @@ pub async fn start(config: Config, origin: Origin, world: World) -> anyhow::Resu
     };
     let doors = vec![
         tokio::spawn(receive::http::serve_http(http_door, intake.clone(), stop.clone())),
-        tokio::spawn(receive::grpc::serve_grpc(grpc_door, intake, stop.clone())),
-        tokio::spawn(receive::listen::listen(web_door, web::router(state), doors_settings, stop.clone())),
+        tokio::spawn(receive::grpc::serve_grpc(grpc_door, intake.clone(), stop.clone())),
+        tokio::spawn(receive::listen::listen(
+            web_door,
+            web::router(state),
+            doors_settings,
+            intake.counters(),
+            stop.clone(),
+        )),
     ];
     tracing::info!(web = %addresses.web, otlp_http = %addresses.otlp_http, otlp_grpc = %addresses.otlp_grpc, "Ready.");
     Ok(Running { addresses, events, inbox, store, rules, doors, forward, rooms, corridor, stop, stop_mail })
@@ -219,17 +251,18 @@ async fn bind(name: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
     })
 }
 
-/// From the inbox into the corridor, in order.
-async fn forward(mut delivered: mpsc::Receiver<(u64, Batch)>, events: mpsc::Sender<Event>) {
-    while let Some((seq, batch)) = delivered.recv().await {
-        if events.send(Event::Batch(seq, Box::new(batch))).await.is_err() {
+/// From the inbox into the corridor, in order. A request gives its memory back when the corridor is next to take it.
+async fn forward(mut delivered: mpsc::Receiver<(u64, Taken)>, batches: mpsc::Sender<(u64, Batch)>) {
+    while let Some((seq, Taken { batch, held })) = delivered.recv().await {
+        if batches.send((seq, batch)).await.is_err() {
             return;
         }
+        drop(held);
     }
 }
 
 /// Tells the inbox how far the catalog has come, so that it can delete whole files.
-async fn pass(store: Store, inbox: Inbox<Batch>, mut live: watch::Receiver<u64>) {
+async fn pass(store: Store, inbox: Inbox<Taken>, mut live: watch::Receiver<u64>) {
     while live.changed().await.is_ok() {
         if let Ok(watermark) = store.watermark().await {
             inbox.passed(watermark);
@@ -268,3 +301,6 @@ async fn schedule(events: mpsc::Sender<Event>, rules: Arc<Rules>, stop: Cancella
     }
     let _ = scheduler.shutdown().await;
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,7 +91,7 @@ impl Body {
         head(&mut span, 2, 8);
         let id = span.len();
         span.extend_from_slice(&[0; 8]);
-        let parent = (at % TRACE != 0).then(|| {
+        let parent = (!at.is_multiple_of(TRACE)).then(|| {
             head(&mut span, 4, 8);
             span.extend_from_slice(&[0; 8]);
             span.len() - 8

@@ -241,6 +241,18 @@ impl Rule {
         self.severity[tier as usize]
     }
 
+    /// The worst that an instance can be, of any tier and at any level.
+    pub fn at_worst(&self) -> Severity {
+        let levels = match &self.condition {
+            Condition::Levels(_, levels) => levels.as_slice(),
+            Condition::Any(_) => &[],
+        };
+        // The rule's own severity stands where some level does not say.
+        let own = levels.is_empty() || levels.iter().any(|level| level.severity.is_none());
+        let own = self.severity.into_iter().filter(|_| own);
+        own.chain(levels.iter().filter_map(|level| level.severity)).max().unwrap_or(Severity::Info)
+    }
+
     /// The title with the labels filled in.
     pub fn title_for(&self, labels: &BTreeMap<String, String>) -> String {
         let mut title = String::new();

@@ -33,14 +33,49 @@ pub fn check(file: &str, markdown: &str) -> Vec<Problem> {
         return problems;
     }
     for heading in HEADINGS {
-        let line = markdown.lines().position(|line| heading_of(line) == Some(heading)).map_or(1, |at| at + 1);
-        match section(markdown, heading) {
-            None => note(line, format!("the heading \"## {heading}\" is missing")),
-            Some("") => note(line, format!("nothing stands under \"## {heading}\"")),
-            Some(_) => {}
+        if section(markdown, heading).is_none() {
+            note(1, format!("the heading \"## {heading}\" is missing"));
         }
     }
+    for (line, heading) in empty_headings(markdown) {
+        note(line, format!("nothing stands under \"{heading}\""));
+    }
+    problems.sort();
     problems
+}
+
+/// Headings with neither text nor a heading of a lower level under them: (line, as written).
+fn empty_headings(markdown: &str) -> Vec<(usize, &str)> {
+    let mut empty = Vec::new();
+    // The latest heading, while nothing has come under it: (line, level, as written).
+    let mut open: Option<(usize, usize, &str)> = None;
+    let mut fenced = false;
+    for (at, line) in markdown.lines().enumerate() {
+        let text = line.trim();
+        let level = if fenced { None } else { level_of(line) };
+        if let (Some((line, above, heading)), Some(level)) = (open, level)
+            && level <= above
+        {
+            empty.push((line, heading));
+        }
+        if text.starts_with("```") {
+            fenced = !fenced;
+        }
+        match level {
+            Some(level) => open = Some((at + 1, level, text)),
+            None if !text.is_empty() => open = None,
+            None => {}
+        }
+    }
+    empty.extend(open.map(|(line, _, heading)| (line, heading)));
+    empty
+}
+
+/// How deep a heading is: `###` is 3.
+fn level_of(line: &str) -> Option<usize> {
+    let level = line.bytes().take_while(|byte| *byte == b'#').count();
+    let after = line.get(level..)?;
+    ((1..=6).contains(&level) && (after.is_empty() || after.starts_with([' ', '\t']))).then_some(level)
 }
 
 /// The text of a second-level heading.
@@ -69,10 +104,19 @@ mod tests {
         assert_eq!(
             said,
             [
-                "x.md:9:1 nothing stands under \"## Fix\"",
-                "x.md:1:1 the heading \"## If that fails\" is missing"
+                "x.md:1:1 the heading \"## If that fails\" is missing",
+                "x.md:9:1 nothing stands under \"## Fix\""
             ]
         );
         assert_eq!(check("x.md", " \n")[0].message, "this runbook is empty");
+    }
+
+    #[test]
+    fn any_heading_with_nothing_under_it_is_named() {
+        let said = |text: &str| check("x.md", text).iter().map(ToString::to_string).collect::<Vec<_>>();
+        let extra = WHOLE.replace("## Fix", "## Whom to call\n\n### By night\n## Fix");
+        assert_eq!(said(&extra), ["x.md:11:1 nothing stands under \"### By night\""]);
+        assert_eq!(said(&format!("{WHOLE}\n## Notes\n")), ["x.md:19:1 nothing stands under \"## Notes\""]);
+        assert!(said(&WHOLE.replace("A.", "A.\n```sh\n# a comment\n# another\n```")).is_empty());
     }
 }

@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use super::FilesArgs;
+use crate::config::Config;
 use crate::rules::Origin;
+use crate::server;
 
 /// Checks and prints what is wrong; the exit code is 1 when something is.
 pub fn run(args: FilesArgs) -> anyhow::Result<ExitCode> {
@@ -14,15 +16,25 @@ pub fn run(args: FilesArgs) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::FAILURE);
         }
     };
-    match Origin::choose(config.server.alerts.as_deref()).load() {
-        Ok(loaded) => {
+    let mut problems = Config::unknown_variables(names());
+    if let Err(problem) = server::check(&config) {
+        problems.push(format!("{problem:#}"));
+    }
+    let loaded = Origin::choose(config.server.alerts.as_deref()).load();
+    match loaded.map_err(|more| problems.extend(more)) {
+        Ok(loaded) if problems.is_empty() => {
             let (rules, runbooks) = (loaded.rules.rules.len(), loaded.rules.runbooks.len());
             println!("Configuration, {rules} rules and {runbooks} runbooks are in order.");
             Ok(ExitCode::SUCCESS)
         }
-        Err(problems) => {
+        _ => {
             problems.iter().for_each(|problem| println!("{problem}"));
             Ok(ExitCode::FAILURE)
         }
     }
+}
+
+/// Names of the environment's variables.
+pub fn names() -> impl Iterator<Item = String> {
+    std::env::vars_os().filter_map(|(name, _)| name.into_string().ok())
 }

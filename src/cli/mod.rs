@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::config::values::address;
 use crate::config::{Config, public_without_keys};
 
 /// Watches the integrations between business systems: OTLP in, health and alerts out.
@@ -27,7 +28,7 @@ pub enum Command {
     /// Run the server.
     Serve(ServerArgs),
     /// Run the server with six simulated integrations and a story of faults.
-    Demo(ServerArgs),
+    Demo(DemoArgs),
     /// Check configuration, rules and runbooks, without a server.
     Check(FilesArgs),
     /// Run the rules' own tests (`tests/*.toml` in the rules' folder).
@@ -54,15 +55,35 @@ pub struct ServerArgs {
     /// Data folder [default: seamwatch-data].
     #[arg(long, value_name = "DIR", env = "SEAMWATCH_DATA")]
     pub data: Option<PathBuf>,
+    /// Which ports.
+    #[command(flatten)]
+    pub ports: PortArgs,
+}
+
+/// Where to listen; each goes over the configuration file.
+#[derive(Clone, Debug, Default, Args)]
+pub struct PortArgs {
     /// Address of dashboard and API [default: 127.0.0.1:4380]. Port 0 picks one.
-    #[arg(long, value_name = "HOST:PORT", env = "SEAMWATCH_WEB")]
+    #[arg(long, value_name = "HOST:PORT", env = "SEAMWATCH_WEB", value_parser = address)]
     pub web: Option<SocketAddr>,
     /// Address of OTLP over HTTP and of /report [default: 127.0.0.1:4318]. Port 0 picks one.
-    #[arg(long, value_name = "HOST:PORT", env = "SEAMWATCH_OTLP_HTTP")]
+    #[arg(long, value_name = "HOST:PORT", env = "SEAMWATCH_OTLP_HTTP", value_parser = address)]
     pub otlp_http: Option<SocketAddr>,
     /// Address of OTLP over gRPC [default: 127.0.0.1:4317]. Port 0 picks one.
-    #[arg(long, value_name = "HOST:PORT", env = "SEAMWATCH_OTLP_GRPC")]
+    #[arg(long, value_name = "HOST:PORT", env = "SEAMWATCH_OTLP_GRPC", value_parser = address)]
     pub otlp_grpc: Option<SocketAddr>,
+}
+
+/// Where the demo listens and keeps its data. It reads no configuration: its faults are not to be mailed to anyone,
+/// nor its calls to be counted with real ones.
+#[derive(Clone, Debug, Default, Args)]
+pub struct DemoArgs {
+    /// Folder of the demo's own, emptied at each start [default: seamwatch-demo].
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Which ports.
+    #[command(flatten)]
+    pub ports: PortArgs,
 }
 
 impl FilesArgs {
@@ -86,10 +107,27 @@ impl ServerArgs {
     /// The configuration with these arguments over it.
     pub fn read(&self) -> anyhow::Result<Config> {
         let mut config = self.files.read()?;
-        let server = &mut config.server;
         if let Some(data) = &self.data {
-            server.data.clone_from(data);
+            config.server.data.clone_from(data);
         }
+        self.ports.go_over(&mut config)?;
+        Ok(config)
+    }
+}
+
+impl DemoArgs {
+    /// The defaults with these arguments over them, and nothing else.
+    pub fn config(&self) -> anyhow::Result<Config> {
+        let mut config = Config::default();
+        config.server.data = self.data.clone().unwrap_or_else(|| "seamwatch-demo".into());
+        self.ports.go_over(&mut config)?;
+        Ok(config)
+    }
+}
+
+impl PortArgs {
+    fn go_over(&self, config: &mut Config) -> anyhow::Result<()> {
+        let server = &mut config.server;
         for (name, given, kept) in [
             ("--web", self.web, &mut server.web),
             ("--otlp-http", self.otlp_http, &mut server.otlp_http),
@@ -100,16 +138,37 @@ impl ServerArgs {
                 *kept = address;
             }
         }
-        Ok(config)
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{CommandFactory, Parser};
+
+    use super::{Cli, Command};
 
     #[test]
     fn the_command_line_is_well_formed() {
-        super::Cli::command().debug_assert();
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_host_may_be_this_machine_by_name() {
+        let read = |web: &str| Cli::try_parse_from(["seamwatch", "demo", "--web", web]);
+        let Ok(Cli { command: Command::Demo(demo) }) = read("localhost:4999") else { panic!("not read") };
+        assert_eq!(demo.config().unwrap().server.web, ([127, 0, 0, 1], 4999).into());
+        assert!(read("example.com:80").is_err_and(|said| said.to_string().contains("is not HOST:PORT")));
+    }
+
+    #[test]
+    fn the_demo_hears_of_no_folder_of_real_data_and_of_no_relay() {
+        let demo = Cli::command().find_subcommand("demo").unwrap().clone();
+        let arguments: Vec<_> =
+            demo.get_arguments().map(|one| (one.get_id().to_string(), one.get_env())).collect();
+        assert!(arguments.contains(&("data".into(), None)), "{arguments:?}");
+        assert!(!arguments.iter().any(|(id, _)| id == "config" || id == "alerts"), "{arguments:?}");
+        let config = super::DemoArgs::default().config().unwrap();
+        assert!(config.smtp.is_none() && config.server.data.ends_with("seamwatch-demo"));
     }
 }

@@ -6,6 +6,7 @@ use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::ServerArgs;
+use crate::config::Config;
 use crate::rules::Origin;
 use crate::world::World;
 use crate::{server, telemetry};
@@ -15,6 +16,9 @@ pub async fn run(args: ServerArgs) -> anyhow::Result<ExitCode> {
     telemetry::init();
     let mut signals = Signals::watch()?;
     let config = args.read()?;
+    for unknown in Config::unknown_variables(super::check::names()) {
+        tracing::warn!("{unknown}");
+    }
     let rules = Origin::choose(config.server.alerts.as_deref());
     let running = tokio::select! {
         started = server::start(config, rules, World::real()) => started?,

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::anyhow;
+use anyhow::{anyhow, bail};
 
 use super::FilesArgs;
 use crate::alert::case::run_cases;
@@ -16,6 +16,13 @@ pub fn run(args: FilesArgs) -> anyhow::Result<ExitCode> {
     let given = config.server.alerts.as_deref();
     let folder = given.unwrap_or(Path::new("alerts"));
     let loaded = Origin::choose(given).load().map_err(|problems| anyhow!("{}", problems.join("\n")))?;
+    if !folder.join("tests").is_dir() {
+        bail!(
+            "There is no folder {}: the rules' own tests are *.toml files in tests/ of the rules' folder. Name that \
+             folder with --alerts DIR.",
+            folder.join("tests").display()
+        );
+    }
     let files =
         texts(&folder.join("tests"), "toml").map_err(|problems| anyhow!("{}", problems.join("\n")))?;
     let (mut passed, mut failed) = (0, 0);

@@ -13,7 +13,7 @@ use super::columns::{LogColumns, Maps, NO_CLASS, SpanColumns};
 use super::reading::Reading;
 use super::texts::{NONE, Texts};
 use super::value::cut_text;
-use super::{Batch, Decoded, Limits, Malformed, Rejected, redact};
+use super::{Batch, Decoded, Limits, Malformed, Rejected, name, redact};
 use crate::signals::observe::{Observer, Rules};
 use crate::signals::telemetry::{
     Attributes, Log, Nanos, Origin, Point, Refusal, Sink, Span, SpanEvent, SpanLink, Value,
@@ -119,7 +119,7 @@ impl Collector {
         if self.is_repeated(span) {
             return self.observer.notice("spans that came twice in one request");
         }
-        span.name = redact::text(cut_text(std::mem::take(&mut span.name), NAME));
+        span.name = name::clean(redact::text(cut_text(std::mem::take(&mut span.name), NAME)));
         span.status_message = redact::text(cut_text(std::mem::take(&mut span.status_message), TEXT));
         span.trace_state = cut_text(std::mem::take(&mut span.trace_state), NAME);
         let taken = self.span(origin, span);

@@ -10,6 +10,7 @@ pub mod json;
 pub mod logs;
 pub mod metrics;
 pub mod point;
+pub mod name;
 pub mod reading;
 pub mod redact;
 pub mod report;
@@ -22,7 +23,7 @@ pub mod wire;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::signals::observation::Observations;
+use crate::signals::observation::{Call, Observations};
 use crate::signals::observe::Rules;
 use crate::signals::telemetry::Nanos;
 use batch::Collector;
@@ -134,6 +135,18 @@ pub struct Batch {
     pub records: u64,
     /// Bytes of the decompressed body.
     pub bytes: u64,
+}
+
+impl Batch {
+    /// Bytes in memory, about: texts of series and gauges are taken to be short.
+    pub fn footprint(&self) -> usize {
+        let seen = &self.observations;
+        let small = seen.gauges.len() + seen.slots.len() + seen.reconciliations.len() + seen.runs.len();
+        self.spans.bytes()
+            + self.logs.bytes()
+            + seen.calls.capacity() * size_of::<Call>()
+            + (seen.series.len() + seen.names.len() + small) * 512
+    }
 }
 
 /// A request that was read.

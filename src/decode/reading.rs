@@ -6,10 +6,10 @@
 
 use std::borrow::Cow;
 
-use super::Limits;
 use super::redact::{self, Secrecy};
 use super::texts::{NONE, Texts};
 use super::value::{self, cut_text};
+use super::{Limits, name};
 use crate::signals::telemetry::{Attributes, Value};
 use crate::signals::vocabulary::Attr;
 
@@ -66,7 +66,7 @@ impl Reading {
             return value::push(list, name, value, &self.limits);
         };
         let key = self.keys[at];
-        let (value, number) = match value {
+        let (value, number) = match name::under(key.attr, value) {
             Value::Str(Cow::Borrowed(text)) if key.secrecy != Secrecy::Secret => self.text(at, text),
             Value::Int(number) if key.secrecy == Secrecy::Open => {
                 (Value::Int(number), self.integer(at, number))

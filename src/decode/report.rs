@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Batch, Decoded, Encoding, Malformed, Rejected, redact};
+use super::{Batch, Decoded, Encoding, Malformed, Rejected, name, redact};
 use crate::signals::heartbeat::Report;
 use crate::signals::observe::{Observer, Rules};
 use crate::signals::telemetry::Nanos;
+
+/// Longest name of an integration in the path, in bytes.
+pub const NAME_BYTES: usize = 120;
 
 /// Reads a report on an integration. Copies count again: a heartbeat is the same every time.
 pub fn decode(
@@ -18,8 +21,11 @@ pub fn decode(
     received_at: Nanos,
     rules: &Arc<Rules>,
 ) -> Result<Decoded, Malformed> {
-    if integration.is_empty() || integration.len() > 120 || integration.contains('/') {
-        return Err(Malformed("name the integration in the path: /report/NAME, at most 120 bytes".into()));
+    let integration = &*name::clean(Cow::Borrowed(integration));
+    if integration.is_empty() || integration.len() > NAME_BYTES || integration.contains('/') {
+        return Err(Malformed(format!(
+            "name the integration in the path: /report/NAME, a visible name of at most {NAME_BYTES} bytes"
+        )));
     }
     let text = std::str::from_utf8(body).map_err(|_| Malformed("the report is not UTF-8".into()))?;
     let json = Encoding::from_content_type(content_type) == Some(Encoding::Json)
@@ -95,7 +101,7 @@ fn read(fields: &[(String, String)]) -> Result<Report, Malformed> {
             "message" => {
                 report.message = Some(redact::text(Cow::Borrowed(value)).chars().take(500).collect())
             }
-            "endpoint" => report.endpoint = Some(value.clone()),
+            "endpoint" => report.endpoint = Some(named(value)),
             "duration_ms" => report.duration_ms = Some(number(key, value)?),
             "records" => report.records = Some(count(key, value)?),
             "records_failed" => report.records_failed = Some(count(key, value)?),
@@ -104,12 +110,16 @@ fn read(fields: &[(String, String)]) -> Result<Report, Malformed> {
             "queue_depth" => report.queue_depth = Some(number(key, value)?),
             "token_expires_at" => report.token_expires_at = Some(count(key, value)? as i64),
             "next_at" => report.next_at = Some(count(key, value)? as i64),
-            "connection" => report.connection = Some(value.clone()),
-            "environment" => report.environment = Some(value.clone()),
+            "connection" => report.connection = Some(named(value)),
+            "environment" => report.environment = Some(named(value)),
             _ => return Err(Malformed(format!("\"{key}\" is not a field of a report; {FIELDS}"))),
         }
     }
     Ok(report)
+}
+
+fn named(value: &str) -> String {
+    name::clean(Cow::Borrowed(value)).into_owned()
 }
 
 const FIELDS: &str = "its fields are status, message, endpoint, duration_ms, records, records_failed, expected, \
@@ -151,6 +161,17 @@ mod tests {
         let beat = read_back("", "").unwrap();
         assert_eq!(beat.batch.observations.runs[0].outcome, "beat");
         assert_eq!(beat.batch.hash, None, "the same heartbeat counts each time");
+    }
+
+    #[test]
+    fn a_name_is_one_visible_line() {
+        let of = |name: &str| decode(name, "", b"", 1, &Arc::default());
+        let decoded = of("night\r\nly\u{202e}").unwrap();
+        assert_eq!(&*decoded.batch.observations.integrations[0].key.name, "night ly");
+        for bad in ["\u{200b}", " ", "a/b", &"a".repeat(NAME_BYTES + 1)] {
+            assert!(of(bad).is_err_and(|said| said.0.contains("at most 120 bytes")), "{bad:?}");
+        }
+        assert!(of(&"a".repeat(NAME_BYTES)).is_ok());
     }
 
     #[test]

@@ -210,6 +210,22 @@ fn secrets_are_gone_before_anything_is_kept() {
     );
 }
 
+#[test]
+fn names_are_one_visible_line_and_free_texts_keep_theirs() {
+    let body = r#"{"resourceSpans":[{"resource":{"attributes":[
+        {"key":"note","value":{"stringValue":"a\nb"}},
+        {"key":"integration.name","value":{"stringValue":"a\nb"}},
+        {"key":"deployment.environment.name","value":{"stringValue":"\u202elive"}}]},
+        "scopeSpans":[{"spans":[{"traceId":"01010101010101010101010101010101","spanId":"0202020202020202",
+        "name":"x\r\ny","kind":3,"startTimeUnixNano":"1","endTimeUnixNano":"2"}]}]}]}"#;
+    let batch = json(Signal::Traces, body).unwrap().batch;
+    let key = &batch.observations.integrations[0].key;
+    assert_eq!((&*key.name, &*key.environment), ("a b", "live"));
+    assert_eq!(batch.spans.texts.get(batch.spans.name[0]), "x y");
+    let resource = format!("{:?}", batch.spans.resource(0).collect::<Vec<_>>());
+    assert!(resource.contains(r"a\nb"), "{resource}");
+}
+
 fn any_value() -> impl Strategy<Value = AnyValue> {
     let leaf = prop_oneof![
         "[a-z ]{0,12}".prop_map(any_value::Value::StringValue),
@@ -289,7 +305,7 @@ proptest! {
         for (at, span) in spans.iter().enumerate() {
             prop_assert_eq!(&kept.trace_id[at][..], &span.trace_id[..]);
             prop_assert_eq!(&kept.span_id[at][..], &span.span_id[..]);
-            prop_assert_eq!(kept.texts.get(kept.name[at]), &span.name);
+            prop_assert_eq!(kept.texts.get(kept.name[at]), span.name.trim());
             prop_assert_eq!((kept.start[at] as u64, kept.end[at] as u64), (span.start_time_unix_nano, span.end_time_unix_nano));
             prop_assert_eq!(i32::from(kept.kind[at]), span.kind);
             let status = span.status.as_ref().unwrap();

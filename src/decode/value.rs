@@ -5,9 +5,8 @@ use std::borrow::Cow;
 use serde_json::{Map, Value as Json};
 
 use super::reading::Reading;
-use super::redact;
 use super::wire::Cursor;
-use super::{Limits, Malformed};
+use super::{Limits, Malformed, name, redact};
 use crate::signals::telemetry::{Attributes, Value};
 
 /// Longest name of an attribute, in bytes.
@@ -16,7 +15,7 @@ pub const KEY: usize = 1024;
 /// Adds one attribute to a list: redacted, cut to the limits.
 pub fn push<'a>(list: &mut Attributes<'a>, key: Cow<'a, str>, value: Value<'a>, limits: &Limits) {
     if list.len() < limits.attributes && !key.is_empty() {
-        let value = redact::attribute(&key, cut(value, limits));
+        let value = name::attribute(&key, redact::attribute(&key, cut(value, limits)));
         list.push(cut_text(key, KEY), value);
     }
 }

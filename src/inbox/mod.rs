@@ -15,7 +15,7 @@
 //!
 //! Bodies lie here as they were received, secrets included: files are 0600 in a folder of 0700.
 //!
-//! `record` is the format, `local` the writer, `replay` the way back.
+//! `record` is the format, `local` the writer, `replay` the way back, `aside` where a record goes that cannot be counted.
 
 use std::io;
 use std::path::PathBuf;
@@ -31,14 +31,16 @@ use replay::Replay;
 
 use crate::world::World;
 
+pub mod aside;
 mod local;
 pub mod record;
 pub mod replay;
 #[cfg(test)]
 mod tests;
 
-/// How long `append` waits for a place in the queue before it says [`Refused::Full`].
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long `append` waits for a place in the queue before it says [`Refused::Full`]. A sender is told within a second
+/// that it has to come again.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Where the inbox lies and how large it may become.
 #[derive(Clone, Debug)]

@@ -42,7 +42,8 @@ pub(super) fn path(folder: &Path, first: u64) -> PathBuf {
     folder.join(format!("{first:020}.inbox"))
 }
 
-fn first_of(name: &str) -> Option<u64> {
+/// The first sequence number of a file by its name.
+pub(super) fn first_of(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(".inbox")?;
     (digits.len() == 20).then(|| digits.parse().ok())?
 }
@@ -216,24 +217,4 @@ impl Iterator for Replay {
             }
         }
     }
-}
-
-/// Keeps a record that was acknowledged and cannot be read any more, for a version that can: the watermark will pass
-/// it, and its file will go. Gives the path.
-pub fn set_aside(folder: &Path, files: &dyn Files, sequence: u64, record: &Record) -> io::Result<PathBuf> {
-    let aside = folder.join("unread");
-    files.make_folder(&aside).map_err(at(&aside))?;
-    let path = path(&aside, sequence);
-    // A run that crashed before the watermark passed it has set it aside already, perhaps not whole.
-    match files.remove(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&path)(error)),
-        _ => {}
-    }
-    let head = FileHead { first: sequence, predecessor: 0, predecessor_length: 0, salt: 0 };
-    let mut bytes = head.encode();
-    record::encode(&mut bytes, record, sequence, FILE_HEAD as u64, head.salt);
-    let mut file = files.create(&path).map_err(at(&path))?;
-    file.append(&bytes).and_then(|()| file.sync()).map_err(at(&path))?;
-    files.sync_folder(&aside).map_err(at(&aside))?;
-    Ok(path)
 }

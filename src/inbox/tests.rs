@@ -436,20 +436,6 @@ async fn a_disk_that_works_again_is_noticed() {
     assert_eq!(inbox_files(folder.path()), Vec::<std::path::PathBuf>::new(), "the try leaves nothing");
 }
 
-#[tokio::test]
-async fn a_record_that_is_set_aside_is_whole_and_is_not_replayed() {
-    let folder = TempDir::new().unwrap();
-    let inbox = folder.path().join("inbox");
-    Disk.make_folder(&inbox).unwrap();
-    // Twice: a start that was cut off does it again.
-    let paths = [0, 1].map(|_| replay::set_aside(&inbox, &Disk, 7, &record(7)).unwrap());
-    let bytes = Bytes::from(fs::read(&paths[1]).unwrap());
-    let Found::Record(7, kept, end) = record::decode(&bytes, FILE_HEAD, 0) else { panic!("{paths:?}") };
-    assert_eq!((kept, end), (record(7), bytes.len()));
-    assert_eq!(after_crash(folder.path(), 7), []);
-    assert!(paths[0].exists());
-}
-
 #[cfg(unix)]
 #[tokio::test]
 async fn only_the_owner_may_read() {

@@ -1,6 +1,9 @@
 //! How many series there may be: past the limit an endpoint is `(other)`, and the System page says so.
+//!
+//! All limits but the first are an integration's own, so one that explodes folds alone. What was not seen for a day
+//! gives its place back: names that come and go do not use a limit up for good.
 
-use std::collections::HashSet;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use crate::rollup::measure::Deltas;
@@ -8,10 +11,14 @@ use crate::rollup::window::{Map, Part};
 use crate::signals::measure::{SeriesKey, series_hash};
 use crate::signals::observation::{CallKey, GaugeKey, IntegrationKey, Observations};
 use crate::signals::observe::hash;
+use crate::signals::telemetry::Nanos;
 use crate::signals::vocabulary::Metric;
 
 /// What stands for all that is past a limit.
 pub const OTHER: &str = "(other)";
+
+/// A name that was not seen for this long gives its place back.
+const REMEMBERED: Nanos = 24 * 3_600_000_000_000;
 
 /// Limits on series.
 #[derive(Clone, Copy, Debug)]
@@ -20,39 +27,88 @@ pub struct Limits {
     pub integrations: usize,
     /// Endpoints an integration.
     pub endpoints: usize,
-    /// Connections and credentials an integration.
+    /// Endpoints of one peer of an integration.
+    pub templates: usize,
+    /// Connections and credentials an integration, each with each peer it is used for.
     pub names: usize,
     /// Gauge series an integration.
     pub gauges: usize,
+    /// Runs of reconciliations an integration.
+    pub runs: usize,
     /// Series of counters and durations, and of gauges outside the vocabulary, an integration.
     pub metrics: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { integrations: 2_000, endpoints: 500, names: 5_000, gauges: 2_000, metrics: 5_000 }
+        Self {
+            integrations: 2_000,
+            endpoints: 500,
+            templates: 200,
+            names: 5_000,
+            gauges: 2_000,
+            runs: 10_000,
+            metrics: 5_000,
+        }
     }
 }
 
+/// Things of one kind, each with when it was seen last.
+#[derive(Debug)]
+struct Seen<K>(Map<K, Nanos>);
+
+impl<K> Default for Seen<K> {
+    fn default() -> Self {
+        Seen(Map::default())
+    }
+}
+
+impl<K: Clone + Eq + Hash> Seen<K> {
+    /// Whether it is known, or there is room for it.
+    fn admits(&mut self, key: &K, limit: usize, at: Nanos) -> bool {
+        if let Some(seen) = self.0.get_mut(key) {
+            *seen = at.max(*seen);
+            return true;
+        }
+        let room = self.0.len() < limit;
+        if room {
+            self.0.insert(key.clone(), at);
+        }
+        room
+    }
+
+    fn forget_before(&mut self, oldest: Nanos) {
+        self.0.retain(|_, seen| *seen >= oldest);
+        self.0.shrink_to(2 * self.0.len());
+    }
+}
+
+type Pair = (Arc<str>, Arc<str>);
+
 #[derive(Debug, Default)]
 struct Known {
-    endpoints: HashSet<(Arc<str>, Arc<str>)>,
-    names: HashSet<Arc<str>>,
-    gauges: HashSet<GaugeKey>,
-    metrics: HashSet<u64>,
+    /// Peer and endpoint.
+    endpoints: Seen<Pair>,
+    /// Peers with endpoints past the limit.
+    others: Seen<Arc<str>>,
+    /// Peer, and connection or credential; a credential slot has no peer.
+    names: Seen<Pair>,
+    gauges: Seen<GaugeKey>,
+    /// Name and entity, and the run's id.
+    runs: Seen<(Pair, Arc<str>)>,
+    /// By the hash of the series.
+    metrics: Seen<u64>,
+    seen_at: Nanos,
 }
 
 impl Known {
-    /// Whether a connection's or credential's name is known, or there is room for it.
-    fn admits(&mut self, name: &Arc<str>, most: usize) -> bool {
-        if self.names.contains(name) {
-            return true;
-        }
-        let room = self.names.len() < most;
-        if room {
-            self.names.insert(name.clone());
-        }
-        room
+    /// Whether an endpoint is known, or one peer has room for it. Endpoints of no known peer are not one API's: only
+    /// the integration's limit is theirs.
+    fn room_at_peer(&self, pair: &Pair, most: usize) -> bool {
+        let endpoints = &self.endpoints.0;
+        pair.0.is_empty()
+            || endpoints.contains_key(pair)
+            || endpoints.keys().filter(|(peer, _)| *peer == pair.0).count() < most
     }
 }
 
@@ -61,7 +117,7 @@ impl Known {
 pub struct Bounds {
     limits: Limits,
     known: Map<IntegrationKey, Known>,
-    /// Series folded into `(other)`, or gauges dropped.
+    /// Series folded into `(other)`, or gauges, credentials and runs dropped.
     pub folded: u64,
 }
 
@@ -69,176 +125,250 @@ impl Bounds {
     /// Bounds that already know a part's series.
     pub fn new(limits: Limits, known: &Part) -> Bounds {
         let mut bounds = Bounds { limits, known: Map::default(), folded: 0 };
-        for (_, key) in known.calls.keys() {
-            bounds.admit(&mut CallKey::clone(key));
+        for (minute, key) in known.calls.keys() {
+            bounds.admit(&mut CallKey::clone(key), minute.start());
         }
-        for (_, key) in known.gauges.keys() {
-            bounds.admit_gauge(key);
+        for (minute, key) in known.gauges.keys() {
+            bounds.admit_gauge(key, minute.start());
         }
-        bounds.learn(known);
+        for (minute, key) in known.facets.keys() {
+            bounds.admit_name(&key.integration, (key.peer.clone(), key.id.clone()), minute.start());
+        }
+        bounds.folded = 0;
         bounds
     }
 
     /// Makes the series known that metric points added to before.
     pub fn learn(&mut self, measures: &Part) {
-        for (_, key) in measures.measured.keys() {
-            self.admit(&mut CallKey::clone(key));
+        for (minute, key) in measures.measured.keys() {
+            self.admit(&mut CallKey::clone(key), minute.start());
         }
-        let series = measures.counters.keys().map(|(_, key)| &key.series);
-        for key in series.chain(measures.durations.keys().map(|(_, key)| &key.series)) {
-            self.admit_metric(key);
+        let counters = measures.counters.keys().map(|(minute, key)| (minute, &key.series));
+        let durations = measures.durations.keys().map(|(minute, key)| (minute, &key.series));
+        for (minute, key) in counters.chain(durations) {
+            self.admit_metric(key, minute.start());
         }
         self.folded = 0;
     }
 
-    /// Folds what is past the limits.
-    pub fn apply(&mut self, seen: &mut Observations) {
-        let limit = self.limits.integrations;
+    /// Folds what metric points add past the limits, and leaves out series that there is no room for.
+    pub fn apply_deltas(&mut self, deltas: &mut Deltas, at: Nanos) {
+        for (_, key, _) in &mut deltas.calls {
+            self.admit(key, at);
+        }
+        deltas.counters.retain(|(_, key, _)| self.admit_metric(&key.series, at));
+        deltas.durations.retain(|(_, key, _)| self.admit_metric(&key.series, at));
+        deltas.gauges.retain(|gauge| self.admit_gauge(&gauge.key, at));
+    }
+
+    /// Folds what is past the limits. `at` is when the request arrived.
+    pub fn apply(&mut self, seen: &mut Observations, at: Nanos) {
         for info in &mut seen.integrations {
-            if !self.known.contains_key(&info.key) && self.known.len() >= limit {
-                info.key.name = OTHER.into();
-            }
-            self.known.entry(info.key.clone()).or_default();
+            self.of(&mut info.key, at);
         }
         for key in &mut seen.series {
-            self.admit(key);
+            self.admit(key, at);
         }
         // Calls repeat their series and names, so each pair is decided once.
         let mut decided: Map<(u32, u32), bool> = Map::default();
         for call in &mut seen.calls {
-            for at in [&mut call.connection, &mut call.credential] {
-                let Some(name) = *at else { continue };
-                let series = call.series;
+            let series = call.series;
+            for index in [&mut call.connection, &mut call.credential] {
+                let Some(name) = *index else { continue };
                 let admitted = *decided.entry((series, name)).or_insert_with(|| {
                     let key = seen.series.get(series as usize);
-                    let name = seen.names.get(name as usize);
-                    key.zip(name).is_none_or(|(key, name)| {
-                        self.known
-                            .get_mut(&key.integration)
-                            .is_none_or(|known| known.admits(name, self.limits.names))
+                    key.zip(seen.names.get(name as usize)).is_none_or(|(key, name)| {
+                        self.admit_name(&key.integration, (key.peer.clone(), name.clone()), at)
                     })
                 });
                 if !admitted {
-                    self.folded += 1;
-                    *at = None;
+                    *index = None;
                 }
             }
         }
-        seen.gauges.retain(|gauge| self.admit_gauge(&gauge.key));
-        seen.slots.retain(|slot| self.admit_slot(&slot.integration, &slot.credential));
-    }
-
-    /// Folds what metric points add past the limits, and leaves out series that there is no room for.
-    pub fn apply_deltas(&mut self, deltas: &mut Deltas) {
-        for (_, key, _) in &mut deltas.calls {
-            self.admit(key);
-        }
-        deltas.counters.retain(|(_, key, _)| self.admit_metric(&key.series));
-        deltas.durations.retain(|(_, key, _)| self.admit_metric(&key.series));
-        deltas.gauges.retain(|gauge| self.admit_gauge(&gauge.key));
-    }
-
-    fn admit_metric(&mut self, series: &SeriesKey) -> bool {
-        self.admit_hash(
-            &series.integration,
-            series_hash(&series.integration, &series.metric, &series.attributes),
-        )
-    }
-
-    fn admit_hash(&mut self, integration: &IntegrationKey, series: u64) -> bool {
-        let room = self.known.contains_key(integration) || self.known.len() < self.limits.integrations;
-        let known = room.then(|| self.known.entry(integration.clone()).or_default());
-        let admitted = known.is_some_and(|known| {
-            known.metrics.contains(&series)
-                || (known.metrics.len() < self.limits.metrics && known.metrics.insert(series))
+        seen.gauges.retain(|gauge| self.admit_gauge(&gauge.key, at));
+        seen.slots
+            .retain(|slot| self.admit_name(&slot.integration, ("".into(), slot.credential.clone()), at));
+        seen.reconciliations.retain(|run| {
+            let pair = (run.name.clone(), run.entity.clone());
+            self.admit_run(&run.integration, (pair, run.run_id.clone()), at)
         });
-        self.folded += u64::from(!admitted);
-        admitted
     }
 
-    fn admit(&mut self, key: &mut CallKey) {
-        if !self.known.contains_key(&key.integration) && self.known.len() >= self.limits.integrations {
-            self.folded += 1;
-            key.integration.name = OTHER.into();
+    /// Gives back the places of what was not seen for a day.
+    pub fn forget(&mut self, now: Nanos) {
+        let oldest = now.saturating_sub(REMEMBERED);
+        self.known.retain(|_, known| known.seen_at >= oldest);
+        for known in self.known.values_mut() {
+            known.endpoints.forget_before(oldest);
+            known.others.forget_before(oldest);
+            known.names.forget_before(oldest);
+            known.gauges.forget_before(oldest);
+            known.runs.forget_before(oldest);
+            known.metrics.forget_before(oldest);
         }
-        let known = self.known.entry(key.integration.clone()).or_default();
+    }
+
+    /// What is known of an integration. One past the limit is renamed, environment and all: senders choose both.
+    fn of(&mut self, key: &mut IntegrationKey, at: Nanos) -> &mut Known {
+        if !self.room(key) {
+            self.folded += 1;
+            *key = IntegrationKey { environment: OTHER.into(), name: OTHER.into() };
+        }
+        let known = self.known.entry(key.clone()).or_default();
+        known.seen_at = at.max(known.seen_at);
+        known
+    }
+
+    fn room(&self, key: &IntegrationKey) -> bool {
+        self.known.len() < self.limits.integrations || self.known.contains_key(key)
+    }
+
+    fn admit(&mut self, key: &mut CallKey, at: Nanos) {
+        let (limit, templates) = (self.limits.endpoints, self.limits.templates);
+        let known = self.of(&mut key.integration, at);
         let pair = (key.peer.clone(), key.endpoint.clone());
-        if known.endpoints.contains(&pair) {
+        if known.room_at_peer(&pair, templates) && known.endpoints.admits(&pair, limit, at) {
             return;
         }
-        if known.endpoints.len() < self.limits.endpoints {
-            known.endpoints.insert(pair);
-        } else {
-            self.folded += 1;
-            key.endpoint = OTHER.into();
-            if known.endpoints.len() >= 2 * self.limits.endpoints {
-                key.peer = OTHER.into();
-            } else {
-                known.endpoints.insert((key.peer.clone(), OTHER.into()));
-            }
+        key.endpoint = OTHER.into();
+        // Peers can explode too.
+        if !known.others.admits(&key.peer, limit, at) {
+            key.peer = OTHER.into();
         }
+        self.folded += 1;
     }
 
-    fn admit_slot(&mut self, integration: &IntegrationKey, credential: &Arc<str>) -> bool {
-        let room = self.known.contains_key(integration) || self.known.len() < self.limits.integrations;
-        if !room {
-            self.folded += 1;
-            return false;
-        }
-        let known = self.known.entry(integration.clone()).or_default();
-        let admitted = known.admits(credential, self.limits.names);
-        self.folded += u64::from(!admitted);
-        admitted
+    fn admit_name(&mut self, integration: &IntegrationKey, name: Pair, at: Nanos) -> bool {
+        let limit = self.limits.names;
+        self.keep(integration, at, |known| known.names.admits(&name, limit, at))
     }
 
-    fn admit_gauge(&mut self, key: &GaugeKey) -> bool {
+    fn admit_gauge(&mut self, key: &GaugeKey, at: Nanos) -> bool {
         // A runtime's many gauges take no room from those that rules judge.
         if Metric::from_wire(&key.metric).is_none() {
-            return self.admit_hash(&key.integration, hash(key));
+            return self.admit_hash(&key.integration, hash(key), at);
         }
-        let Some(known) = self.known.get_mut(&key.integration) else {
-            if self.known.len() >= self.limits.integrations {
-                self.folded += 1;
-                return false;
-            }
-            self.known.entry(key.integration.clone()).or_default().gauges.insert(key.clone());
-            return true;
-        };
-        if known.gauges.contains(key) {
-            return true;
-        }
-        let room = known.gauges.len() < self.limits.gauges;
-        if room {
-            known.gauges.insert(key.clone());
-        } else {
-            self.folded += 1;
-        }
-        room
+        let limit = self.limits.gauges;
+        self.keep(&key.integration, at, |known| known.gauges.admits(key, limit, at))
+    }
+
+    fn admit_metric(&mut self, series: &SeriesKey, at: Nanos) -> bool {
+        let hash = series_hash(&series.integration, &series.metric, &series.attributes);
+        self.admit_hash(&series.integration, hash, at)
+    }
+
+    fn admit_hash(&mut self, integration: &IntegrationKey, series: u64, at: Nanos) -> bool {
+        let limit = self.limits.metrics;
+        self.keep(integration, at, |known| known.metrics.admits(&series, limit, at))
+    }
+
+    fn admit_run(&mut self, integration: &IntegrationKey, run: (Pair, Arc<str>), at: Nanos) -> bool {
+        let limit = self.limits.runs;
+        self.keep(integration, at, |known| known.runs.admits(&run, limit, at))
+    }
+
+    /// What has no `(other)` to fold into is left out, and counted.
+    fn keep(
+        &mut self,
+        integration: &IntegrationKey,
+        at: Nanos,
+        admit: impl FnOnce(&mut Known) -> bool,
+    ) -> bool {
+        let kept = self.room(integration) && admit(self.of(&mut integration.clone(), at));
+        self.folded += u64::from(!kept);
+        kept
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::signals::observation::{Direction, Source};
+    use crate::signals::observation::{Direction, Gauge, IntegrationInfo, Source};
 
-    fn key(endpoint: &str) -> CallKey {
+    const HOUR: Nanos = 3_600_000_000_000;
+
+    fn of(name: &str) -> IntegrationKey {
+        IntegrationKey { environment: "default".into(), name: name.into() }
+    }
+
+    fn key(integration: &str, peer: &str, endpoint: &str) -> CallKey {
         CallKey {
-            integration: IntegrationKey { environment: "default".into(), name: "shop".into() },
+            integration: of(integration),
             direction: Direction::Outbound,
-            peer: "api.example".into(),
+            peer: peer.into(),
             endpoint: endpoint.into(),
             source: Source::Span,
         }
     }
 
+    fn bounds(limits: Limits) -> Bounds {
+        Bounds::new(limits, &Part::default())
+    }
+
+    /// The endpoints as they come out.
+    fn endpoints(bounds: &mut Bounds, integration: &str, wanted: &[&str], at: Nanos) -> Vec<String> {
+        let series = wanted.iter().map(|endpoint| key(integration, "api.example", endpoint)).collect();
+        let mut seen = Observations { series, ..Observations::default() };
+        bounds.apply(&mut seen, at);
+        seen.series.iter().map(|key| key.endpoint.to_string()).collect()
+    }
+
     #[test]
-    fn past_the_limit_a_metric_is_left_out_and_a_runtimes_gauges_take_no_room_of_the_vocabularys() {
-        let limits = Limits { metrics: 1, gauges: 1, ..Limits::default() };
-        let mut bounds = Bounds::new(limits, &Part::default());
-        let whose = key("").integration;
+    fn past_the_limit_an_endpoint_is_other_and_known_ones_stay() {
+        let mut bounds = bounds(Limits { endpoints: 2, ..Limits::default() });
+        let wanted = ["GET /a", "GET /b", "GET /c", "GET /a"];
+        assert_eq!(endpoints(&mut bounds, "shop", &wanted, 0), ["GET /a", "GET /b", OTHER, "GET /a"]);
+        assert_eq!(bounds.folded, 1);
+    }
+
+    #[test]
+    fn one_integration_that_explodes_folds_alone() {
+        let mut bounds = bounds(Limits { endpoints: 3, names: 3, gauges: 3, ..Limits::default() });
+        let many: Vec<String> = (0..1000).map(|n| format!("GET /{n}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert_eq!(endpoints(&mut bounds, "loud", &many, 0).iter().filter(|one| *one == OTHER).count(), 997);
+        assert_eq!(endpoints(&mut bounds, "quiet", &["GET /a", "GET /b"], 0), ["GET /a", "GET /b"]);
+    }
+
+    #[test]
+    fn peers_gauges_and_integrations_are_bounded_whatever_senders_choose() {
+        let limits = Limits { integrations: 4, endpoints: 3, gauges: 3, ..Limits::default() };
+        let mut bounds = bounds(limits);
+        let mut seen = Observations::default();
+        endpoints(&mut bounds, "loud", &["GET /"], 0);
+        for n in 0..100 {
+            seen.series.push(key("loud", &format!("{n}.example"), "GET /"));
+            let gauge = GaugeKey {
+                integration: of("loud"),
+                metric: "integration.queue.depth".into(),
+                unit: "".into(),
+                attributes: Vec::new(),
+                additive: false,
+                reporter: n,
+            };
+            seen.gauges.push(Gauge { key: gauge, time: 0, value: 1.0 });
+            let integration = IntegrationKey { environment: format!("env-{n}").into(), name: "many".into() };
+            let text = String::new;
+            let (source, destination, owner, tier, version) = (text(), text(), text(), text(), text());
+            let info = IntegrationInfo { key: integration, source, destination, owner, tier, version };
+            seen.integrations.push(info);
+        }
+        bounds.apply(&mut seen, 0);
+        assert_eq!(seen.gauges.len(), 3);
+        let peers: std::collections::BTreeSet<&str> = seen.series.iter().map(|key| &*key.peer).collect();
+        assert!(peers.len() <= 7, "{peers:?}");
+        let integrations: std::collections::BTreeSet<_> =
+            seen.integrations.iter().map(|info| info.key.clone()).collect();
+        // Four with the loud one, and the one that stands for the rest.
+        assert!(integrations.len() <= 5 && bounds.known.len() <= 5, "{integrations:?}");
+    }
+
+    #[test]
+    fn a_runtimes_gauges_take_no_room_of_the_vocabularys() {
+        let mut bounds = bounds(Limits { metrics: 1, gauges: 1, ..Limits::default() });
         let gauge = |metric: &str| GaugeKey {
-            integration: whose.clone(),
+            integration: of("shop"),
             metric: metric.into(),
             unit: "".into(),
             attributes: Vec::new(),
@@ -246,22 +376,54 @@ mod tests {
             reporter: 0,
         };
         let admitted = ["jvm.memory.used", "jvm.threads", "integration.queue.depth", "jvm.memory.used"]
-            .map(|metric| bounds.admit_gauge(&gauge(metric)));
+            .map(|metric| bounds.admit_gauge(&gauge(metric), 0));
         assert_eq!(admitted, [true, false, true, true]);
         assert_eq!(bounds.folded, 1);
     }
 
     #[test]
-    fn past_the_limit_an_endpoint_is_other_and_known_ones_stay() {
-        let limits = Limits { endpoints: 2, ..Limits::default() };
-        let mut bounds = Bounds::new(limits, &Part::default());
-        let mut seen = Observations {
-            series: ["GET /a", "GET /b", "GET /c", "GET /a"].map(key).into(),
-            ..Observations::default()
+    fn what_was_not_seen_for_a_day_gives_its_place_back() {
+        let mut bounds = bounds(Limits { integrations: 2, endpoints: 2, ..Limits::default() });
+        endpoints(&mut bounds, "shop", &["GET /a", "GET /b"], 0);
+        endpoints(&mut bounds, "gone", &["GET /"], 0);
+        endpoints(&mut bounds, "shop", &["GET /a"], 20 * HOUR);
+        bounds.forget(24 * HOUR);
+        assert_eq!(endpoints(&mut bounds, "shop", &["GET /c"], 24 * HOUR), [OTHER], "a day is not over");
+        bounds.forget(24 * HOUR + 1);
+        let at = 24 * HOUR + 1;
+        assert_eq!(
+            endpoints(&mut bounds, "shop", &["GET /c", "GET /a", "GET /d"], at),
+            ["GET /c", "GET /a", OTHER]
+        );
+        assert_eq!(endpoints(&mut bounds, "new", &["GET /"], at), ["GET /"]);
+        assert!(bounds.known.len() == 2);
+    }
+
+    #[test]
+    fn one_peer_has_its_own_limit_and_leaves_room_for_others() {
+        let mut bounds = bounds(Limits { templates: 2, ..Limits::default() });
+        let series =
+            ["GET /a", "GET /b", "GET /c", OTHER, "GET /b"].map(|one| key("shop", "api.example", one));
+        let series = series.into_iter().chain([key("shop", "other.example", "GET /d")]).collect();
+        let mut seen = Observations { series, ..Observations::default() };
+        bounds.apply(&mut seen, 0);
+        let named = |seen: &Observations| {
+            let pairs = seen.series.iter().map(|key| format!("{} {}", key.peer, key.endpoint));
+            pairs.collect::<Vec<_>>()
         };
-        bounds.apply(&mut seen);
-        let names: Vec<&str> = seen.series.iter().map(|key| &*key.endpoint).collect();
-        assert_eq!(names, ["GET /a", "GET /b", OTHER, "GET /a"]);
-        assert_eq!(bounds.folded, 1);
+        let first = named(&seen);
+        assert_eq!(
+            first,
+            [
+                "api.example GET /a",
+                "api.example GET /b",
+                "api.example (other)",
+                "api.example (other)",
+                "api.example GET /b",
+                "other.example GET /d"
+            ]
+        );
+        bounds.apply(&mut seen, 0);
+        assert_eq!(named(&seen), first, "what is admitted stays");
     }
 }

@@ -1,4 +1,4 @@
-//! Ticks that were missed while the server was down.
+//! Minutes that were judged late, several at once: what of their transitions is still worth a mail.
 
 use std::collections::BTreeMap;
 

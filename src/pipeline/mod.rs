@@ -4,14 +4,19 @@
 
 pub mod bounds;
 pub mod claims;
+pub mod gauges;
 pub mod missed;
 pub mod past;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::alert::evaluate::{Facts, evaluate};
@@ -30,6 +35,8 @@ use crate::world::World;
 use crate::world::points::Point;
 use bounds::Bounds;
 use claims::Claims;
+use gauges::Gauges;
+use missed::net;
 use past::Past;
 
 /// A minute is judged this long after it closed, so that late points are in it.
@@ -41,10 +48,9 @@ const CATCH_UP: i64 = 360;
 /// A flush does not wait for its turn once this much is in memory.
 const FLUSH_BYTES: usize = 32 << 20;
 
-/// All that can happen in the corridor.
+/// All that can happen in the corridor besides a request that is on disk, which comes by a way of its own: the
+/// events go first.
 pub enum Event {
-    /// A request that is on disk.
-    Batch(u64, Box<Batch>),
     /// Write what is in memory.
     Flush,
     /// Judge the minutes that have closed.
@@ -53,53 +59,6 @@ pub enum Event {
     Rules(Arc<RuleSet>),
     /// Write what is in memory and end.
     Stop(oneshot::Sender<()>),
-}
-
-/// Figures on the corridor for the System page and `/metrics`.
-#[derive(Debug, Default)]
-pub struct Gauges {
-    /// Requests acknowledged and not counted because they were counted before.
-    pub duplicates: AtomicU64,
-    /// Calls that came after their minute was judged.
-    pub late: AtomicU64,
-    /// Milliseconds from the receipt of the latest request to its being counted.
-    pub lag_ms: AtomicU64,
-    /// Series folded into `(other)`.
-    pub folded: AtomicU64,
-    /// Metric streams whose next point is expected.
-    pub streams: AtomicU64,
-    /// Calls and gauge points kept by the hour or the day, because their sender wrote to too many minutes.
-    pub coarsened: AtomicU64,
-    /// Flushes that failed; what they held stays in memory and in the inbox.
-    pub flush_failures: AtomicU64,
-    /// What the catalog or the segments do not take now, since when, and why. None while all is well.
-    pub failing: std::sync::Mutex<Option<(Nanos, String)>>,
-    /// Unix seconds up to which rules have been judged.
-    pub judged_until: AtomicU64,
-    /// Whether memory is full of what the store does not take, so that the corridor waits.
-    pub stalled: AtomicBool,
-    /// What the signals corrected or did not understand, by name.
-    pub notices: std::sync::Mutex<BTreeMap<&'static str, u64>>,
-}
-
-impl Gauges {
-    /// Notes whether the store takes what it is given; a failure is logged when it begins and when it has passed.
-    fn judge<T>(&self, now: Nanos, what: &str, result: &Result<T, crate::store::Error>) {
-        let Ok(mut failing) = self.failing.lock() else { return };
-        match (result, failing.as_ref().map(|(since, _)| *since)) {
-            (Err(error), since) => {
-                if since.is_none() {
-                    tracing::error!(%error, "{what} failed; it is tried again, and nothing is lost meanwhile.");
-                }
-                *failing = Some((since.unwrap_or(now), error.to_string()));
-            }
-            (Ok(_), Some(since)) => {
-                tracing::info!(for_s = (now - since) / 1_000_000_000, "The store takes everything again.");
-                *failing = None;
-            }
-            (Ok(_), None) => {}
-        }
-    }
 }
 
 /// Makes the mails of a transition; what it needs beyond that it asks of the store.
@@ -111,6 +70,9 @@ pub trait Compose: Send + Sync {
         recent: &Part,
     ) -> impl std::future::Future<Output = Vec<NewMail>> + Send;
 }
+
+/// Keeps the request of a sequence number outside the inbox, durably: it could not be counted.
+pub type SetAside = Arc<dyn Fn(u64) -> std::io::Result<()> + Send + Sync>;
 
 /// What the operator says that judging needs.
 pub struct Policy {
@@ -140,8 +102,8 @@ pub struct Corridor<C> {
     claims: Claims,
     fresh_claims: Vec<(u128, u64, Nanos)>,
     bounds: Bounds,
-    streams: Streams,
     past: Past,
+    streams: Streams,
     recent: Part,
     instances: BTreeMap<InstanceKey, Instance>,
     last_tick: Option<Minute>,
@@ -152,6 +114,7 @@ pub struct Corridor<C> {
     gauges: Arc<Gauges>,
     live: watch::Sender<u64>,
     wake_mailer: Arc<tokio::sync::Notify>,
+    set_aside: SetAside,
 }
 
 /// What a corridor is made of.
@@ -166,8 +129,10 @@ pub struct Parts<C> {
     pub compose: C,
     /// The rules in force.
     pub rules: Arc<RuleSet>,
-    /// How long a claim stands.
+    /// How long a claim stands; 0 for none.
     pub claim_window: Nanos,
+    /// Claims remembered at once.
+    pub most_claims: usize,
     /// Limits on series.
     pub limits: bounds::Limits,
     /// Limits on metric streams.
@@ -178,15 +143,15 @@ pub struct Parts<C> {
     pub live: watch::Sender<u64>,
     /// Told of new mails.
     pub wake_mailer: Arc<tokio::sync::Notify>,
+    /// What is done with a request that cannot be counted.
+    pub set_aside: SetAside,
 }
 
 impl<C: Compose> Corridor<C> {
     /// Takes up where the last run stopped: states, open instances, claims and the minutes rules look back on.
     pub async fn open(parts: Parts<C>) -> Result<Corridor<C>, crate::store::Error> {
-        let Parts {
-            store, world, policy, compose, rules, claim_window, limits, stream_limits, gauges, ..
-        } = parts;
-        let (live, wake_mailer) = (parts.live, parts.wake_mailer);
+        let Parts { store, world, policy, compose, rules, claim_window, most_claims, limits, .. } = parts;
+        let Parts { stream_limits, gauges, live, wake_mailer, set_aside, .. } = parts;
         let now = (world.clock)();
         let (instances, last_tick) = store.instances().await?;
         let oldest = last_tick
@@ -200,11 +165,11 @@ impl<C: Compose> Corridor<C> {
         let mut bounds = Bounds::new(limits, &recent);
         bounds.learn(&store.window(from, until, None, Detail::Measures).await?);
         // All that are kept: what stands above the watermark is replayed as of its own receipt, however long ago.
-        let claims = Claims::new(claim_window, store.claims(0).await?);
+        let claims = Claims::new(claim_window, most_claims, store.claims(0, most_claims).await?);
         Ok(Corridor {
             bounds,
-            streams: Streams::new(stream_limits, store.streams(None).await?),
             past: Past::default(),
+            streams: Streams::new(stream_limits, store.streams(None).await?),
             stored: instances.iter().map(|instance| instance.key.clone()).collect(),
             unrecorded: Vec::new(),
             instances: instances.into_iter().map(|instance| (instance.key.clone(), instance)).collect(),
@@ -220,28 +185,65 @@ impl<C: Compose> Corridor<C> {
             gauges,
             live,
             wake_mailer,
+            set_aside,
         })
     }
 
     /// Runs until [`Event::Stop`] or until every sender is gone.
-    pub async fn run(mut self, mut events: mpsc::Receiver<Event>) {
-        while let Some(event) = events.recv().await {
-            match event {
-                Event::Batch(seq, batch) => {
-                    self.absorb(seq, *batch);
-                    self.flush_if_large().await;
-                }
-                Event::Flush => drop(self.flush().await),
-                Event::Tick => self.tick().await,
-                Event::Rules(rules) => self.rules = rules,
-                Event::Stop(done) => {
-                    self.flush().await;
-                    let _ = done.send(());
-                    return;
-                }
+    ///
+    /// Events go before batches: under load there is always one more batch, and a minute is judged on time all the
+    /// same. Whoever sends [`Event::Stop`] has dropped the sender of `batches` before; all of them are absorbed.
+    pub async fn run(mut self, mut events: mpsc::Receiver<Event>, mut batches: mpsc::Receiver<(u64, Batch)>) {
+        loop {
+            tokio::select! {
+                biased;
+                event = events.recv() => match event {
+                    Some(Event::Flush) => drop(self.flush().await),
+                    Some(Event::Tick) => {
+                        if AssertUnwindSafe(self.tick()).catch_unwind().await.is_err() {
+                            tracing::error!("A tick panicked; it is tried again in a second.");
+                            self.gauges.defects.fetch_add(1, Ordering::Relaxed);
+                        }
+                    }
+                    Some(Event::Rules(rules)) => self.rules = rules,
+                    Some(Event::Stop(done)) => {
+                        self.finish(batches).await;
+                        let _ = done.send(());
+                        return;
+                    }
+                    None => return self.finish(batches).await,
+                },
+                Some((seq, batch)) = batches.recv() => self.take(seq, batch).await,
             }
         }
+    }
+
+    async fn finish(mut self, mut batches: mpsc::Receiver<(u64, Batch)>) {
+        while let Some((seq, batch)) = batches.recv().await {
+            self.take(seq, batch).await;
+        }
         self.flush().await;
+    }
+
+    /// Absorbs a batch; one that panics is set aside, and the others go on.
+    pub async fn take(&mut self, seq: u64, batch: Batch) {
+        // Sound enough: what the panic left half done is a sum that misses a part, and the whole is set aside.
+        if catch_unwind(AssertUnwindSafe(|| self.absorb(seq, batch))).is_err() {
+            self.set_aside(seq, "Counting it panicked.").await;
+        }
+        self.flush_if_large().await;
+    }
+
+    /// Passes a request that cannot be counted, once it is kept where no watermark deletes it. While that cannot be
+    /// done nothing goes on: what was acknowledged is never lost.
+    pub async fn set_aside(&mut self, seq: u64, why: &str) {
+        while let Err(error) = (self.set_aside)(seq) {
+            tracing::error!(seq, %error, "A request could not be set aside; it is tried again.");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        tracing::error!(seq, why, "A request could not be counted and was set aside; it is not lost.");
+        self.gauges.set_aside.fetch_add(1, Ordering::Relaxed);
+        self.store.skip(seq);
     }
 
     /// Flushes once much is in memory. While that fails and memory fills, nothing more is taken: the inbox fills
@@ -258,20 +260,22 @@ impl<C: Compose> Corridor<C> {
     }
 
     /// Absorb: claim the body, see what its metric points add, fold what is past the limits, add to what is in memory.
-    pub fn absorb(&mut self, seq: u64, mut batch: Batch) {
-        if let Some(hash) = batch.hash {
+    fn absorb(&mut self, seq: u64, mut batch: Batch) {
+        if let Some(hash) = batch.hash.filter(|_| self.claims.are_on()) {
             if !self.claims.claim(hash, seq, batch.received_at) {
                 self.gauges.duplicates.fetch_add(1, Ordering::Relaxed);
                 return self.store.skip(seq);
             }
             self.fresh_claims.push((hash, seq, batch.received_at));
+            self.gauges.claims.store(self.claims.len() as u64, Ordering::Relaxed);
+            self.gauges.claims_forgotten.store(self.claims.forgotten, Ordering::Relaxed);
             self.world.points.pass(Point::AfterClaim);
         }
         let points = std::mem::take(&mut batch.observations.points);
         let mut deltas = self.streams.apply(points, batch.received_at);
         self.gauges.streams.store(self.streams.len() as u64, Ordering::Relaxed);
-        self.bounds.apply(&mut batch.observations);
-        self.bounds.apply_deltas(&mut deltas);
+        self.bounds.apply(&mut batch.observations, batch.received_at);
+        self.bounds.apply_deltas(&mut deltas, batch.received_at);
         self.past.apply(&mut batch.observations, batch.received_at);
         self.gauges.folded.store(self.bounds.folded, Ordering::Relaxed);
         self.gauges.coarsened.store(self.past.coarsened, Ordering::Relaxed);
@@ -287,12 +291,15 @@ impl<C: Compose> Corridor<C> {
         let lag = ((self.world.clock)() - batch.received_at).max(0) / 1_000_000;
         self.gauges.lag_ms.store(lag as u64, Ordering::Relaxed);
         self.store.absorb_with(seq, batch, deltas);
+        self.gauges.hot_bytes.store(self.store.hot_bytes() as u64, Ordering::Relaxed);
     }
 
     /// Flush: one catalog transaction. What could not be written stays in memory and is tried again; false then.
     async fn flush(&mut self) -> bool {
         let now = (self.world.clock)();
-        let flushed = self.store.flush(&self.fresh_claims, now).await;
+        let writing = AssertUnwindSafe(self.store.flush(&self.fresh_claims, now)).catch_unwind();
+        let panicked = |_| Err(crate::store::Error::Damaged("Writing panicked.".into()));
+        let flushed = writing.await.unwrap_or_else(panicked);
         self.gauges.judge(now, "A flush", &flushed);
         match flushed {
             Ok(Some(part)) => {
@@ -300,6 +307,7 @@ impl<C: Compose> Corridor<C> {
                 self.recent.merge(&part);
                 // No rule reads them, and the histograms of many series would be most of the memory.
                 self.recent.forget_measures();
+                self.gauges.hot_bytes.store(self.store.hot_bytes() as u64, Ordering::Relaxed);
                 self.live.send_modify(|version| *version += 1);
                 true
             }
@@ -327,7 +335,7 @@ impl<C: Compose> Corridor<C> {
             transitions.extend(self.judge(tick));
         }
         if next < due.0 {
-            transitions = missed::net(transitions);
+            transitions = net(transitions);
         }
         self.last_tick = Some(due);
         self.unrecorded.extend(transitions);
@@ -339,6 +347,7 @@ impl<C: Compose> Corridor<C> {
         }
         self.gauges.judged_until.store((due.start() / 1_000_000_000).max(0) as u64, Ordering::Relaxed);
         self.recent.forget_before(Minute(due.0 - LOOKBACK));
+        self.bounds.forget((self.world.clock)());
         self.live.send_modify(|version| *version += 1);
     }
 
@@ -347,13 +356,37 @@ impl<C: Compose> Corridor<C> {
         let tiers = |key: &IntegrationKey| policy.tier(key, recent);
         let notifies = |environment: &str| !policy.non_production.iter().any(|name| name == environment);
         let facts = Facts { recent, tiers: &tiers, notifies: &notifies };
-        evaluate(&self.rules, &facts, &mut self.instances, tick)
+        let mut instances = self.instances.clone();
+        let judged = AssertUnwindSafe(|| evaluate(&self.rules, &facts, &mut instances, tick));
+        match catch_unwind(judged) {
+            Ok(transitions) => {
+                self.instances = instances;
+                transitions
+            }
+            // The states stay as they were; the next minute looks back over this one too.
+            Err(_) => {
+                tracing::error!(minute = tick.0, "Judging a minute panicked; no rule was judged for it.");
+                self.gauges.defects.fetch_add(1, Ordering::Relaxed);
+                Vec::new()
+            }
+        }
     }
 
     async fn record(&mut self, tick: Minute) -> Result<(), crate::store::Error> {
         let mut mails = Vec::new();
         for transition in self.unrecorded.iter().filter(|transition| transition.notify) {
-            mails.extend(self.compose.compose(transition, &self.recent).await);
+            match AssertUnwindSafe(self.compose.compose(transition, &self.recent)).catch_unwind().await {
+                Ok(composed) => mails.extend(composed),
+                // Recorded all the same: trying for ever would hold back every other mail.
+                Err(_) => {
+                    let incident = &transition.incident.id;
+                    tracing::error!(
+                        incident,
+                        "Writing a mail panicked; the incident is on the dashboard only."
+                    );
+                    self.gauges.defects.fetch_add(1, Ordering::Relaxed);
+                }
+            }
         }
         let open = self.instances.values().filter_map(|instance| instance.incident.as_ref());
         let mut incidents: BTreeMap<&str, &Incident> =
@@ -379,6 +412,3 @@ impl<C: Compose> Corridor<C> {
 pub fn until_next_tick(now: Nanos) -> Nanos {
     MINUTE - (now - EVALUATION_DELAY).rem_euclid(MINUTE)
 }
-
-#[cfg(test)]
-mod tests;

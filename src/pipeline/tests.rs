@@ -1,262 +1,267 @@
-//! From the bytes of a metrics request to the rows that are kept, through flushes and crashes.
+//! What the corridor does when it is busy, and when something in it is broken.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+mod metrics;
 
-use serde_json::json;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 
-use crate::decode::{self, Batch, Encoding, Limits, Signal};
-use crate::rollup::measure::{DurationRow, Quantile};
-use crate::rollup::stream::{self, Changes, Streams};
-use crate::rollup::window::{Minute, Part};
+use tempfile::TempDir;
+
+use super::*;
+use crate::rollup::window::Map;
 use crate::signals::call::Class;
-use crate::signals::observe::Rules;
-use crate::signals::telemetry::Nanos;
-use crate::store::{Detail, Settings, Store};
-use crate::world::World;
+use crate::signals::observation::{Call, CallKey, Direction, Observations, Source};
+use crate::store::Settings;
 
-const SECOND: Nanos = 1_000_000_000;
-/// 2026-11-23, when the bodies were captured.
-const NOW: Nanos = 1_795_446_500 * SECOND;
+/// The middle of a minute, so that a tick is due.
+const NOW: Nanos = 1_800_000_030_000_000_000;
+const HASH: u128 = 7;
 
-fn read(encoding: Encoding, body: &[u8], now: Nanos) -> decode::Decoded {
-    let own = vec![("127.0.0.1".to_owned(), 14_318)];
-    let rules = Arc::new(Rules { own_addresses: own, ..Rules::default() });
-    decode::request(Signal::Metrics, encoding, body, now, &rules, &Limits::default()).expect("it can be read")
+const RULE: &str = r#"
+schema   = 1
+id       = "low"
+title    = "{peer} {endpoint}"
+runbook  = "low.md"
+severity = "critical"
+signal   = "call.success_rate"
+by       = ["integration", "environment", "direction", "peer", "endpoint"]
+window   = "5m"
+fire     = "< 95 %"
+resolve  = ">= 98 %"
+min_count = 20
+min_bad   = 3
+"#;
+
+const RUNBOOK: &str = "# Low
+
+## What it means
+Calls fail.
+
+## First look (2 minutes)
+1. Look.
+
+## Fix
+Send again.
+
+## If that fails
+Call.
+
+## Why this threshold
+So.
+";
+
+/// What can be broken from outside, and what was seen.
+#[derive(Default)]
+struct World {
+    clock_panics: AtomicBool,
+    compose_panics: AtomicBool,
+    disk_fails: AtomicUsize,
+    aside: Mutex<Vec<u64>>,
+    /// Ticks that had been judged at each look at the clock.
+    judged: Mutex<Vec<bool>>,
 }
 
-/// What a request alone comes to.
-fn part_of(decoded: &decode::Decoded) -> Part {
-    let mut streams = Streams::new(stream::Limits::default(), Changes::default());
-    let mut part = Part::default();
-    let deltas = streams.apply(decoded.batch.observations.points.clone(), decoded.batch.received_at);
-    part.absorb(&decoded.batch.observations, decoded.batch.received_at);
-    part.absorb_deltas(&deltas);
-    part
+struct Composer(Arc<World>);
+
+impl Compose for Composer {
+    async fn compose(&self, _: &Transition, _: &Part) -> Vec<NewMail> {
+        assert!(!self.0.compose_panics.load(Ordering::Relaxed), "broken on purpose");
+        Vec::new()
+    }
 }
 
-fn captured(body: &[u8]) -> Part {
-    let decoded = read(Encoding::Protobuf, body, NOW);
-    assert_eq!(decoded.rejected.count, 0, "{}", decoded.rejected.message);
-    part_of(&decoded)
+struct Bench {
+    world: Arc<World>,
+    gauges: Arc<Gauges>,
+    store: Store,
+    _folder: TempDir,
 }
 
-fn counters(part: &Part) -> BTreeMap<String, f64> {
-    let named = part.counters.iter().map(|((_, key), row)| {
-        (format!("{} {:?} {}", key.series.metric, key.aspect, key.series.unit), row.sum)
+async fn bench() -> (Bench, Corridor<Composer>) {
+    let folder = TempDir::new().unwrap();
+    let mut machine = crate::world::World::real();
+    let store = Store::open(Settings::new(folder.path()), &machine).await.unwrap();
+    let (world, gauges) = (Arc::new(World::default()), Arc::new(Gauges::default()));
+    let bench = Bench { world: world.clone(), gauges: gauges.clone(), store: store.clone(), _folder: folder };
+    let (seen, looked) = (gauges.clone(), world.clone());
+    machine.clock = Arc::new(move || {
+        looked.judged.lock().unwrap().push(seen.judged_until.load(Ordering::Relaxed) > 0);
+        assert!(!looked.clock_panics.load(Ordering::Relaxed), "broken on purpose");
+        NOW
     });
-    named.collect()
-}
-
-/// (endpoint, peer, class) → calls.
-fn calls(part: &Part) -> BTreeMap<(String, String, &'static str), u64> {
-    let mut all = BTreeMap::new();
-    for ((_, key), row) in &part.measured {
-        for class in Class::ALL.into_iter().filter(|class| row.tally.unweighted[*class as usize] > 0) {
-            let key = (key.endpoint.to_string(), key.peer.to_string(), class.name());
-            *all.entry(key).or_insert(0) += row.tally.unweighted[class as usize];
-        }
-    }
-    all
-}
-
-fn durations<'p>(part: &'p Part, metric: &str) -> Vec<&'p DurationRow> {
-    part.durations.iter().filter(|((_, key), _)| &*key.series.metric == metric).map(|(_, row)| row).collect()
-}
-
-#[test]
-fn the_python_sdks_counters_levels_and_histograms() {
-    let part = captured(include_bytes!(
-        "../../tests/data/otlp/captured/py-sdk-1.45.2_metrics_cumulative_hist+exphist+updown.pb"
-    ));
-    assert_eq!(counters(&part), BTreeMap::from([("integ.calls Value {call}".to_owned(), 3.0)]));
-    let exponential = durations(&part, "exp.duration");
-    assert_eq!(exponential.iter().map(|row| (row.count(), row.estimated)).collect::<Vec<_>>(), [(6, false)]);
-    assert!(matches!(exponential[0].quantile(1.0), Some(Quantile::About(28_000_000..=34_000_000))));
-    let mut levels: Vec<(&str, bool, f64)> =
-        part.gauges.iter().map(|((_, key), row)| (&*key.metric, key.additive, row.last)).collect();
-    levels.sort_by(|a, b| a.0.cmp(b.0));
-    assert_eq!(levels, [("integ.queue.depth", false, 12.0), ("ud", true, -2.0)]);
-    let rows = durations(&part, "http.client.request.duration");
-    let [row] = rows[..] else { panic!("one series, not {}", rows.len()) };
-    // Of the five, one of 33 s lies beyond the last bound: it has no estimate.
-    assert_eq!((row.count(), row.estimated, row.sum_us), (5, true, 33_223_000.0));
-    assert!(matches!(row.quantile(0.5), Some(Quantile::About(_))));
-    assert!(matches!(row.quantile(0.99), Some(Quantile::AtLeast(9_900_000..=10_000_000))));
-    let key = ("GET *".to_owned(), "api.example.com".to_owned(), "ok");
-    assert_eq!(calls(&part), BTreeMap::from([(key, 5)]));
-    assert!(part.calls.is_empty(), "never added to what spans count");
-}
-
-#[test]
-fn vanilla_python_in_its_old_names_is_calls_in_seconds() {
-    let part =
-        captured(include_bytes!("../../tests/data/otlp/captured/py-0.66b2_auto_OLD-semconv_metrics.pb"));
-    let client = durations(&part, "http.client.request.duration");
-    // 34 ms and the like, not 34 s.
-    let sum_us: f64 = client.iter().map(|row| row.sum_us).sum();
-    assert!((54e3..1e6).contains(&sum_us), "{sum_us}");
-    let calls = calls(&part);
-    let of = |endpoint: &str, peer: &str, class| {
-        calls.get(&(endpoint.to_owned(), peer.to_owned(), class)).copied().unwrap_or(0)
-    };
-    assert_eq!(of("GET *", "127.0.0.1", "ok"), 1);
-    assert_eq!(of("GET *", "127.0.0.1", "server"), 2);
-    assert_eq!(of("GET *", "", "ok"), 1, "httpx says no peer");
-    assert_eq!(of("GET /users/{id}", "", "ok"), 2, "a server's route");
-    assert!(part.calls.is_empty());
-}
-
-#[test]
-fn node_in_stable_names_is_calls_without_those_to_us() {
-    let part =
-        captured(include_bytes!("../../tests/data/otlp/captured/node-0.223_auto_http-protobuf_metrics.pb"));
-    let calls = calls(&part);
-    let outbound: u64 =
-        calls.iter().filter(|((_, peer, _), _)| !peer.is_empty()).map(|(_, count)| count).sum();
-    assert_eq!(outbound, 5, "the exporter's own request is none: {calls:?}");
-    let refused = ("GET *".to_owned(), "127.0.0.1".to_owned(), "network");
-    assert_eq!(calls.get(&refused), Some(&1), "{calls:?}");
-    // Whoever says that the count began just now does not know when it began.
-    assert!(counters(&part).iter().all(|(name, sum)| !name.starts_with("nodejs") || *sum == 0.0));
-    assert!(part.gauges.len() > 10, "levels outside the vocabulary are kept");
-}
-
-/// One request of one stream of each kind, as the simulated process stands at `second`.
-fn body(second: u64, restarted: u64) -> Vec<u8> {
-    let time = (NOW as u64 / 1_000_000_000 + second) * 1_000_000_000;
-    let start = (NOW as u64 / 1_000_000_000 + restarted) * 1_000_000_000 - 500_000_000;
-    let since = second - restarted + 1;
-    let at = |more: serde_json::Value| {
-        let mut point = json!({"startTimeUnixNano": start.to_string(), "timeUnixNano": time.to_string()});
-        point.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
-        point
-    };
-    let queue = json!([{"key": "integration.queue.name", "value": {"stringValue": "orders"}}]);
-    let delta = json!({"startTimeUnixNano": (time - 1_000_000_000).to_string(), "timeUnixNano": time.to_string(), "asInt": second % 7});
-    json!({"resourceMetrics": [{
-        "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]},
-        "scopeMetrics": [{"metrics": [
-            {"name": "integration.queue.enqueued", "unit": "{message}", "sum": {
-                "aggregationTemporality": 2, "isMonotonic": true,
-                "dataPoints": [at(json!({"asInt": 3 * since, "attributes": queue}))]}},
-            {"name": "delta", "sum": {"aggregationTemporality": 1, "isMonotonic": true, "dataPoints": [delta]}},
-            {"name": "http.client.request.duration", "unit": "s", "histogram": {
-                "aggregationTemporality": 2, "dataPoints": [at(json!({
-                    "count": 2 * since, "sum": since, "explicitBounds": [0.1, 1.0],
-                    "bucketCounts": [since.to_string(), since.to_string(), "0"],
-                    "attributes": [{"key": "http.request.method", "value": {"stringValue": "GET"}},
-                        {"key": "server.address", "value": {"stringValue": "api.example"}},
-                        {"key": "http.response.status_code", "value": {"intValue": "200"}}]}))]}},
-            {"name": "wait", "unit": "ms", "exponentialHistogram": {
-                "aggregationTemporality": 2, "dataPoints": [at(json!({
-                    "count": since, "sum": since, "scale": 3, "positive": {"offset": 40, "bucketCounts": [since]}}))]}},
-            {"name": "busy", "sum": {"aggregationTemporality": 1, "isMonotonic": false,
-                "dataPoints": [at(json!({"asInt": 1}))]}},
-        ]}]
-    }]}).to_string().into_bytes()
-}
-
-/// Requests of a process that starts again now and then, some sent late and some twice.
-fn requests(seed: u64) -> Vec<Batch> {
-    let mut dice = seed;
-    let mut roll = move |sides: u64| {
-        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (dice >> 33) % sides
-    };
-    let (mut restarted, mut bodies) = (0, Vec::new());
-    for second in 1..40 {
-        if roll(9) == 0 {
-            restarted = second;
-        }
-        let at = bodies.len() as u64;
-        bodies.push((at * 4 + roll(8), body(second, restarted)));
-        if roll(5) == 0 {
-            bodies.push((at * 4 + roll(20), body(second, restarted)));
-        }
-    }
-    bodies.sort_by_key(|(place, _)| *place);
-    let received = |at: usize| NOW + (60 + at as i64) * SECOND;
-    bodies
-        .into_iter()
-        .enumerate()
-        .map(|(at, (_, body))| {
-            let decoded = read(Encoding::Json, &body, received(at));
-            assert_eq!(decoded.rejected.count, 0, "{}", decoded.rejected.message);
-            decoded.batch
-        })
-        .collect()
-}
-
-async fn rows(store: &Store) -> (Part, Changes) {
-    let (from, to) = (Minute(Minute::of(NOW).0 - 5), Minute(Minute::of(NOW).0 + 10));
-    let part = store.window(from, to, None, Detail::Measures).await.expect("it can be read");
-    let calls = store.window(from, to, None, Detail::Full).await.expect("it can be read");
-    assert!(calls.counters.is_empty() && calls.calls.is_empty(), "each detail reads its own");
-    (part, store.streams(None).await.expect("they can be read"))
-}
-
-/// Absorbs what stands above the store's watermark, and flushes and crashes as `decide` says of each place.
-async fn run(
-    folder: &std::path::Path,
-    batches: &[Batch],
-    limits: stream::Limits,
-    mut decide: impl FnMut(usize) -> (bool, bool),
-) -> (Part, Changes) {
-    loop {
-        let store =
-            Store::open(Settings { folder: folder.to_owned() }, &World::real()).await.expect("it opens");
-        let done = store.watermark().await.expect("it has one") as usize;
-        let mut streams = Streams::new(limits, store.streams(None).await.expect("they can be read"));
-        let mut crashed = false;
-        for (at, batch) in batches.iter().enumerate().skip(done) {
-            let mut batch = batch.clone();
-            let points = std::mem::take(&mut batch.observations.points);
-            let deltas = streams.apply(points, batch.received_at);
-            store.absorb_with(at as u64 + 1, batch, deltas);
-            let (flush, crash) = decide(at);
-            if flush {
-                store.flush(&[], NOW).await.expect("it is written");
+    let rules = crate::alert::load::load(
+        &[("low.toml".into(), RULE.into())],
+        &[("runbooks/low.md".into(), RUNBOOK.into())],
+    )
+    .unwrap();
+    let keeper = world.clone();
+    let parts = Parts {
+        store,
+        world: machine,
+        policy: Policy { tiers: BTreeMap::new(), non_production: Vec::new() },
+        compose: Composer(world.clone()),
+        rules: Arc::new(rules),
+        claim_window: 3_600_000_000_000,
+        most_claims: 1000,
+        limits: bounds::Limits::default(),
+        stream_limits: stream::Limits::default(),
+        gauges,
+        live: watch::channel(0).0,
+        wake_mailer: Arc::default(),
+        set_aside: Arc::new(move |seq| {
+            if keeper.disk_fails.load(Ordering::Relaxed) > 0 {
+                keeper.disk_fails.fetch_sub(1, Ordering::Relaxed);
+                return Err(std::io::Error::other("no space"));
             }
-            if crash {
-                crashed = true;
-                break;
-            }
-        }
-        if !crashed {
-            let hot = rows(&store).await;
-            store.flush(&[], NOW).await.expect("it is written");
-            let cold = rows(&store).await;
-            assert_eq!(hot, cold, "memory and catalog are one");
-            store.close().await;
-            return cold;
-        }
-        store.close().await;
+            keeper.aside.lock().unwrap().push(seq);
+            Ok(())
+        }),
+    };
+    let corridor = Corridor::open(parts).await.unwrap();
+    world.judged.lock().unwrap().clear();
+    (bench, corridor)
+}
+
+/// Failing calls of the last whole minute.
+fn batch(hash: Option<u128>, calls: usize) -> Batch {
+    let series = CallKey {
+        integration: IntegrationKey { environment: "default".into(), name: "shop".into() },
+        direction: Direction::Outbound,
+        peer: "api.example".into(),
+        endpoint: "GET /".into(),
+        source: Source::Span,
+    };
+    let call = |n: usize| Call {
+        series: 0,
+        end: NOW - 60_000_000_000,
+        duration_us: 1000,
+        class: Class::Server,
+        weight: 1.0,
+        supersedes: None,
+        unlinked_retry: false,
+        exhausted: false,
+        write: false,
+        keyed: false,
+        replayed: false,
+        records: 0,
+        records_failed: 0,
+        page_size: None,
+        connection: None,
+        credential: None,
+        operation: n as u64,
+    };
+    let observations = Observations {
+        series: vec![series],
+        calls: (0..calls).map(call).collect(),
+        ..Observations::default()
+    };
+    Batch { received_at: NOW, hash, observations, ..Batch::default() }
+}
+
+impl Bench {
+    async fn counted(&self) -> u64 {
+        let (from, to) = (Minute::of(NOW - 3_600_000_000_000), Minute::of(NOW + 60_000_000_000));
+        let part = self.store.window(from, to, None, Detail::Counts).await.unwrap();
+        let calls: &Map<_, _> = &part.calls;
+        calls.values().map(|row| row.tally.unweighted.iter().sum::<u64>()).sum()
+    }
+
+    fn looks_before_the_tick(&self) -> usize {
+        self.world.judged.lock().unwrap().iter().filter(|judged| !**judged).count()
+    }
+}
+
+/// Runs a corridor that finds `batches` and one tick when it begins.
+async fn run(corridor: Corridor<Composer>, batches: Vec<Batch>) {
+    let (events, inlet) = mpsc::channel(4);
+    let (sender, batch_inlet) = mpsc::channel(batches.len().max(1));
+    for (seq, batch) in (1..).zip(batches) {
+        sender.try_send((seq, batch)).unwrap();
+    }
+    drop(sender);
+    events.try_send(Event::Tick).unwrap_or_else(|_| panic!("there is room"));
+    let (done, ended) = oneshot::channel();
+    events.try_send(Event::Stop(done)).unwrap_or_else(|_| panic!("there is room"));
+    corridor.run(inlet, batch_inlet).await;
+    ended.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_tick_goes_before_the_batches_that_wait_and_the_stop_after_them() {
+    let (alone, corridor) = bench().await;
+    run(corridor, Vec::new()).await;
+    for _ in 0..5 {
+        let (bench, corridor) = bench().await;
+        run(corridor, (0..50).map(|n| batch(Some(n), 1)).collect()).await;
+        assert_eq!(bench.looks_before_the_tick(), alone.looks_before_the_tick());
+        assert_eq!((bench.counted().await, bench.store.watermark().await.unwrap()), (50, 50));
     }
 }
 
 #[tokio::test]
-async fn any_flushes_and_crashes_give_the_same_rows_and_streams() {
-    for seed in 0..8u64 {
-        let batches = requests(seed);
-        // The second half with room for fewer streams than there are.
-        let limits = stream::Limits { streams: if seed < 4 { 100 } else { 3 }, ..stream::Limits::default() };
-        let whole = tempfile::tempdir().expect("a folder");
-        let wanted = run(whole.path(), &batches, limits, |_| (false, false)).await;
-        assert!(
-            wanted.0.counters.len() >= 2 && wanted.0.durations.len() >= 2 && !wanted.0.measured.is_empty()
-        );
-        let pieces = tempfile::tempdir().expect("a folder");
-        let (mut dice, mut crashes) = (seed ^ 0xabcd, 0);
-        let kept = run(pieces.path(), &batches, limits, |_| {
-            dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            let flush = (dice >> 33) % 4 == 0;
-            let crash = (dice >> 40) % 7 == 0 && crashes < 12;
-            crashes += u64::from(crash);
-            (flush, crash)
-        })
-        .await;
-        assert!(crashes > 0, "seed {seed}");
-        assert_eq!(kept, wanted, "seed {seed}");
+async fn a_batch_that_panics_is_set_aside_and_the_rest_goes_on() {
+    let (bench, mut corridor) = bench().await;
+    corridor.take(1, batch(Some(1), 3)).await;
+    bench.world.clock_panics.store(true, Ordering::Relaxed);
+    // The disk does not take it at first: nothing is passed before it does.
+    bench.world.disk_fails.store(1, Ordering::Relaxed);
+    corridor.take(2, batch(Some(2), 5)).await;
+    bench.world.clock_panics.store(false, Ordering::Relaxed);
+    corridor.take(3, batch(Some(3), 7)).await;
+    assert!(corridor.flush().await);
+    assert_eq!(*bench.world.aside.lock().unwrap(), [2]);
+    assert_eq!(bench.gauges.set_aside.load(Ordering::Relaxed), 1);
+    assert_eq!((bench.counted().await, bench.store.watermark().await.unwrap()), (10, 3));
+}
+
+#[tokio::test]
+async fn an_incident_whose_mail_panics_is_recorded_and_the_next_minutes_are_judged() {
+    let (bench, mut corridor) = bench().await;
+    corridor.take(1, batch(None, 40)).await;
+    bench.world.compose_panics.store(true, Ordering::Relaxed);
+    corridor.tick().await;
+    assert_eq!(bench.gauges.defects.load(Ordering::Relaxed), 1);
+    assert_eq!(bench.store.incidents(true, 10).await.unwrap().len(), 1);
+    assert!(corridor.unrecorded.is_empty());
+}
+
+#[tokio::test]
+async fn a_tick_that_panics_does_not_end_the_corridor() {
+    let (bench, corridor) = bench().await;
+    bench.world.clock_panics.store(true, Ordering::Relaxed);
+    let (events, inlet) = mpsc::channel(4);
+    let (_sender, batch_inlet) = mpsc::channel(1);
+    let running = tokio::spawn(corridor.run(inlet, batch_inlet));
+    events.send(Event::Tick).await.unwrap_or_else(|_| panic!("it runs"));
+    while bench.gauges.defects.load(Ordering::Relaxed) == 0 {
+        tokio::task::yield_now().await;
+    }
+    bench.world.clock_panics.store(false, Ordering::Relaxed);
+    events.send(Event::Tick).await.unwrap_or_else(|_| panic!("it still runs"));
+    while bench.gauges.judged_until.load(Ordering::Relaxed) == 0 {
+        tokio::task::yield_now().await;
+    }
+    running.abort();
+}
+
+#[tokio::test]
+async fn a_copy_counts_once_and_with_claims_off_twice() {
+    for (window, counted) in [(3_600_000_000_000, 2), (0, 4)] {
+        let (bench, mut corridor) = bench().await;
+        corridor.claims = Claims::new(window, 10, []);
+        for seq in 1..=2 {
+            corridor.take(seq, batch(Some(HASH), 1)).await;
+        }
+        // Without a claim, as a report: every one counts.
+        corridor.take(3, batch(None, 1)).await;
+        let expected = if window == 0 { 3 } else { 2 };
+        assert_eq!(bench.counted().await, expected);
+        assert!(corridor.flush().await);
+        // What the next run knows.
+        let kept = bench.store.claims(0, 10).await.unwrap();
+        assert_eq!(kept.len(), usize::from(window > 0));
+        corridor.claims = Claims::new(window, 10, kept);
+        corridor.take(4, batch(Some(HASH), 1)).await;
+        assert_eq!(bench.counted().await, counted);
     }
 }

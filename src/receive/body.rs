@@ -14,6 +14,7 @@ use http_body_util::BodyExt;
 
 use super::Settings;
 use super::buffers::BODIES;
+use super::connections::Sender;
 use super::limits::{Budget, Held};
 use super::refusal::Refusal;
 
@@ -150,21 +151,28 @@ impl Arriving {
     pub async fn collect(
         &mut self,
         budget: &Budget,
+        sender: Sender,
         limit: usize,
         timeout: Duration,
     ) -> Result<(Bytes, Held), Refusal> {
-        tokio::time::timeout(timeout, self.read_all(budget, limit))
+        tokio::time::timeout(timeout, self.read_all(budget, sender, limit))
             .await
             .unwrap_or(Err(Refusal::Slow(timeout)))
     }
 
-    async fn read_all(&mut self, budget: &Budget, limit: usize) -> Result<(Bytes, Held), Refusal> {
+    async fn read_all(
+        &mut self,
+        budget: &Budget,
+        sender: Sender,
+        limit: usize,
+    ) -> Result<(Bytes, Held), Refusal> {
         if self.body.size_hint().lower() > limit as u64 {
             return Err(Refusal::TooLarge(limit));
         }
+        let mut held = budget.begin(sender)?;
         self.waits = false;
         let expected = usize::try_from(self.body.size_hint().lower()).unwrap_or(0);
-        let (mut all, mut held) = (BODIES.take(expected), Held::default());
+        let mut all = BODIES.take(expected);
         while let Some(frame) = self.body.frame().await {
             let frame = frame.map_err(|error| broken(&error))?;
             let Ok(data) = frame.into_data() else {
@@ -173,7 +181,7 @@ impl Arriving {
             if all.bytes.len() + data.len() > limit {
                 return Err(Refusal::TooLarge(limit));
             }
-            budget.hold(&mut held, data.len())?;
+            held.hold(data.len())?;
             all.bytes.extend_from_slice(&data);
         }
         Ok((all.into_bytes(), held))

@@ -1,5 +1,6 @@
 //! What came in, what was taken, what was not and why.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::decode::Decoded;
@@ -15,6 +16,9 @@ pub struct Counters {
     accepted: [AtomicU64; 4],
     rejected: [AtomicU64; 4],
     refused: [AtomicU64; REASONS.len()],
+    connections: AtomicU64,
+    crowded_out: AtomicU64,
+    slow_heads: AtomicU64,
 }
 
 /// Names of the four kinds of records, in the order of [`Door::index`].
@@ -45,8 +49,24 @@ impl Counters {
         }
     }
 
+    /// A connection was made; it ends with what this gives.
+    pub(super) fn connected(self: &Arc<Self>) -> Connected {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+        Connected(self.clone())
+    }
+
+    /// A connection that was waiting made room for another.
+    pub(super) fn crowded_out(&self) {
+        self.crowded_out.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// So many connections took too long for the head of a request.
+    pub(super) fn slow_heads(&self, count: u64) {
+        self.slow_heads.fetch_add(count, Ordering::Relaxed);
+    }
+
     /// Name and count: `requests`, `bytes` (decompressed), `accepted_spans` …, `rejected_spans` … (records of requests
-    /// that were taken), `refused_<reason>` (whole requests).
+    /// that were taken), `refused_<reason>` (whole requests), `connections` (open now), `connections_…` (closed, and why).
     pub fn snapshot(&self) -> Vec<(String, u64)> {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let mut all =
@@ -60,7 +80,19 @@ impl Counters {
         for (reason, counter) in REASONS.iter().zip(&self.refused) {
             all.push((format!("refused_{reason}"), get(counter)));
         }
+        all.push(("connections".to_owned(), get(&self.connections)));
+        all.push(("connections_crowded_out".to_owned(), get(&self.crowded_out)));
+        all.push(("connections_slow".to_owned(), get(&self.slow_heads)));
         all
+    }
+}
+
+/// An open connection.
+pub(super) struct Connected(Arc<Counters>);
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -23,6 +23,7 @@ use crate::decode::Rejected;
 
 use super::answer::{self, Code, Status};
 use super::body::{Arriving, Encoding};
+use super::connections::Sender;
 use super::http::media_type;
 use super::intake::{self, Door, Incoming, Intake};
 use super::listen::listen;
@@ -42,14 +43,16 @@ const RETRY_INFO: HeaderName = HeaderName::from_static("google.rpc.retryinfo-bin
 /// Serves until `stop`.
 pub async fn serve_grpc(listener: TcpListener, intake: Arc<Intake>, stop: CancellationToken) {
     let settings = intake.settings().clone();
-    listen(listener, router(intake), settings, stop).await;
+    let counters = intake.counters();
+    listen(listener, router(intake), settings, counters, stop).await;
 }
 
 pub(super) fn router(intake: Arc<Intake>) -> Router {
     Router::new().fallback(call).with_state(intake)
 }
 
-async fn call(State(intake): State<Arc<Intake>>, request: Request) -> Response {
+/// One call.
+pub(super) async fn call(State(intake): State<Arc<Intake>>, request: Request) -> Response {
     let counters = intake.counters();
     counters.request();
     let not_grpc = not_grpc(&request);
@@ -79,13 +82,15 @@ async fn export(intake: &Intake, head: &Parts, body: &mut Arriving) -> Result<Re
     }
     let settings = intake.settings();
     let limit = settings.max_body.saturating_add(FRAME_HEAD);
-    let (frame, held) = body.collect(intake.budget(), limit, settings.body_timeout).await.map_err(
-        |refusal| match refusal {
-            // The frame's head is no part of the limit that a sender knows of.
-            Refusal::TooLarge(_) => Refusal::TooLarge(settings.max_body),
-            other => other,
-        },
-    )?;
+    let sender = Sender::of(&head.extensions);
+    let (frame, held) =
+        body.collect(intake.budget(), sender, limit, settings.body_timeout).await.map_err(|refusal| {
+            match refusal {
+                // The frame's head is no part of the limit that a sender knows of.
+                Refusal::TooLarge(_) => Refusal::TooLarge(settings.max_body),
+                other => other,
+            }
+        })?;
     let (compressed, message) = unframe(frame)?;
     let encoding = if compressed { message_encoding(&head.headers)? } else { Encoding::Identity };
     // Protobuf in both transports, so that the same body is the same record.

@@ -1,4 +1,4 @@
-//! The OTLP/HTTP port: `/v1/traces`, `/v1/metrics`, `/v1/logs` and `/report/{integration}`.
+//! The OTLP/HTTP port: `/v1/traces`, `/v1/metrics`, `/v1/logs` and `/report/{integration}`. It takes gRPC too.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,8 @@ use crate::decode::Rejected;
 use super::Settings;
 use super::answer::{self, Code, Status};
 use super::body::{Arriving, Encoding};
+use super::connections::Sender;
+use super::grpc;
 use super::intake::{self, Door, Incoming, Intake};
 use super::listen::listen;
 use super::refusal::{self, Refusal};
@@ -27,7 +29,8 @@ use super::report::report;
 /// Serves until `stop`; HTTP/1 and HTTP/2 without TLS.
 pub async fn serve_http(listener: TcpListener, intake: Arc<Intake>, stop: CancellationToken) {
     let settings = intake.settings().clone();
-    listen(listener, router(intake), settings, stop).await;
+    let counters = intake.counters();
+    listen(listener, router(intake), settings, counters, stop).await;
 }
 
 /// Every route of the port.
@@ -63,7 +66,11 @@ async fn logs(State(intake): State<Arc<Intake>>, request: Request) -> Response {
     otlp(Door::Logs, &intake, request).await
 }
 
+/// No path of this port: a mistake, or gRPC, which vanilla SDKs speak to whatever endpoint they are given.
 async fn nothing(State(intake): State<Arc<Intake>>, request: Request) -> Response {
+    if media_type(request.headers()).starts_with("application/grpc") {
+        return grpc::call(State(intake), request).await;
+    }
     let wire = Wire::of(request.headers()).unwrap_or(Wire::Json);
     let refusal = Refusal::NoSuchPath(request.uri().path().to_owned());
     answer(Door::Traces, wire, Err(refusal), &intake, request).await
@@ -98,7 +105,9 @@ pub(super) async fn answer(
         let encoding = text(&head.headers, &CONTENT_ENCODING);
         let encoding =
             Encoding::parse(encoding).ok_or_else(|| Refusal::ContentEncoding(encoding.to_owned()))?;
-        let (body, held) = body.collect(intake.budget(), settings.max_body, settings.body_timeout).await?;
+        let sender = Sender::of(&head.extensions);
+        let (body, held) =
+            body.collect(intake.budget(), sender, settings.max_body, settings.body_timeout).await?;
         intake.accept(Incoming { door: door.clone(), content_type, encoding, body, held }).await
     });
     let result = result.await;

@@ -18,6 +18,10 @@ use super::body::{self, Encoding};
 use super::counters::{Accepted, Counters};
 use super::limits::{Budget, Held};
 use super::refusal::Refusal;
+use super::turns::{Turn, Turns};
+
+/// Bytes of a body, as it arrives, that are decoded at once.
+const SMALL: usize = 4 << 10;
 
 /// What a request brings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,33 +84,44 @@ pub struct Incoming {
     pub held: Held,
 }
 
+/// A request that is on disk, on its way to be counted.
+#[derive(Debug)]
+pub struct Taken {
+    /// What it came to.
+    pub batch: Batch,
+    /// Its memory, to be given back once it is counted.
+    pub held: Held,
+}
+
 /// Reads a body: [`decode::record`], or what a test puts in its place.
 pub type Decoder = fn(&str, &str, &[u8], Nanos, &Arc<Rules>, &decode::Limits) -> Result<Decoded, Malformed>;
 
 /// Takes requests in.
 pub struct Intake {
-    inbox: Inbox<Batch>,
+    inbox: Inbox<Taken>,
     rules: Arc<Rules>,
     limits: decode::Limits,
     settings: Settings,
     clock: Clock,
     counters: Arc<Counters>,
     budget: Budget,
+    turns: Turns,
     decoder: Decoder,
 }
 
 impl Intake {
     /// An intake that puts into `inbox` what it takes.
     pub fn new(
-        inbox: Inbox<Batch>,
+        inbox: Inbox<Taken>,
         rules: Arc<Rules>,
         limits: decode::Limits,
         settings: Settings,
         clock: Clock,
     ) -> Intake {
         let budget = Budget::new(settings.in_flight_bytes);
+        let turns = Turns::new(std::thread::available_parallelism().map_or(1, usize::from));
         let counters = Arc::new(Counters::default());
-        Intake { inbox, rules, limits, settings, clock, counters, budget, decoder: decode::record }
+        Intake { inbox, rules, limits, settings, clock, counters, budget, turns, decoder: decode::record }
     }
 
     /// The same with another decoder.
@@ -125,27 +140,21 @@ impl Intake {
     }
 
     /// The memory of all requests.
-    pub(super) fn budget(&self) -> &Budget {
+    pub fn budget(&self) -> &Budget {
         &self.budget
     }
 
     /// Returns when the request is durable, with what was rejected of it.
     ///
-    /// Decoding runs on the caller's thread: it is far faster than the network that brought the bytes.
+    /// Senders take turns at decoding.
     pub async fn accept(&self, incoming: Incoming) -> Result<Rejected, Refusal> {
-        let Incoming { door, content_type, encoding, body, mut held } = incoming;
+        let Incoming { door, content_type, encoding, body, held } = incoming;
+        let turn = self.turns.take(held.sender()).await.filter(|_| held.has_room()).ok_or(Refusal::Busy)?;
         let received_at = (self.clock)();
         let path = door.path();
-        let decoded = {
-            let plain = body::decompress(encoding, &body, self.settings.max_body)?;
-            if encoding != Encoding::Identity {
-                // Asked for after the fact, because the size is not known before: the bound can be passed by one
-                // body for each worker thread.
-                self.budget.hold(&mut held, plain.len())?;
-            }
-            (self.decoder)(&path, content_type, &plain, received_at, &self.rules, &self.limits)
-                .map_err(|Malformed(sentence)| Refusal::Malformed(sentence))?
-        };
+        let decoded =
+            self.decode(turn, path.clone(), content_type, encoding, body.clone(), received_at).await?;
+        held.sender().learn(&decoded.batch.observations);
         let accepted = Accepted::of(&door, &decoded);
         let record = Record {
             received_at,
@@ -155,10 +164,42 @@ impl Intake {
             content_encoding: encoding.name().to_owned(),
             body,
         };
-        self.inbox.append(record, decoded.batch).await?;
+        let taken = Taken { held: held.of_batch(&decoded.batch), batch: decoded.batch };
+        self.inbox.append(record, taken).await?;
         drop(held);
         self.counters.accepted(&door, &accepted);
         Ok(decoded.rejected)
+    }
+}
+
+impl Intake {
+    /// A body that takes longer to decode than it takes to hand over is decoded beside the runtime: its workers have
+    /// sockets to look after, and would come to them only between one large body and the next.
+    async fn decode(
+        &self,
+        turn: Turn,
+        path: String,
+        content_type: &'static str,
+        encoding: Encoding,
+        body: Bytes,
+        received_at: Nanos,
+    ) -> Result<Decoded, Refusal> {
+        let (decoder, max_body, limits) = (self.decoder, self.settings.max_body, self.limits);
+        let rules = self.rules.clone();
+        let is_small = body.len() <= SMALL;
+        let work = move || {
+            // Goes with the work: it goes on when the sender has gone and nobody waits for it.
+            let _turn = turn;
+            let plain = body::decompress(encoding, &body, max_body)?;
+            decoder(&path, content_type, &plain, received_at, &rules, &limits)
+                .map_err(|Malformed(sentence)| Refusal::Malformed(sentence))
+        };
+        let decoded = if is_small {
+            caught(work)
+        } else {
+            tokio::task::spawn_blocking(move || caught(work)).await.unwrap_or_default()
+        };
+        decoded.unwrap_or(Err(Refusal::Panicked))
     }
 }
 
@@ -167,14 +208,19 @@ impl Intake {
 pub fn replay(record: &Record, rules: &Arc<Rules>, limits: &decode::Limits) -> Result<Decoded, String> {
     let encoding = Encoding::parse(&record.content_encoding)
         .ok_or_else(|| format!("The encoding \"{}\" is not known.", record.content_encoding))?;
-    let work = || {
+    caught(|| {
         let plain =
             body::decompress(encoding, &record.body, usize::MAX).map_err(|error| error.to_string())?;
         decode::record(&record.path, &record.content_type, &plain, record.received_at, rules, limits)
             .map_err(|Malformed(sentence)| sentence)
-    };
-    // One body must not take a start down with it.
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err("Decoding it panicked.".to_owned()))
+    })
+    .unwrap_or_else(|| Err("Decoding it panicked.".to_owned()))
+}
+
+/// Reads a body; none when that panicked: one body must not take a worker, or a start, down with it.
+fn caught<T>(work: impl FnOnce() -> T) -> Option<T> {
+    // Sound, because all that the work can leave half done is dropped with it.
+    catch_unwind(AssertUnwindSafe(work)).ok()
 }
 
 /// Runs what answers a request. A panic in it is answered as retryable, where the connection with all its other

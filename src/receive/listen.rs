@@ -1,22 +1,26 @@
 //! The accept loop: bounded, and it ends.
 
+use std::io;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use hyper::body::Incoming;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::Settings;
+use super::connections::{Connection, Connections, Tracked};
+use super::counters::Counters;
 
 /// How often an HTTP/2 connection is asked whether it lives, and how long it may take to say so.
 const PING: Duration = Duration::from_secs(20);
@@ -26,68 +30,120 @@ const MAX_STREAMS: u32 = 200;
 const MAX_HEAD: usize = 64 << 10;
 /// Pause after an accept failed, which is nearly always for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often connections are looked over for those that take too long.
+const SWEEP: Duration = Duration::from_millis(500);
+/// How long a connection that has to go may take to write what it has to say: the answer that it was about to give.
+const GOODBYE: Duration = Duration::from_secs(1);
 /// What an HTTP/2 client says first.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Serves `router` on HTTP/1 and HTTP/2 until `stop`. Then no connection is accepted, open requests have
 /// `settings.drain` to end, and what is still open is dropped.
-pub async fn listen(listener: TcpListener, router: Router, settings: Settings, stop: CancellationToken) {
+pub async fn listen(
+    listener: TcpListener,
+    router: Router,
+    settings: Settings,
+    counters: Arc<Counters>,
+    stop: CancellationToken,
+) {
     let builder = builder(&settings);
-    let places = Arc::new(Semaphore::new(settings.max_connections.clamp(1, Semaphore::MAX_PERMITS)));
-    let graceful = GracefulShutdown::new();
-    let mut connections = JoinSet::new();
-    loop {
-        let accepted = async {
-            // The place comes first: beyond the limit, connections wait in the kernel's queue.
-            let place = Arc::clone(&places).acquire_owned().await.ok()?;
-            Some((listener.accept().await, place))
+    let all = Connections::new(settings.max_connections);
+    let mut tasks = JoinSet::new();
+    let mut sweep = tokio::time::interval(SWEEP);
+    'serving: loop {
+        let accepting = async {
+            let (stream, _) = listener.accept().await?;
+            // Accepted first, so that only someone who comes makes another go; beyond that they wait in the kernel.
+            Ok::<_, io::Error>((stream, all.enter(|| counters.crowded_out()).await))
         };
-        let (stream, place) = tokio::select! {
-            () = stop.cancelled() => break,
-            Some(_) = connections.join_next(), if !connections.is_empty() => continue,
-            accepted = accepted => match accepted {
-                Some((Ok((stream, _)), place)) => (stream, place),
-                Some((Err(error), _)) => {
-                    tracing::warn!(%error, "could not accept a connection");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                    continue;
-                }
-                None => break,
-            },
+        let mut accepting = pin!(accepting);
+        let accepted = loop {
+            tokio::select! {
+                () = stop.cancelled() => break 'serving,
+                Some(_) = tasks.join_next(), if !tasks.is_empty() => {}
+                _ = sweep.tick() => counters.slow_heads(all.sweep(settings.header_timeout, settings.idle_timeout)),
+                accepted = &mut accepting => break accepted,
+            }
         };
-        let service = TowerToHyperService::new(
-            router.clone().map_request(|request: hyper::Request<Incoming>| request.map(Body::new)),
-        );
-        let (builder, watcher, stop) = (builder.clone(), graceful.watcher(), stop.clone());
-        let header_timeout = settings.header_timeout;
-        connections.spawn(async move {
-            let _place = place;
-            let spoke = tokio::select! {
-                () = stop.cancelled() => false,
-                spoke = tokio::time::timeout(header_timeout, said_which(&stream)) => spoke.unwrap_or(false),
-            };
-            if !spoke {
-                return;
+        let (stream, place) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "could not accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
             }
-            let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
-            if let Err(error) = watcher.watch(connection).await {
-                // The client's doing: a reset, a timeout, a head that is no HTTP.
-                tracing::debug!(error = %error, "a connection ended with an error");
-            }
+        };
+        let (builder, router, stop) = (builder.clone(), router.clone(), stop.clone());
+        let open = counters.connected();
+        tasks.spawn(async move {
+            serve(stream, &place.connection, &builder, router, &stop).await;
+            drop((place, open));
         });
     }
     drop(listener);
-    let drained = async {
-        graceful.shutdown().await;
-        while connections.join_next().await.is_some() {}
-    };
+    let drained = async { while tasks.join_next().await.is_some() {} };
     if tokio::time::timeout(settings.drain, drained).await.is_err() {
         tracing::warn!(
             drain_seconds = settings.drain.as_secs(),
             "dropped connections that did not end in time"
         );
     }
-    connections.shutdown().await;
+    tasks.shutdown().await;
+}
+
+/// Serves one connection to its end: its own, the server's, or because it has to make room.
+async fn serve(
+    stream: TcpStream,
+    about: &Arc<Connection>,
+    builder: &Builder<TokioExecutor>,
+    router: Router,
+    stop: &CancellationToken,
+) {
+    let http2 = tokio::select! {
+        () = stop.cancelled() => None,
+        () = about.close.cancelled() => None,
+        spoke = speaks_http2(&stream) => spoke,
+    };
+    match http2 {
+        None => return,
+        Some(true) => about.is_http2(),
+        Some(false) => {}
+    }
+    let service = service_fn(|request: hyper::Request<Incoming>| {
+        let open = about.begin(hyper::body::Body::is_end_stream(request.body()));
+        let mut request = request.map(|body| Body::new(Tracked { body, request: open.clone() }));
+        request.extensions_mut().insert(about.said.clone());
+        let answer = router.clone().oneshot(request);
+        async move {
+            let answer = answer.await;
+            drop(open);
+            answer
+        }
+    });
+    let heard = Heard { stream, about: about.clone() };
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(heard), service));
+    let (mut stopping, mut closing) = (false, false);
+    let ended = loop {
+        tokio::select! {
+            ended = connection.as_mut() => break ended,
+            () = stop.cancelled(), if !stopping => {
+                stopping = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = about.close.cancelled(), if !closing => {
+                closing = true;
+                if about.is_amid_request() {
+                    return;
+                }
+                connection.as_mut().graceful_shutdown();
+            }
+            () = tokio::time::sleep(GOODBYE), if closing => return,
+        }
+    };
+    if let Err(error) = ended {
+        // The client's doing: a reset, a timeout, a head that is no HTTP.
+        tracing::debug!(error = %error, "a connection ended with an error");
+    }
 }
 
 fn builder(settings: &Settings) -> Builder<TokioExecutor> {
@@ -95,7 +151,8 @@ fn builder(settings: &Settings) -> Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(settings.header_timeout)
+        // Runs while a connection is idle too; the time that a head may take once it has begun is the sweep's.
+        .header_read_timeout(settings.idle_timeout)
         .max_buf_size(MAX_HEAD);
     builder
         .http2()
@@ -106,26 +163,72 @@ fn builder(settings: &Settings) -> Builder<TokioExecutor> {
     builder
 }
 
-/// Returns true when the client has sent enough to tell HTTP/1 from HTTP/2. The builder waits for that without a
-/// limit in time, so it is waited for here, under one.
-async fn said_which(stream: &TcpStream) -> bool {
+/// Waits until the client has sent enough to tell HTTP/1 from HTTP/2, and says whether it is the latter; none when it
+/// has gone. The builder waits for that too, but would not say.
+async fn speaks_http2(stream: &TcpStream) -> Option<bool> {
     // Answers are small and whole; waiting to fill a packet only delays them.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "could not set TCP_NODELAY");
     }
     let mut seen = [0; PREFACE.len()];
     loop {
-        let Ok(length) = stream.peek(&mut seen).await else {
-            return false;
-        };
+        let length = stream.peek(&mut seen).await.ok().filter(|length| *length > 0)?;
         let (seen, preface) = (seen.get(..length), PREFACE.get(..length));
-        if length == 0 {
-            return false;
-        }
         if length == PREFACE.len() || seen != preface {
-            return true;
+            return Some(seen == preface);
         }
         // Part of a preface. Peeking returns at once while it lies there.
         tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// A stream that tells when bytes come.
+struct Heard {
+    stream: TcpStream,
+    about: Arc<Connection>,
+}
+
+impl AsyncRead for Heard {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = into.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(context, into);
+        if into.filled().len() > before {
+            self.about.heard();
+        }
+        polled
+    }
+}
+
+impl AsyncWrite for Heard {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }

@@ -8,12 +8,11 @@ use axum::response::Response;
 use http::header::ORIGIN;
 use http_body::Body as _;
 
+use crate::decode::report::NAME_BYTES;
+
 use super::http::{Wire, answer, is_post, media_type};
 use super::intake::{Door, Intake};
 use super::refusal::Refusal;
-
-/// Longest name of an integration, in bytes.
-const NAME_BYTES: usize = 256;
 
 /// The handler. It answers in JSON.
 pub(super) async fn report(

@@ -6,16 +6,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 
 use crate::alert::tier::Tier;
 use crate::clock::Clock;
 use crate::config::{Config, Tls};
-use crate::decode::Batch;
 use crate::inbox::{self, Inbox};
 use crate::notify::mailer::{self, Mailer, Relay};
+use crate::pipeline::gauges::Gauges;
 use crate::pipeline::{self, bounds};
-use crate::receive::counters::Counters;
+use crate::receive::intake::{Intake, Taken};
 use crate::rollup::stream;
 use crate::rules::Loaded;
 use crate::signals::integration::Naming;
@@ -53,9 +53,20 @@ pub fn policy(config: &Config) -> pipeline::Policy {
     }
 }
 
+/// Where everything is kept. A claim outlives its window, so that it is there after a restart at the window's end.
+pub fn store(config: &Config) -> crate::store::Settings {
+    let usual = crate::store::Settings::new(config.server.data.clone());
+    let window = i64::try_from(config.ingest.claim_seconds).unwrap_or(0).saturating_mul(1_000_000_000);
+    crate::store::Settings { claims_kept: usual.claims_kept.max(window.saturating_mul(2)), ..usual }
+}
+
 /// Limits on series.
 pub fn series_limits(config: &Config) -> bounds::Limits {
-    bounds::Limits { endpoints: config.ingest.endpoints_per_integration, ..bounds::Limits::default() }
+    bounds::Limits {
+        endpoints: config.ingest.endpoints_per_integration,
+        templates: config.ingest.templates_per_peer,
+        ..bounds::Limits::default()
+    }
 }
 
 /// Limits on metric streams.
@@ -73,11 +84,17 @@ pub fn inbox(config: &Config) -> inbox::Settings {
     inbox::Settings { max_bytes: config.ingest.inbox_bytes, ..inbox::Settings::new(folder) }
 }
 
+/// What the corridor does with a request that it cannot count.
+pub fn set_aside(inbox: &inbox::Settings, files: &Arc<dyn crate::world::files::Files>) -> pipeline::SetAside {
+    let (folder, files) = (inbox.folder.clone(), files.clone());
+    Arc::new(move |seq| inbox::aside::set_aside(&folder, &*files, seq))
+}
+
 /// Bounds of the doors.
-pub fn receive(config: &Config) -> receive::Settings {
+pub fn receive(config: &Config, max_connections: usize) -> receive::Settings {
     receive::Settings {
         max_body: config.ingest.max_body_bytes,
-        max_connections: config.ingest.max_connections,
+        max_connections,
         in_flight_bytes: config.ingest.in_flight_bytes,
         cors_origins: config.ingest.cors_origins.clone(),
         cors_headers: config.ingest.cors_headers.clone(),
@@ -105,6 +122,15 @@ pub fn mailer(config: &Config) -> anyhow::Result<(Arc<Mailer>, web::MailInfo)> {
         }
         (None, None) => None,
     };
+    match (&smtp.username, &password) {
+        (Some(_), None) => {
+            bail!("smtp.username has no password; add password_file, or set SEAMWATCH_SMTP_PASSWORD.")
+        }
+        (None, Some(_)) => {
+            bail!("smtp has a password and no username; add username, or SEAMWATCH_SMTP_USERNAME.")
+        }
+        _ => {}
+    }
     let (tls, port) = match smtp.tls {
         Tls::Starttls => (mailer::Tls::Starttls, 587),
         Tls::Implicit => (mailer::Tls::Implicit, 465),
@@ -131,6 +157,7 @@ pub fn web(config: &Config, addresses: &super::Addresses) -> web::Settings {
         non_production: config.environments.non_production.clone(),
         overrides: config.integration.iter().map(given).collect(),
         notices: vec![web::OPEN_TO_ALL.to_owned()],
+        public_host: config.server.public_host(),
         otlp_http: addresses.otlp_http.to_string(),
     }
 }
@@ -140,7 +167,7 @@ pub fn rules_view(loaded: &Loaded, now: Nanos) -> web::RulesView {
     let rule = |rule: &crate::alert::rule::Rule| web::RuleView {
         id: rule.id.to_string(),
         title: rule.title.clone(),
-        severity: rule.severity.iter().copied().max().unwrap_or(crate::alert::incident::Severity::Info),
+        severity: rule.at_worst(),
         runbook: rule.runbook.clone(),
         signal: rule
             .condition
@@ -162,21 +189,27 @@ pub fn rules_view(loaded: &Loaded, now: Nanos) -> web::RulesView {
 }
 
 /// All counters of the server, by name.
-pub fn counters(
-    intake: Arc<Counters>,
-    inbox: Inbox<Batch>,
-    gauges: Arc<pipeline::Gauges>,
-    clock: Clock,
-) -> web::Counters {
+pub fn counters(intake: &Intake, inbox: Inbox<Taken>, gauges: Arc<Gauges>, clock: Clock) -> web::Counters {
+    let (intake, budget) = (intake.counters(), intake.budget().clone());
     Arc::new(move || {
         let mut counters: BTreeMap<String, u64> = intake.snapshot().into_iter().collect();
-        counters.insert("duplicates".into(), gauges.duplicates.load(Ordering::Relaxed));
-        counters.insert("late".into(), gauges.late.load(Ordering::Relaxed));
-        counters.insert("lag_ms".into(), gauges.lag_ms.load(Ordering::Relaxed));
-        counters.insert("folded".into(), gauges.folded.load(Ordering::Relaxed));
-        counters.insert("streams".into(), gauges.streams.load(Ordering::Relaxed));
-        counters.insert("told_by_the_hour".into(), gauges.coarsened.load(Ordering::Relaxed));
-        counters.insert("flush_failures".into(), gauges.flush_failures.load(Ordering::Relaxed));
+        counters.insert("in_flight_bytes".into(), budget.used() as u64);
+        for (name, gauge) in [
+            ("duplicates", &gauges.duplicates),
+            ("claims", &gauges.claims),
+            ("claims_forgotten", &gauges.claims_forgotten),
+            ("late", &gauges.late),
+            ("lag_ms", &gauges.lag_ms),
+            ("folded", &gauges.folded),
+            ("streams", &gauges.streams),
+            ("told_by_the_hour", &gauges.coarsened),
+            ("hot_bytes", &gauges.hot_bytes),
+            ("flush_failures", &gauges.flush_failures),
+            ("set_aside", &gauges.set_aside),
+            ("defects", &gauges.defects),
+        ] {
+            counters.insert(name.into(), gauge.load(Ordering::Relaxed));
+        }
         let judged = gauges.judged_until.load(Ordering::Relaxed);
         if judged > 0 {
             let lag = (clock() / 1_000_000 - judged as i64 * 1000).max(0) as u64;

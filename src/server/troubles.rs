@@ -7,14 +7,14 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::decode::Batch;
 use crate::inbox::{Failing, Inbox, Refused};
-use crate::pipeline::Gauges;
+use crate::pipeline::gauges::Gauges;
+use crate::receive::intake::Taken;
 use crate::signals::telemetry::Nanos;
 use crate::web::{Trouble, Troubles};
 
 /// Reads the sentences from where faults are noticed.
-pub fn of(inbox: Inbox<Batch>, gauges: Arc<Gauges>) -> Troubles {
+pub fn of(inbox: Inbox<Taken>, gauges: Arc<Gauges>) -> Troubles {
     Arc::new(move || {
         let store = gauges.failing.lock().map_or(None, |failing| failing.clone());
         sentences(inbox.stats().failing, store, gauges.stalled.load(Ordering::Relaxed))

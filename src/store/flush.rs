@@ -10,9 +10,6 @@ use crate::rollup::window::Part;
 use crate::signals::telemetry::Nanos;
 use crate::world::points::Point;
 
-/// How long the claim on a body is kept; a little longer than the hour for which repeats are known.
-const CLAIMS_KEPT: Nanos = 2 * 3_600_000_000_000;
-
 /// What a flush leaves to the next one.
 #[derive(Debug, Default)]
 pub struct Flushing {
@@ -28,7 +25,8 @@ impl Store {
     /// made durable; none when there was nothing.
     ///
     /// On an error nothing is lost: the generation stays in memory, readable, and the next flush writes it first.
-    /// Give the same claims again then; a claim that is there already is left as it is. Safe to cancel.
+    /// Give the same claims again then, in order of sequence; one that is there already is left as it is. Safe to
+    /// cancel.
     pub async fn flush(&self, claims: &[(u128, u64, Nanos)], now: Nanos) -> Result<Option<Arc<Part>>, Error> {
         let mut flushing = self.inner.flushing.lock().await;
         // At most twice: what an earlier flush left, then what is current.
@@ -37,6 +35,7 @@ impl Store {
             self.write_down(&generation, &mut flushing.written, claims, now).await?;
             flushing.written.clear();
             self.inner.hot.committed();
+            self.inner.recent.committed(&generation);
             self.inner.points.pass(Point::AfterCommit);
             match flushing.untold.as_mut() {
                 None => flushing.untold = Some(generation.part.clone()),
@@ -64,14 +63,17 @@ impl Store {
             }
         }
         inner.points.pass(Point::AfterSegment);
+        // A claim is never in the catalog before its record is: a crash between two commits would have the replay
+        // meet claims of records that it has not counted yet.
+        let passed = claims.partition_point(|(_, seq, _)| *seq <= generation.upto);
         let flush = Flush {
             from: generation.from,
             to: generation.upto,
             part: &generation.part,
             changes: &generation.changes,
             segments: written,
-            claims,
-            forget_claims_before: now.saturating_sub(CLAIMS_KEPT),
+            claims: claims.get(..passed).unwrap_or_default(),
+            forget_claims_before: now.saturating_sub(inner.claims_kept),
         };
         inner.catalog.commit(&flush, &inner.points).await
     }

@@ -117,7 +117,16 @@ impl Hot {
     /// Takes a batch in, with what its metric points add; one at or below the last sequence number is left out.
     pub fn absorb(&self, seq: u64, batch: Batch, deltas: Deltas) {
         let Batch { received_at, observations, spans, logs, .. } = batch;
-        let points = observations.calls.len() + observations.gauges.len() + observations.slots.len();
+        let seen = &observations;
+        let counted = [
+            seen.calls.len(),
+            seen.gauges.len(),
+            seen.slots.len(),
+            seen.reconciliations.len(),
+            seen.runs.len(),
+        ];
+        // One for the request itself: its claim waits for the flush too.
+        let points = 1 + counted.iter().sum::<usize>();
         let points = points + deltas.counters.len() + deltas.durations.len() + deltas.calls.len();
         let mut state = self.write();
         if seq <= state.current.upto {
@@ -200,6 +209,18 @@ impl Hot {
         let frozen = state.committed.iter().map(|(_, generation)| generation).chain(&state.flushing);
         let frozen = frozen.filter(|generation| generation.upto > watermark).cloned().collect();
         Some((frozen, look(&state.current)))
+    }
+
+    /// The generations above a watermark that no longer change, oldest first, and whether each is committed. None
+    /// when some are gone from memory.
+    pub fn frozen_above(&self, watermark: u64) -> Option<Vec<(Arc<Generation>, bool)>> {
+        let state = self.read();
+        if watermark < state.dropped {
+            return None;
+        }
+        let committed = state.committed.iter().map(|(_, generation)| (generation.clone(), true));
+        let flushing = state.flushing.iter().map(|generation| (generation.clone(), false));
+        Some(committed.chain(flushing).filter(|(generation, _)| generation.upto > watermark).collect())
     }
 
     // A panic under the lock leaves the state as whole as any other moment: take it.

@@ -6,7 +6,7 @@
 //! retried. A read takes one catalog snapshot and adds what is in memory above that snapshot's watermark: never a
 //! gap, never a double. A flush that fails leaves everything in memory, readable, for the next one.
 //!
-//! `hot` is the memory, `flush` the way down, `catalog` the database, `segments` the Parquet files, `query` the
+//! `hot` is the memory, `recent` what many reads want of the catalog, `flush` the way down, `catalog` the database, `segments` the Parquet files, `query` the
 //! reads over all of them.
 
 use std::collections::BTreeMap;
@@ -26,6 +26,7 @@ use crate::world::points::Points;
 
 pub mod mail;
 pub mod hot;
+pub mod recent;
 pub mod flush;
 pub mod catalog;
 pub mod segments;
@@ -36,6 +37,15 @@ pub mod query;
 pub struct Settings {
     /// The data folder; made, with mode 0700, where it is missing.
     pub folder: PathBuf,
+    /// How long the claim on a body is kept, in nanoseconds: longer than the window in which repeats are known.
+    pub claims_kept: Nanos,
+}
+
+impl Settings {
+    /// A folder whose claims are kept for two hours.
+    pub fn new(folder: impl Into<PathBuf>) -> Settings {
+        Settings { folder: folder.into(), claims_kept: 2 * 3_600_000_000_000 }
+    }
 }
 
 /// Why the store could not do what it was asked. Each is a sentence for a person.
@@ -65,6 +75,8 @@ pub enum Detail {
     /// What metric points add: counters, durations, gauges, and the calls that duration metrics count. Pages and rules
     /// of calls read none of it.
     Measures,
+    /// The same by half hour, without facets; the minute of a row is its half hour's first.
+    HalfHours,
 }
 
 /// Which spans; every condition given must hold. Newest end first.
@@ -199,9 +211,11 @@ pub struct Store {
 }
 
 struct Inner {
+    claims_kept: Nanos,
     catalog: catalog::sqlite::Catalog,
     segments: segments::Segments,
     hot: hot::Hot,
+    recent: recent::Recent,
     /// Held by the one flush that runs.
     flushing: tokio::sync::Mutex<flush::Flushing>,
     points: Points,
@@ -220,7 +234,7 @@ impl Store {
     ///
     /// Refused when another server works on the folder or a newer version wrote it.
     pub async fn open(settings: Settings, world: &World) -> Result<Store, Error> {
-        let folder = settings.folder;
+        let Settings { folder, claims_kept } = settings;
         let lock = segments::folder::claim(&folder, &*world.files)?;
         let catalog = catalog::sqlite::Catalog::open(&folder).await?;
         let segments = segments::Segments::open(&folder, world.files.clone())?;
@@ -229,9 +243,11 @@ impl Store {
         let watermark = catalog.watermark().await?;
         Ok(Store {
             inner: Arc::new(Inner {
+                claims_kept,
                 catalog,
                 segments,
                 hot: hot::Hot::new(watermark),
+                recent: recent::Recent::default(),
                 flushing: tokio::sync::Mutex::default(),
                 points: world.points.clone(),
                 lock: Mutex::new(Some(lock)),
@@ -272,9 +288,10 @@ impl Store {
         self.inner.catalog.watermark().await
     }
 
-    /// The claims made at or after `since`: (body hash, the sequence number that owns it, when).
-    pub async fn claims(&self, since: Nanos) -> Result<Vec<(u128, u64, Nanos)>, Error> {
-        self.inner.catalog.claims(since).await
+    /// The claims made at or after `since`, the newest `most` of them, oldest first: (body hash, the sequence number
+    /// that owns it, when).
+    pub async fn claims(&self, since: Nanos, most: usize) -> Result<Vec<(u128, u64, Nanos)>, Error> {
+        self.inner.catalog.claims(since, most).await
     }
 }
 

@@ -10,6 +10,7 @@ mod evidence;
 mod faults;
 pub mod fixtures;
 pub mod outbox;
+mod recent;
 mod rollups;
 
 /// Where a store lives: opened again, it has what it had.
@@ -31,7 +32,7 @@ impl Place for Sqlite {
     }
 
     async fn open(&self) -> Result<Store, Error> {
-        Store::open(Settings { folder: self.folder().to_owned() }, &World::real()).await
+        Store::open(Settings::new(self.folder()), &World::real()).await
     }
 
     fn folder(&self) -> &Path {
@@ -59,6 +60,7 @@ contract! {
         counts_leave_histograms_out, names_of_any_kind_survive, thousands_of_rows_flush_quickly,
         a_job_with_many_runs_gives_the_latest,
     }
+    recent { what_is_kept_is_what_the_catalog_has, filling_it_beside_flushes_never_gaps_nor_doubles }
     evidence {
         spans_survive_hot_and_cold, logs_survive_hot_and_cold, spans_are_found_by_each_condition,
         lists_are_newest_first_over_memory_and_files, files_out_of_time_or_scope_are_not_read,
@@ -66,6 +68,7 @@ contract! {
     }
     faults {
         a_second_server_is_refused, the_folder_is_private, numbers_count_once, claims_are_kept_with_their_owner,
+        a_claim_is_never_kept_before_its_record,
         a_failed_segment_leaves_all_hot, orphans_go_at_open, a_watermark_that_moved_is_refused,
         a_flush_that_was_cut_off_after_its_commit_counts_once, nothing_to_flush_is_nothing,
     }
@@ -81,7 +84,7 @@ contract! {
 fn futures_can_be_spawned(store: Store) {
     fn can_be<T: Send>(_: T) {}
     let (from, to) = (crate::rollup::window::Minute(0), crate::rollup::window::Minute(1));
-    can_be(Store::open(Settings { folder: "".into() }, &World::real()));
+    can_be(Store::open(Settings::new(""), &World::real()));
     can_be(store.flush(&[], 0));
     can_be(store.window(from, to, None, super::Detail::Full));
     can_be(store.states());

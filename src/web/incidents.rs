@@ -1,10 +1,11 @@
 //! `/incidents` and `/incidents/{code}`: what is open, what was, and the evidence of one.
 
 use askama::Template;
-use axum::extract::{Path, Query, State as Extract};
+use axum::extract::State as Extract;
 use axum::response::Response;
 use serde::Deserialize;
 
+use super::asked::{Asked, Named};
 use super::format::{self, When};
 use super::page::{self, Error, Frame};
 use super::view::badge::Badge;
@@ -19,7 +20,7 @@ use crate::store::mail::Mail;
 
 /// What may be asked for.
 #[derive(Debug, Default, Deserialize)]
-pub struct Asked {
+pub struct Which {
     state: Option<String>,
 }
 
@@ -54,9 +55,9 @@ pub struct Page {
 }
 
 /// Lists them.
-pub async fn list(Extract(state): Extract<State>, Query(asked): Query<Asked>) -> Result<Response, Error> {
+pub async fn list(Extract(state): Extract<State>, Asked(asked): Asked<Which>) -> Result<Response, Error> {
     let which = match asked.state.as_deref() {
-        None | Some("" | "all") => "all",
+        None | Some("all") => "all",
         Some("open") => "open",
         Some("resolved") => "resolved",
         Some(other) => {
@@ -91,7 +92,7 @@ pub fn listed(frame: Frame, mut incidents: Vec<Incident>, state: &'static str, n
 }
 
 /// Shows one, by the code that people say or by its id.
-pub async fn show(Extract(state): Extract<State>, Path(code): Path<String>) -> Result<Response, Error> {
+pub async fn show(Extract(state): Extract<State>, Named(code): Named) -> Result<Response, Error> {
     let found = match state.store.incident(&code).await? {
         Some(found) => Some(found),
         None => state.store.incident(&code.to_uppercase()).await?,

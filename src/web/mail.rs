@@ -1,10 +1,11 @@
 //! `/mail`: every alert mail, whether it left, and what it looks like.
 
 use askama::Template;
-use axum::extract::{Path, State as Extract};
+use axum::extract::State as Extract;
 use axum::http::{HeaderValue, header};
 use axum::response::{Html, IntoResponse, Response};
 
+use super::asked::Named;
 use super::page::{self, Error, Frame};
 use super::view::outbox::{self, MailRow};
 use super::{MailInfo, State, load};
@@ -58,7 +59,7 @@ pub fn listed(frame: Frame, mails: &[Mail], info: &MailInfo, now: Nanos) -> List
 }
 
 /// Shows one.
-pub async fn show(Extract(state): Extract<State>, Path(id): Path<String>) -> Result<Response, Error> {
+pub async fn show(Extract(state): Extract<State>, Named(id): Named) -> Result<Response, Error> {
     let mail = find(&state, &id).await?;
     let open = state.store.incidents(true, load::INCIDENTS).await?;
     let frame = Frame::new(&state, &open, "mail", mail.mail.subject.clone());
@@ -86,7 +87,7 @@ pub fn shown(frame: Frame, mail: &Mail, now: Nanos) -> Page {
 }
 
 /// The HTML part by itself, for the frame. Its policy replaces that of the pages.
-pub async fn html(Extract(state): Extract<State>, Path(id): Path<String>) -> Result<Response, Error> {
+pub async fn html(Extract(state): Extract<State>, Named(id): Named) -> Result<Response, Error> {
     let mail = find(&state, &id).await?;
     let mut response = Html(mail.mail.html).into_response();
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(MAIL_POLICY));

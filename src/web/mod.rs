@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, header};
-use axum::routing::get;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{any, get};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -32,6 +33,8 @@ pub mod live;
 pub mod probes;
 pub mod assets;
 pub mod page;
+pub mod asked;
+pub mod host;
 pub mod load;
 pub mod period;
 pub mod view;
@@ -130,6 +133,8 @@ pub struct Settings {
     pub overrides: view::health::Overrides,
     /// Sentences that stand on every page, such as [`OPEN_TO_ALL`].
     pub notices: Vec<String>,
+    /// The host of `public_url`, empty where none is configured: the one name beside this machine's own.
+    pub public_host: String,
     /// Where OTLP over HTTP is taken, for the snippet on an empty page: `127.0.0.1:4318`.
     pub otlp_http: String,
 }
@@ -157,6 +162,20 @@ pub fn router(state: State) -> Router {
         .route("/healthz", get(probes::healthz))
         .route("/readyz", get(probes::readyz))
         .route("/metrics", get(probes::metrics))
+        .fallback(page::nowhere)
+        .method_not_allowed_fallback(page::not_this_way)
+        .merge(api())
+        .layer(from_fn_with_state(state.clone(), host::only_ours))
+        .with_state(state)
+        .layer(CatchPanicLayer::custom(page::panicked))
+        .layer(header(header::CONTENT_SECURITY_POLICY.as_str(), POLICY))
+        .layer(header("x-content-type-options", "nosniff"))
+        .layer(header("referrer-policy", "no-referrer"))
+        .layer(header("cache-control", "no-store"))
+}
+
+fn api() -> Router<State> {
+    Router::new()
         .route("/api/v1/integrations", get(api::integrations::list))
         .route("/api/v1/integrations/{name}/endpoints", get(api::integrations::endpoints))
         .route("/api/v1/integrations/{name}/metrics", get(api::metrics::list))
@@ -165,15 +184,8 @@ pub fn router(state: State) -> Router {
         .route("/api/v1/logs", get(api::evidence::logs))
         .route("/api/v1/incidents", get(api::incidents::list))
         .route("/api/v1/system", get(api::system::show))
-        .route("/api/{*rest}", get(api::unknown))
-        .fallback(page::nowhere)
-        .method_not_allowed_fallback(page::not_this_way)
-        .with_state(state)
-        .layer(CatchPanicLayer::custom(page::panicked))
-        .layer(header(header::CONTENT_SECURITY_POLICY.as_str(), POLICY))
-        .layer(header("x-content-type-options", "nosniff"))
-        .layer(header("referrer-policy", "no-referrer"))
-        .layer(header("cache-control", "no-store"))
+        .route("/api/{*rest}", any(api::unknown))
+        .method_not_allowed_fallback(api::not_this_way)
 }
 
 #[cfg(test)]

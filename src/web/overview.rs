@@ -1,37 +1,34 @@
 //! `/`: one row for each integration, worst first.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Borrow;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Query, State as Extract};
+use axum::extract::State as Extract;
 use axum::response::Response;
 use serde::Deserialize;
 
+use super::asked::Asked;
 use super::chart::{self, Columns, Spark, Strip};
 use super::format::{self, When};
 use super::page::{self, Error, Frame};
-use super::period::Period;
+use super::period::{HALF_HOURS, Period};
 use super::view::badge::Badge;
-use super::view::calls::{EndpointKey, Summary, endpoints};
-use super::view::course::Course;
+use super::view::calls::{Summary, endpoints, rates};
 use super::view::figure::{self, Figure};
 use super::view::health::{self, Health, Sources};
 use super::view::incident;
 use super::{Settings, State, load};
 use crate::alert::figure::typeset;
-use crate::alert::incident::Severity;
+use crate::alert::incident::{Incident, Severity};
 use crate::rollup::window::{MINUTE, Minute, Part};
 use crate::signals::observation::{Direction, IntegrationKey};
 use crate::signals::telemetry::Nanos;
-use crate::store::Detail;
-
-/// Half hours of the strip.
-const CELLS: i64 = 48;
 
 /// What may be asked for.
 #[derive(Debug, Default, Deserialize)]
-pub struct Asked {
+pub struct Which {
     environment: Option<String>,
 }
 
@@ -43,6 +40,8 @@ pub struct Overview {
     lede: Lede,
     rows: Vec<Row>,
     environments: Vec<Choice>,
+    /// Whether nothing has ever arrived: then the page says how to send.
+    nothing: bool,
     otlp_http: String,
 }
 
@@ -84,21 +83,28 @@ pub struct Row {
 }
 
 /// Shows it.
-pub async fn show(Extract(state): Extract<State>, Query(asked): Query<Asked>) -> Result<Response, Error> {
+pub async fn show(Extract(state): Extract<State>, Asked(asked): Asked<Which>) -> Result<Response, Error> {
     let now = (state.clock)();
-    let loaded = load::window(&state, Period::last(60, now), None).await?;
-    let day = Period { from: day_start(now), to: Minute(Minute::of(now).0 + 1) };
-    let day = state.store.window(day.from, day.to, None, Detail::Counts).await?;
-    let frame = Frame::new(&state, &loaded.incidents, "overview", "Overview");
-    let sources = loaded.sources(&state, now);
-    Ok(page::render(&build(frame, &sources, &day, &state.settings, asked.environment.as_deref())))
+    let fleet = load::fleet(&state, now).await?;
+    let frame = Frame::new(&state, &fleet.loaded.incidents, "overview", "Overview");
+    let sources = fleet.loaded.sources(&state, now);
+    let pieces = Pieces { hour: &fleet.hour, day: &fleet.day };
+    Ok(page::render(&build(frame, &sources, &pieces, &state.settings, asked.environment.as_deref())))
 }
 
-/// The page from plain values. `day` holds the counts of the last 24 hours.
-pub fn build(
+/// Rows in pieces: a row may be in several, to be merged.
+pub struct Pieces<'p, P> {
+    /// Calls of the last hour.
+    pub hour: &'p [P],
+    /// Counts of the last 24 hours, by half hour or finer.
+    pub day: &'p [P],
+}
+
+/// The page from plain values.
+pub fn build<P: Borrow<Part>>(
     frame: Frame,
     sources: &Sources<'_>,
-    day: &Part,
+    pieces: &Pieces<'_, P>,
     settings: &Settings,
     environment: Option<&str>,
 ) -> Overview {
@@ -110,25 +116,38 @@ pub fn build(
     let mut shown: Vec<&Health<'_>> =
         all.iter().filter(|one| environment.is_none_or(|name| *name == *one.key.environment)).collect();
     shown.sort_by_key(|one| !is_production(one));
-    let busy = busy_minutes(day);
-    let counted = endpoints(day, day_start(sources.now), Minute(Minute::of(sources.now).0 + 1));
-    let calls = Summary::over(&counted, sources.seldom, |key| key.direction != Direction::Dependency);
-    let lede = lede(&shown, &is_production, calls.judged.operations);
+    let is_shown = |key: &IntegrationKey| environment.is_none_or(|name| *name == *key.environment);
+    let day = Period::day(sources.now);
+    let counted = endpoints(pieces.day, day.from, day.to);
+    let calls = Summary::over(&counted, sources.seldom, |key| {
+        key.direction != Direction::Dependency && is_shown(&key.integration)
+    });
+    let lede = match environment.filter(|_| shown.is_empty() && !all.is_empty()) {
+        Some(name) => {
+            Lede { strong: format!("No integration is in environment {name}."), rest: String::new() }
+        }
+        None => lede(&shown, &is_production, calls.judged.operations),
+    };
     let many = environments.len() > 1;
-    let hour = Minute(Minute::of(sources.now).0 + 1);
-    let columns = Columns { from: Minute(hour.0 - 60), to: hour, step: 2 };
-    let course = Course::of(sources.window, columns, false);
+    let to = Minute(Minute::of(sources.now).0 + 1);
+    let columns = Columns { from: Minute(to.0 - 60), to, step: 2 };
+    let course = Course {
+        heard: heard(pieces.day),
+        stood: health::by_name(sources.incidents.iter()),
+        rates: rates(pieces.hour, columns.count(), |minute| columns.at(minute), sources.seldom),
+    };
     Overview {
         lede,
-        rows: shown.iter().map(|one| row(one, sources, &busy, &course, many)).collect(),
-        environments: if many { choices(&environments, environment) } else { Vec::new() },
+        rows: shown.iter().map(|one| row(one, sources.now, &course, many)).collect(),
+        environments: if many || environment.is_some() {
+            choices(&environments, environment)
+        } else {
+            Vec::new()
+        },
+        nothing: all.is_empty(),
         otlp_http: settings.otlp_http.clone(),
         frame,
     }
-}
-
-fn day_start(now: Nanos) -> Minute {
-    Minute(Minute::of(now).0.div_euclid(30) * 30 - 30 * (CELLS - 1))
 }
 
 /// `Four of seven integrations need somebody.` Those that notify nobody are counted apart.
@@ -166,21 +185,32 @@ fn choices(environments: &[String], chosen: Option<&str>) -> Vec<Choice> {
     std::iter::once(every).chain(environments.iter().map(one)).collect()
 }
 
-/// In which half hours an integration was heard of.
-type Busy<'p> = BTreeMap<&'p IntegrationKey, BTreeSet<i64>>;
-
-fn busy_minutes(day: &Part) -> Busy<'_> {
-    let mut busy = Busy::new();
-    let calls = day.calls.keys().map(|(minute, key)| (minute, &key.integration));
-    let gauges = day.gauges.keys().map(|(minute, key)| (minute, &key.integration));
-    for (minute, key) in calls.chain(gauges) {
-        busy.entry(key).or_default().insert(minute.0.div_euclid(30));
-    }
-    busy
+/// How things went, by integration.
+struct Course<'p> {
+    /// In which half hours it was heard of.
+    heard: BTreeMap<&'p IntegrationKey, BTreeSet<i64>>,
+    /// Its incidents, by its name.
+    stood: BTreeMap<&'p str, Vec<&'p Incident>>,
+    /// Success over the last hour.
+    rates: BTreeMap<IntegrationKey, Vec<Option<f64>>>,
 }
 
-fn row(one: &Health<'_>, sources: &Sources<'_>, busy: &Busy<'_>, course: &Course, many: bool) -> Row {
-    let now = sources.now;
+fn heard<P: Borrow<Part>>(day: &[P]) -> BTreeMap<&IntegrationKey, BTreeSet<i64>> {
+    let mut heard: BTreeMap<&IntegrationKey, BTreeSet<i64>> = BTreeMap::new();
+    for part in day {
+        let part: &Part = part.borrow();
+        // A piece has many rows of the same few half hours and integrations.
+        let calls = part.calls.keys().map(|(minute, key)| (&key.integration, minute.0.div_euclid(30)));
+        let gauges = part.gauges.keys().map(|(minute, key)| (&key.integration, minute.0.div_euclid(30)));
+        let distinct: HashSet<(&IntegrationKey, i64)> = calls.chain(gauges).collect();
+        for (key, half_hour) in distinct {
+            heard.entry(key).or_default().insert(half_hour);
+        }
+    }
+    heard
+}
+
+fn row(one: &Health<'_>, now: Nanos, course: &Course<'_>, many: bool) -> Row {
     let worst = one.incidents.first();
     let environment = one.key.environment.to_string();
     Row {
@@ -193,8 +223,8 @@ fn row(one: &Health<'_>, sources: &Sources<'_>, busy: &Busy<'_>, course: &Course
         cause: worst.map_or_else(String::new, |worst| format::capital(&format::words(&worst.cause))),
         since: worst.map(|worst| When::new(worst.since, now)),
         sentence: worst.map_or_else(String::new, |worst| typeset(&worst.sentence)),
-        strip: strip(one, sources, busy),
-        spark: spark(one, sources, course),
+        strip: strip(one, now, course),
+        spark: course.rates.get(&one.key).and_then(|rates| spark(one, rates)),
         success: figure::success(one),
         percentiles: [0.5, 0.95, 0.99].map(|quantile| figure::percentile(one, quantile)),
         queue: figure::queue(one),
@@ -205,24 +235,25 @@ fn row(one: &Health<'_>, sources: &Sources<'_>, busy: &Busy<'_>, course: &Course
 }
 
 /// Success over the last hour, two minutes a point.
-fn spark(one: &Health<'_>, sources: &Sources<'_>, course: &Course) -> Option<Spark> {
-    let of_it = |key: &EndpointKey| key.integration == one.key && key.direction == Direction::Outbound;
+fn spark(one: &Health<'_>, rates: &[Option<f64>]) -> Option<Spark> {
     let class = match figure::colour(one, &["call.success_rate", "attempt.", "slo."]) {
         "" => "calm",
         colour => colour,
     };
-    chart::spark(&course.rates(sources.seldom, of_it), class)
+    chart::spark(rates, class)
 }
 
 /// A mark for each half hour: the worst incident that stood in it, else whether anything was heard.
-fn strip(one: &Health<'_>, sources: &Sources<'_>, busy: &Busy<'_>) -> Strip {
-    let first = day_start(sources.now).0.div_euclid(30);
-    let own = || sources.incidents.iter().filter(|incident| health::is_of(incident, &one.key));
-    let cells: Vec<&'static str> = (first..first + CELLS)
+fn strip(one: &Health<'_>, now: Nanos, course: &Course<'_>) -> Strip {
+    let first = Period::day(now).from.0.div_euclid(30);
+    let heard = course.heard.get(&one.key);
+    let stood = course.stood.get(&*one.key.name).into_iter().flatten();
+    let own: Vec<&Incident> = stood.copied().filter(|incident| health::is_of(incident, &one.key)).collect();
+    let cells: Vec<&'static str> = (first..first + HALF_HOURS)
         .map(|half_hour| {
             let from = half_hour.saturating_mul(30 * MINUTE);
-            let heard = busy.get(&one.key).is_some_and(|heard| heard.contains(&half_hour));
-            match incident::worst_in(own(), from, from + 30 * MINUTE) {
+            let heard = heard.is_some_and(|heard| heard.contains(&half_hour));
+            match incident::worst_in(own.iter().copied(), from, from + 30 * MINUTE) {
                 Some(Severity::Critical) => "bad",
                 Some(Severity::Warning) => "warn",
                 _ if heard => "ok",

@@ -128,7 +128,8 @@ struct Sorry {
     assets: &'static str,
 }
 
-fn sorry(status: StatusCode, title: &'static str, what: String) -> Response {
+/// A page that says why there is none.
+pub fn sorry(status: StatusCode, title: &'static str, what: String) -> Response {
     let page = Sorry { title, what, assets: assets::base() };
     match page.render() {
         Ok(html) => (status, Html(html)).into_response(),

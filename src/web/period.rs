@@ -8,6 +8,9 @@ use crate::signals::telemetry::Nanos;
 /// The longest stretch that can be asked for: what hours are kept.
 const LONGEST_MINUTES: i64 = 400 * 1440;
 
+/// Half hours of a day.
+pub const HALF_HOURS: i64 = 48;
+
 /// Whole minutes: [from, to).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Period {
@@ -22,6 +25,12 @@ impl Period {
     pub fn last(minutes: i64, now: Nanos) -> Period {
         let to = Minute(Minute::of(now).0 + 1);
         Period { from: Minute::of(now.saturating_sub(minutes.saturating_mul(MINUTE))), to }
+    }
+
+    /// The half hours of a day, the one that runs included: what a strip shows.
+    pub fn day(now: Nanos) -> Period {
+        let from = Minute::of(now).0.div_euclid(30) * 30 - 30 * (HALF_HOURS - 1);
+        Period { from: Minute(from), to: Minute(Minute::of(now).0 + 1) }
     }
 
     /// As many minutes just before it.

@@ -34,8 +34,43 @@ pub async fn metrics(Extract(state): Extract<State>) -> Response {
 }
 
 /// Names of figures that rise and fall; all others only rise.
-const GAUGES: [&str; 7] =
-    ["lag_ms", "watermark", "hot_bytes", "inbox_bytes", "inbox_files", "connections", "streams"];
+const GAUGES: [&str; 11] = [
+    "lag_ms",
+    "judged_ago_ms",
+    "watermark",
+    "hot_bytes",
+    "in_flight_bytes",
+    "inbox_bytes",
+    "inbox_files",
+    "connections",
+    "claims",
+    "set_aside",
+    "streams",
+];
+
+/// What figures are, by how their names start.
+const HELP: [(&str, &str); 20] = [
+    ("accepted_", "Records accepted, by signal."),
+    ("rejected_", "Records left out of accepted requests, by signal."),
+    ("refused_", "Requests refused, by reason."),
+    ("requests", "Requests to the OTLP ports."),
+    ("bytes", "Bytes of accepted bodies, decompressed."),
+    ("duplicates", "Requests whose body had been counted within the last hour."),
+    ("late", "Calls of minutes that were already judged."),
+    ("lag_ms", "Milliseconds from the receipt of the latest request to its being counted."),
+    ("judged_ago_ms", "Milliseconds since the end of the last minute that rules have judged."),
+    ("folded", "Series past their limit, counted under (other) or left out."),
+    ("flush_failures", "Flushes that failed and were tried again."),
+    ("inbox_", "Requests on disk that are not in the catalog yet."),
+    ("notice", "Oddities in what was received."),
+    ("connections", "Open connections."),
+    ("in_flight_bytes", "Bytes of requests that are received, decoded or waiting to be counted."),
+    ("hot_bytes", "Bytes in memory that no flush has committed."),
+    ("streams", "Metric streams whose next point is expected."),
+    ("claims", "Bodies whose copies are known."),
+    ("set_aside", "Requests that could not be counted and are kept in inbox/aside."),
+    ("defects", "Times that judging a minute or writing a mail failed by a defect of the server."),
+];
 
 /// `accepted_spans` → `seamwatch_accepted_spans_total`.
 fn exposition(counters: &[(String, u64)]) -> String {
@@ -44,6 +79,9 @@ fn exposition(counters: &[(String, u64)]) -> String {
         let clean: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
         let (suffix, kind) = if GAUGES.contains(&&*clean) { ("", "gauge") } else { ("_total", "counter") };
         // Writing to a String cannot fail.
+        if let Some((_, help)) = HELP.iter().find(|(start, _)| clean.starts_with(start)) {
+            let _ = writeln!(text, "# HELP seamwatch_{clean}{suffix} {help}");
+        }
         let _ = write!(text, "# TYPE seamwatch_{clean}{suffix} {kind}\nseamwatch_{clean}{suffix} {value}\n");
     }
     text
@@ -63,6 +101,9 @@ mod tests {
             )
         );
         assert!(text.contains("# TYPE seamwatch_lag_ms gauge\nseamwatch_lag_ms 7\n"));
+        assert!(text.contains("# HELP seamwatch_accepted_spans_total Records accepted, by signal.\n# TYPE"));
+        let judged = exposition(&[("judged_ago_ms".into(), 61_000)]);
+        assert!(judged.ends_with("# TYPE seamwatch_judged_ago_ms gauge\nseamwatch_judged_ago_ms 61000\n"));
         assert!(text.contains("seamwatch_refused_bad_gzip_total 1\n"));
     }
 }

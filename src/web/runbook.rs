@@ -3,9 +3,10 @@
 //! Runbooks are read with the rules and looked up by key in memory: a name from outside never becomes a path.
 
 use askama::Template;
-use axum::extract::{Path, State as Extract};
+use axum::extract::State as Extract;
 use axum::response::Response;
 
+use super::asked::Named;
 use super::page::{self, Error, Frame};
 use super::view::incident::{self, IncidentRow};
 use super::{RulesView, State, load};
@@ -66,7 +67,7 @@ pub fn listed(frame: Frame, rules: &RulesView) -> List {
 }
 
 /// Shows one.
-pub async fn show(Extract(state): Extract<State>, Path(name): Path<String>) -> Result<Response, Error> {
+pub async fn show(Extract(state): Extract<State>, Named(name): Named) -> Result<Response, Error> {
     let rules = state.rules.borrow().clone();
     let key = incident::runbook_key(&name);
     let missing =

@@ -21,7 +21,7 @@ struct Counts {
 /// Prints one line of JSON: endpoint → {attempts, rows, distinct}.
 pub async fn print(folder: &Path) -> anyhow::Result<()> {
     // Opening removes the files that no flush committed, so what is left is what the catalog names.
-    let store = Store::open(Settings { folder: folder.to_owned() }, &World::real()).await?;
+    let store = Store::open(Settings::new(folder), &World::real()).await?;
     let mut endpoints: BTreeMap<String, Counts> = BTreeMap::new();
     let all = store.window(Minute(0), Minute(i64::MAX), None, Detail::Counts).await?;
     for ((_, key), row) in &all.calls {

@@ -186,6 +186,45 @@ fn check_points_to_file_and_line() {
 }
 
 #[test]
+fn check_reads_the_files_that_the_configuration_names_and_the_environment() {
+    let home = story::quick_home();
+    for (section, words) in [
+        (
+            "[smtp]\nhost = \"relay.example.com\"\nusername = \"u\"\npassword_file = \"gone\"\n",
+            "password_file = gone",
+        ),
+        ("[smtp]\nhost = \"relay.example.com\"\nca_file = \"gone.pem\"\n", "ca_file = gone.pem"),
+        ("[smtp]\nhost = \"relay.example.com\"\nusername = \"u\"\n", "no password"),
+    ] {
+        home.configure(section);
+        let said = fails(check(&home));
+        assert!(said.contains(words), "{said}");
+    }
+    home.configure("");
+    let mut mistyped = check(&home);
+    mistyped.env("SEAMWATCH_DTA", "/data");
+    assert!(fails(mistyped).contains("SEAMWATCH_DTA is no setting"));
+    let mut no_tests = seamwatch();
+    no_tests.arg("test").current_dir(home.path());
+    assert!(fails(no_tests).contains("There is no folder alerts/tests"));
+}
+
+#[test]
+fn a_demo_that_cannot_start_touches_no_folder() {
+    let home = Home::new();
+    let server = home.start();
+    let folder = home.path().join("seamwatch-demo");
+    std::fs::create_dir_all(&folder).expect("a folder can be made");
+    for file in ["made-by-seamwatch-demo", "catalog.db"] {
+        std::fs::write(folder.join(file), "").expect("a file can be written");
+    }
+    let mut demo = seamwatch();
+    demo.arg("demo").args(["--web", &server.web]).current_dir(home.path()).env("SEAMWATCH_DATA", home.data());
+    assert!(fails(demo).contains("in use"));
+    assert!(folder.join("catalog.db").exists(), "another demo's data is there still");
+}
+
+#[test]
 fn a_rule_that_breaks_while_the_server_runs_keeps_the_old_ones_and_says_so() {
     let home = story::quick_home();
     let mut server = home.start();

@@ -307,7 +307,7 @@ fn sigterm_ends_it_within_ten_seconds_with_a_stream_open_and_nothing_lost() {
     let mut stream = TcpStream::connect(&server.web).expect("the web port takes connections");
     stream.set_read_timeout(Some(SOON)).expect("a timeout can be set");
     stream
-        .write_all(b"GET /live HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n")
+        .write_all(b"GET /live HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n")
         .expect("a request can be sent");
     let mut first = [0; 512];
     let read = stream.read(&mut first).expect("the stream begins");

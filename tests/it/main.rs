@@ -15,6 +15,8 @@ mod journey;
 mod kill;
 mod mail;
 mod metrics;
+mod once;
+mod overload;
 mod pages;
 mod points;
 mod power;

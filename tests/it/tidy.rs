@@ -59,8 +59,8 @@ const IMPURE: &[&str] = &[
 
 /// Files and folders of `src/web` that are no page.
 const NOT_PAGES: &[&str] = &[
-    "mod", "tests", "api", "assets", "chart", "format", "live", "load", "login", "page", "period", "probes",
-    "view",
+    "mod", "tests", "api", "asked", "assets", "chart", "format", "host", "live", "load", "login", "page",
+    "period", "probes", "view",
 ];
 
 /// Templates that are no page of their own.

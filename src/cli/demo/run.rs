@@ -1,6 +1,6 @@
 //! `seamwatch demo`: the server on its defaults, six simulated integrations, and a story of faults.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -9,28 +9,27 @@ use tokio_util::sync::CancellationToken;
 
 use super::play::{Door, Pace, play};
 use super::rules::RULES;
-use crate::cli::ServerArgs;
+use crate::cli::DemoArgs;
 use crate::cli::serve::Signals;
 use crate::rules::{Origin, SHIPPED_RUNBOOKS};
+use crate::store::segments::folder::claim;
 use crate::world::World;
+use crate::world::files::Disk;
 use crate::{server, telemetry};
 
-/// Where the demo keeps its data unless told: made anew at each start.
-const FOLDER: &str = "seamwatch-demo";
 /// Says that a folder is the demo's own and may be emptied.
 const MARK: &str = "made-by-seamwatch-demo";
 
 /// Runs server and fleet until a signal says stop.
-pub async fn run(args: ServerArgs) -> anyhow::Result<ExitCode> {
+pub async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     telemetry::init();
     let mut signals = Signals::watch()?;
-    let mut config = args.read()?;
-    config.server.data = match &args.data {
-        Some(given) => given.clone(),
-        None => fresh(Path::new(FOLDER))?,
-    };
+    let config = args.config()?;
+    // Ports first: where another demo has them, its folder is not touched.
+    let doors = server::Doors::bind(&config.server).await?;
+    fresh(&config.server.data)?;
     let mails = config.server.data.join("mail");
-    let running = server::start(config, rules(), World::real()).await?;
+    let running = server::start_at(doors, config, rules(), World::real()).await?;
     println!("{}", running.addresses.ready_line());
     println!("Mails: on the page /mail, and as .eml files in {}", mails.display());
     let stop = CancellationToken::new();
@@ -57,20 +56,34 @@ fn rules() -> Origin {
     Origin::embedded(RULES, &runbooks)
 }
 
-/// An empty folder of our own: yesterday's story would be counted with today's.
-fn fresh(folder: &Path) -> anyhow::Result<PathBuf> {
-    if folder.exists() {
-        if !folder.join(MARK).exists() {
-            bail!(
-                "{} is there and was not made by the demo. Move it away, or choose a folder with --data DIR.",
-                folder.display()
-            );
-        }
-        std::fs::remove_dir_all(folder).with_context(|| format!("{} cannot be emptied", folder.display()))?;
+/// An empty folder of our own: yesterday's story would be counted with today's. What is not the demo's is not
+/// touched, nor what a server works on.
+fn fresh(folder: &Path) -> anyhow::Result<()> {
+    if folder.exists() && !folder.join(MARK).exists() {
+        bail!(
+            "{} is there and was not made by the demo. Move it away, or choose a folder with --data DIR.",
+            folder.display()
+        );
     }
-    std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-    std::fs::write(folder.join(MARK), "")?;
-    Ok(folder.to_owned())
+    let lock = claim(folder, &Disk)?;
+    let emptied = || -> std::io::Result<()> {
+        for entry in std::fs::read_dir(folder)? {
+            let entry = entry?;
+            // The lock is ours now, and the mark must stand when this is cut off halfway.
+            if entry.file_name() == "lock" || entry.file_name() == MARK {
+                continue;
+            }
+            if entry.file_type()?.is_dir() {
+                std::fs::remove_dir_all(entry.path())?;
+            } else {
+                std::fs::remove_file(entry.path())?;
+            }
+        }
+        std::fs::write(folder.join(MARK), "")
+    };
+    emptied().with_context(|| format!("{} cannot be emptied", folder.display()))?;
+    drop(lock);
+    Ok(())
 }
 
 #[cfg(test)]
@@ -89,9 +102,25 @@ mod tests {
         let folder = home.path().join("demo");
         fresh(&folder).unwrap();
         std::fs::write(folder.join("old"), "x").unwrap();
+        std::fs::create_dir_all(folder.join("mail/new")).unwrap();
         fresh(&folder).unwrap();
-        assert!(!folder.join("old").exists());
-        std::fs::remove_file(folder.join(MARK)).unwrap();
-        assert!(fresh(&folder).is_err());
+        assert!(!folder.join("old").exists() && !folder.join("mail").exists());
+        let real = home.path().join("real");
+        std::fs::create_dir(&real).unwrap();
+        std::fs::write(real.join("catalog.db"), "x").unwrap();
+        assert!(fresh(&real).is_err_and(|said| said.to_string().contains("was not made by the demo")));
+        assert!(real.join("catalog.db").exists() && !real.join("lock").exists(), "it is not touched");
+    }
+
+    #[test]
+    fn a_folder_that_a_demo_works_on_is_not_touched() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("demo");
+        fresh(&folder).unwrap();
+        let working = claim(&folder, &Disk).unwrap();
+        std::fs::write(folder.join("catalog.db"), "x").unwrap();
+        assert!(fresh(&folder).is_err_and(|said| said.to_string().contains("Another Seamwatch server")));
+        assert!(folder.join("catalog.db").exists());
+        drop(working);
     }
 }

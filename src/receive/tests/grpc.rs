@@ -60,7 +60,7 @@ async fn a_body_is_the_same_record_on_both_ports() {
     good(&server.call(TRACES, &[("grpc-encoding", "gzip")], frame(0, &plain)).await);
     let mut batches = Vec::new();
     for _ in 0..5 {
-        batches.push(server.delivered.recv().await.unwrap().1);
+        batches.push(server.delivered.recv().await.unwrap().1.batch);
     }
     assert!(batches[0].hash.is_some());
     assert!(batches.iter().all(|batch| batch == &batches[0]));
@@ -100,4 +100,16 @@ async fn http_sent_to_the_grpc_port_is_told_where_to_go() {
     });
     assert_eq!(status.await.unwrap(), 415);
     assert_eq!(server.count("refused_content_type"), 2);
+}
+
+#[tokio::test]
+async fn the_http_port_takes_grpc_too() {
+    let mut server = Server::start().await;
+    let headers = [("content-type", "application/grpc"), ("te", "trailers")];
+    let answer = http2(server.http, TRACES, &headers, frame(0, &one_span())).await;
+    good(&answer);
+    assert_eq!(server.delivered.recv().await.unwrap().1.batch.records, 1);
+    let answer = http2(server.http, "/opentelemetry.Nothing/Export", &headers, frame(0, b"")).await;
+    assert_eq!(bad(&answer).code, 12);
+    assert_eq!(server.count("requests"), 2);
 }

@@ -22,7 +22,7 @@ async fn a_taken_body_is_kept_as_received_and_replays_to_the_same_batch() {
         let answer = server.post("/v1/traces", headers, body.clone()).await;
         assert_eq!((answer.status, answer.body.as_ref()), (StatusCode::OK, &b""[..]), "{encoding}");
         assert_eq!(answer.header("content-type"), Some(PROTOBUF));
-        batches.push(server.delivered.recv().await.unwrap().1);
+        batches.push(server.delivered.recv().await.unwrap().1.batch);
     }
     let kept = server.kept();
     assert_eq!(kept.len(), bodies.len());

@@ -17,8 +17,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::Settings;
-use super::intake::{Decoder, Intake};
-use crate::decode::{self, Batch};
+use super::intake::{Decoder, Intake, Taken};
+use crate::clock::Clock;
+use crate::decode;
 use crate::inbox::{self, Inbox};
 use crate::world::World;
 
@@ -35,12 +36,12 @@ pub(super) struct Setup {
     pub(super) settings: Settings,
     pub(super) max_inbox: u64,
     pub(super) decoder: Decoder,
-    pub(super) clock: crate::clock::Clock,
+    pub(super) clock: Clock,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        let clock: crate::clock::Clock = Arc::new(|| 1_800_000_000_000_000_000);
+        let clock: Clock = Arc::new(|| 1_800_000_000_000_000_000);
         Setup { settings: Settings::default(), max_inbox: 1 << 30, decoder: decode::record, clock }
     }
 }
@@ -71,8 +72,8 @@ pub(super) struct Server {
     pub(super) http: SocketAddr,
     pub(super) grpc: SocketAddr,
     pub(super) intake: Arc<Intake>,
-    pub(super) inbox: Inbox<Batch>,
-    pub(super) delivered: mpsc::Receiver<(u64, Batch)>,
+    pub(super) inbox: Inbox<Taken>,
+    pub(super) delivered: mpsc::Receiver<(u64, Taken)>,
     pub(super) folder: TempDir,
     pub(super) stop: CancellationToken,
 }

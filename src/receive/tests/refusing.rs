@@ -10,7 +10,7 @@ use http_body_util::StreamBody;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::super::limits::Held;
+use super::super::connections::Sender;
 use super::super::refusal::REASONS;
 use super::grpc::{TRACES, bad, frame};
 use super::*;
@@ -117,22 +117,22 @@ async fn a_closed_inbox_is_retryable() {
 
 #[tokio::test]
 async fn too_many_bytes_in_flight_are_retryable_and_more_than_all_of_them_is_too_large() {
-    let settings = Settings { in_flight_bytes: 1000, ..Settings::default() };
+    let settings = Settings { in_flight_bytes: 20_000, ..Settings::default() };
     let server = Setup { settings, ..Setup::default() }.start().await;
-    let mut others = Held::default();
-    server.intake.budget().hold(&mut others, 999).unwrap();
+    let mut others = server.intake.budget().begin(Sender::numbered(1)).unwrap();
+    others.hold(17_000).unwrap();
     come_again(&server, "busy").await;
     drop(others);
     // It would be told to come again for ever.
-    let answer = server.post("/v1/traces", &[("content-type", JSON)], vec![b' '; 1001]).await;
-    refused(&server, answer, 413, "too_large", "1000 bytes").await;
+    let answer = server.post("/v1/traces", &[("content-type", JSON)], vec![b' '; 20_001]).await;
+    refused(&server, answer, 413, "too_large", "20000 bytes").await;
     let answer = server.post("/v1/traces", &[("content-type", JSON)], "{}").await;
     assert_eq!(answer.status, StatusCode::OK);
 }
 
 /// Each with its counter: what fails for now, seen by a sender.
 fn unable() -> [(&'static str, Setup); 3] {
-    let clock: crate::clock::Clock = Arc::new(|| panic!("the clock is broken on purpose"));
+    let clock: Clock = Arc::new(|| panic!("the clock is broken on purpose"));
     [
         ("inbox_full", Setup { max_inbox: 10, ..Setup::default() }),
         ("panicked", Setup { decoder: broken, ..Setup::default() }),
@@ -179,10 +179,46 @@ async fn r11_a_panic_in_a_handler_is_unavailable_with_the_delay_in_both_trailers
     }
 }
 
+/// Outside the decoder, whose panics are caught closer by: what reads the clock.
+#[tokio::test]
+async fn a_defect_anywhere_in_a_handler_is_retryable_on_every_door() {
+    let clock: Clock = Arc::new(|| panic!("the clock is broken on purpose"));
+    let server = Setup { clock, ..Setup::default() }.start().await;
+    come_again(&server, "panicked").await;
+    let answer = server.post("/report/nightly", &[], "").await;
+    assert_eq!((answer.status.as_u16(), answer.header("retry-after").is_some()), (503, true), "{answer:?}");
+    let path = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+    let answer = server.call(path, &[], [&[0, 0, 0, 0, 0][..]].concat()).await;
+    assert_eq!(answer.header("grpc-status"), Some("14"), "{answer:?}");
+    assert!(answer.header("google.rpc.retryinfo-bin").is_some());
+    assert_eq!(server.count("refused_panicked"), 4);
+    assert_eq!(server.intake.budget().used(), 0);
+}
+
+#[tokio::test]
+async fn what_is_not_counted_yet_closes_the_door_before_memory_is_full() {
+    let settings = Settings { in_flight_bytes: 60_000, max_body: 20_000, ..Settings::default() };
+    let mut server = Setup { settings, ..Setup::default() }.start().await;
+    let json = ("content-type", JSON);
+    let mut taken = 0;
+    while server.post("/v1/logs", &[json], "{}").await.status == StatusCode::OK {
+        taken += 1;
+        assert!(taken < 30, "nobody counts, and all is taken");
+        assert!(server.intake.budget().used() < 60_000 + 10_000);
+    }
+    let answer = server.post("/v1/logs", &[json], "{}").await;
+    assert_eq!((answer.status.as_u16(), answer.header("retry-after").is_some()), (503, true));
+    for _ in 0..taken {
+        drop(server.delivered.recv().await);
+    }
+    assert_eq!(server.post("/v1/logs", &[json], "{}").await.status, StatusCode::OK);
+}
+
 #[tokio::test]
 async fn memory_is_given_back_whatever_the_answer() {
-    let settings = Settings { in_flight_bytes: 300, max_body: 250, ..Settings::default() };
-    let server = Setup { settings, ..Setup::default() }.start().await;
+    // Room for one request and what is made of it, not for what twenty leave behind.
+    let settings = Settings { in_flight_bytes: 12_000, max_body: 250, ..Settings::default() };
+    let mut server = Setup { settings, ..Setup::default() }.start().await;
     let json = ("content-type", JSON);
     for _ in 0..20 {
         let spaces = vec![b' '; 200];
@@ -192,7 +228,10 @@ async fn memory_is_given_back_whatever_the_answer() {
         );
         assert_eq!(server.post("/v1/logs", &[json], vec![b'{'; 200]).await.status.as_u16(), 400);
         assert_eq!(server.post("/v1/logs", &[json], vec![b' '; 290]).await.status.as_u16(), 413);
+        // Counted, and so given back.
+        drop(server.delivered.recv().await);
     }
+    assert_eq!(server.intake.budget().used(), 0);
 }
 
 #[tokio::test]

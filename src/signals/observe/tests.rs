@@ -1,7 +1,8 @@
 use std::borrow::Cow;
 
 use super::*;
-use crate::signals::telemetry::{PointValue, SpanKind, Status};
+use crate::signals::heartbeat::Report;
+use crate::signals::telemetry::{Attributes, PointValue, SpanKind, Status, Value};
 
 const NOW: Nanos = 1_800_000_000_000_000_000;
 

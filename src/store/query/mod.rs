@@ -9,6 +9,7 @@ pub mod alerts;
 pub mod newest;
 pub mod rollups;
 pub mod metrics;
+pub mod lately;
 pub mod spans;
 pub mod logs;
 pub mod traces;

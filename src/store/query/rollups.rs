@@ -4,9 +4,10 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use super::{TRIES, outrun};
-use crate::rollup::series::{CallsRow, Merge};
+use crate::rollup::series::Merge;
 use crate::rollup::window::{Map, Minute, Part};
 use crate::signals::observation::IntegrationKey;
+use crate::store::recent::half_hour;
 use crate::store::{Detail, Error, Store};
 
 impl Store {
@@ -69,14 +70,16 @@ impl Cut<'_> {
             self.join(&mut into.measured, &part.measured, |key| &key.integration);
             return;
         }
-        self.join(&mut into.facets, &part.facets, |key| &key.integration);
+        if self.detail != Detail::HalfHours {
+            self.join(&mut into.facets, &part.facets, |key| &key.integration);
+        }
         for ((minute, key), row) in &part.calls {
             if self.takes(*minute, &key.integration) {
-                let kept = into.calls.entry((*minute, key.clone())).or_default();
+                let kept = into.calls.entry((self.at(*minute), key.clone())).or_default();
                 if self.detail == Detail::Full {
                     kept.merge(row);
                 } else {
-                    kept.merge(&CallsRow { tally: row.tally.clone(), ..CallsRow::default() });
+                    kept.tally.merge(&row.tally);
                 }
             }
         }
@@ -90,9 +93,13 @@ impl Cut<'_> {
     ) {
         for ((minute, key), row) in rows {
             if self.takes(*minute, whose(key)) {
-                into.entry((*minute, key.clone())).or_default().merge(row);
+                into.entry((self.at(*minute), key.clone())).or_default().merge(row);
             }
         }
+    }
+
+    fn at(&self, minute: Minute) -> Minute {
+        if self.detail == Detail::HalfHours { half_hour(minute) } else { minute }
     }
 
     fn takes(&self, minute: Minute, key: &IntegrationKey) -> bool {

@@ -24,6 +24,11 @@ pub struct Gathered<'t> {
 }
 
 impl<'t> Gathered<'t> {
+    /// Nothing yet, with room for so many values.
+    pub fn expecting(values: usize) -> Gathered<'t> {
+        Gathered { indexes: Vec::with_capacity(values), ..Gathered::default() }
+    }
+
     /// Adds values of one request.
     pub fn add(&mut self, texts: &'t Texts, numbers: impl Iterator<Item = u32>) {
         self.begin(texts);

@@ -35,11 +35,36 @@ pub fn compression() -> Result<Compression> {
     Ok(Compression::ZSTD(ZstdLevel::default()))
 }
 
+/// What every chunk of a file works with.
+pub struct Workbench {
+    zstd: zstd::bulk::Compressor<'static>,
+    /// Room for a page and for what it compresses to, used again: fresh memory has to be cleared by the system.
+    page: Vec<u8>,
+    packed: Vec<u8>,
+}
+
+impl Workbench {
+    /// An empty one.
+    pub fn new() -> Result<Workbench> {
+        let zstd =
+            zstd::bulk::Compressor::new(LEVEL).map_err(|error| ParquetError::External(Box::new(error)))?;
+        Ok(Workbench { zstd, page: Vec::new(), packed: Vec::new() })
+    }
+
+    fn compress(&mut self, body: &[u8]) -> Result<Bytes> {
+        self.packed.clear();
+        self.packed.reserve(zstd::zstd_safe::compress_bound(body.len()));
+        let done = self.zstd.compress_to_buffer(body, &mut self.packed);
+        done.map_err(|error| ParquetError::External(Box::new(error)))?;
+        Ok(Bytes::copy_from_slice(&self.packed))
+    }
+}
+
 /// One column chunk in the making.
-pub struct Chunk {
+pub struct Chunk<'b> {
     column: ColumnDescPtr,
     sink: TrackedWrite<Vec<u8>>,
-    zstd: zstd::bulk::Compressor<'static>,
+    bench: &'b mut Workbench,
     pages: OffsetIndexBuilder,
     /// None once a page has no ends: an index is of all pages or of none.
     index: Option<ColumnIndexBuilder>,
@@ -52,16 +77,14 @@ pub struct Chunk {
     bloom: Option<Sbbf>,
 }
 
-impl Chunk {
+impl<'b> Chunk<'b> {
     /// Nothing yet of this column.
-    pub fn new(column: ColumnDescPtr) -> Result<Chunk> {
-        let zstd =
-            zstd::bulk::Compressor::new(LEVEL).map_err(|error| ParquetError::External(Box::new(error)))?;
+    pub fn new(column: ColumnDescPtr, bench: &'b mut Workbench) -> Chunk<'b> {
         let index = Some(ColumnIndexBuilder::new(column.physical_type()));
-        Ok(Chunk {
+        Chunk {
             column,
             sink: TrackedWrite::new(Vec::new()),
-            zstd,
+            bench,
             pages: OffsetIndexBuilder::new(),
             index,
             dictionary: None,
@@ -71,11 +94,11 @@ impl Chunk {
             uncompressed: 0,
             encodings: vec![Encoding::RLE],
             bloom: None,
-        })
+        }
     }
 
     /// Writes ids of a fixed width, plain; `bloom` makes a filter of them.
-    pub fn ids<const N: usize>(mut self, ids: &[&[[u8; N]]], bloom: bool) -> Result<Chunk> {
+    pub fn ids<const N: usize>(mut self, ids: &[&[[u8; N]]], bloom: bool) -> Result<Chunk<'b>> {
         let all: Vec<[u8; N]> = ids.concat();
         if bloom {
             let mut filter = Sbbf::new_with_ndv_fpp(all.len().max(1) as u64, 0.01)?;
@@ -85,13 +108,13 @@ impl Chunk {
         for page in all.chunks(PAGE_ROWS) {
             let ends =
                 page.iter().min().zip(page.iter().max()).map(|(least, most)| (least.to_vec(), most.to_vec()));
-            self.data_page(page.as_flattened().to_vec(), page.len(), page.len(), Encoding::PLAIN, ends)?;
+            self.data_page(page.as_flattened(), page.len(), page.len(), Encoding::PLAIN, ends)?;
         }
         Ok(self)
     }
 
     /// Writes small numbers by a dictionary.
-    pub fn smalls(mut self, numbers: &[&[u8]]) -> Result<Chunk> {
+    pub fn smalls(mut self, numbers: &[&[u8]]) -> Result<Chunk<'b>> {
         let all: Vec<u8> = numbers.concat();
         let mut places = [NONE; 256];
         let mut dictionary = Vec::new();
@@ -105,20 +128,24 @@ impl Chunk {
             indexes.push(*place);
         }
         let entries = dictionary.len() / 4;
-        self.dictionary_page(dictionary, entries)?;
+        self.dictionary_page(&dictionary, entries)?;
         for (page, raw) in indexes.chunks(PAGE_ROWS).zip(all.chunks(PAGE_ROWS)) {
             let ends = raw.iter().min().zip(raw.iter().max());
             let ends = ends.map(|(least, most)| {
                 (i32::from(*least).to_le_bytes().into(), i32::from(*most).to_le_bytes().into())
             });
-            self.indexed_page(Vec::new(), page, page.len(), entries, ends)?;
+            let mut body = self.body();
+            indexed(&mut body, page, entries);
+            self.data_page(&body, page.len(), page.len(), Encoding::RLE_DICTIONARY, ends)?;
+            self.bench.page = body;
         }
         Ok(self)
     }
 
     /// Writes one text a row.
-    pub fn texts<'c>(self, columns: impl Iterator<Item = (&'c Texts, &'c [u32])>) -> Result<Chunk> {
-        let mut gathered = Gathered::default();
+    pub fn texts<'c>(self, columns: impl Iterator<Item = (&'c Texts, &'c [u32])>) -> Result<Chunk<'b>> {
+        let columns: Vec<_> = columns.collect();
+        let mut gathered = Gathered::expecting(columns.iter().map(|(_, numbers)| numbers.len()).sum());
         for (texts, numbers) in columns {
             gathered.add(texts, numbers.iter().copied());
         }
@@ -129,12 +156,12 @@ impl Chunk {
     /// Writes the keys or the values of one map a row: `of` takes from an entry what is written.
     pub fn maps<'c>(
         self,
-        columns: impl Iterator<Item = (&'c Texts, &'c Maps, Option<&'c [u32]>)>,
+        columns: &[(&'c Texts, &'c Maps, Option<&'c [u32]>)],
         of: impl Fn(&(u32, u32)) -> u32 + Copy,
-    ) -> Result<Chunk> {
-        let mut gathered = Gathered::default();
-        let mut rows = Vec::new();
-        for (texts, maps, places) in columns {
+    ) -> Result<Chunk<'b>> {
+        let expected = columns.iter().map(|(_, maps, _)| maps.entries.len()).sum();
+        let (mut gathered, mut rows) = (Gathered::expecting(expected), Vec::new());
+        for (texts, maps, places) in columns.iter().copied() {
             let count = places.map_or(maps.len(), <[u32]>::len);
             gathered.begin(texts);
             for row in 0..count {
@@ -147,63 +174,47 @@ impl Chunk {
     }
 
     /// `rows` = for each row the number of values up to its end. A row of a repeated column may have none.
-    fn gathered(mut self, all: &Gathered<'_>, rows: &[usize], is_repeated: bool) -> Result<Chunk> {
+    fn gathered(mut self, all: &Gathered<'_>, rows: &[usize], is_repeated: bool) -> Result<Chunk<'b>> {
         let entries = all.dictionary.len();
         let plain = entries > 256 && entries * DISTINCT > all.indexes.len();
         if !plain {
             let bytes = all.dictionary.iter().map(|text| text.len() + 4).sum();
             let mut dictionary = Vec::with_capacity(bytes);
             all.dictionary.iter().for_each(|text| plain_text(&mut dictionary, text));
-            self.dictionary_page(dictionary, entries)?;
+            self.dictionary_page(&dictionary, entries)?;
         }
         let mut from = 0;
         for page in rows.chunks(PAGE_ROWS) {
             let to = page.last().copied().unwrap_or(from);
             let values = all.indexes.get(from..to).unwrap_or(&[]);
-            let (mut body, levels) =
-                if is_repeated { repeated(from, page) } else { (Vec::new(), page.len()) };
             let ends = if is_repeated || plain { None } else { all.ends(values) };
-            if plain {
+            let mut body = self.body();
+            let levels = if is_repeated { repeated(from, page, &mut body) } else { page.len() };
+            let encoding = if plain {
                 for index in values {
                     plain_text(&mut body, all.dictionary.get(*index as usize).copied().unwrap_or(&[]));
                 }
-                self.data_page(body, levels, page.len(), Encoding::PLAIN, ends)?;
+                Encoding::PLAIN
             } else {
-                self.indexed_page_of(body, values, levels, page.len(), entries, ends)?;
-            }
+                indexed(&mut body, values, entries);
+                Encoding::RLE_DICTIONARY
+            };
+            self.data_page(&body, levels, page.len(), encoding, ends)?;
+            self.bench.page = body;
             from = to;
         }
         Ok(self)
     }
 
-    fn indexed_page(
-        &mut self,
-        body: Vec<u8>,
-        values: &[u32],
-        rows: usize,
-        entries: usize,
-        ends: Ends,
-    ) -> Result<()> {
-        self.indexed_page_of(body, values, values.len(), rows, entries, ends)
+    /// Room for a page; put it back.
+    fn body(&mut self) -> Vec<u8> {
+        let mut body = std::mem::take(&mut self.bench.page);
+        body.clear();
+        body
     }
 
-    fn indexed_page_of(
-        &mut self,
-        mut body: Vec<u8>,
-        values: &[u32],
-        levels: usize,
-        rows: usize,
-        entries: usize,
-        ends: Ends,
-    ) -> Result<()> {
-        let width = (usize::BITS - entries.saturating_sub(1).leading_zeros()) as u8;
-        body.push(width);
-        hybrid(values, width, &mut body);
-        self.data_page(body, levels, rows, Encoding::RLE_DICTIONARY, ends)
-    }
-
-    fn dictionary_page(&mut self, body: Vec<u8>, entries: usize) -> Result<()> {
-        let (plain, packed) = (body.len(), self.compress(&body)?);
+    fn dictionary_page(&mut self, body: &[u8], entries: usize) -> Result<()> {
+        let (plain, packed) = (body.len(), self.bench.compress(body)?);
         let page = Page::DictionaryPage {
             buf: packed,
             num_values: entries as u32,
@@ -221,13 +232,13 @@ impl Chunk {
     /// `levels` = values and the rows that have none.
     fn data_page(
         &mut self,
-        body: Vec<u8>,
+        body: &[u8],
         levels: usize,
         rows: usize,
         encoding: Encoding,
         ends: Ends,
     ) -> Result<()> {
-        let (plain, packed) = (body.len(), self.compress(&body)?);
+        let (plain, packed) = (body.len(), self.bench.compress(body)?);
         let page = Page::DataPage {
             buf: packed,
             num_values: levels as u32,
@@ -252,11 +263,6 @@ impl Chunk {
             self.encodings.push(encoding);
         }
         Ok(())
-    }
-
-    fn compress(&mut self, body: &[u8]) -> Result<Bytes> {
-        let packed = self.zstd.compress(body).map_err(|error| ParquetError::External(Box::new(error)))?;
-        Ok(packed.into())
     }
 
     /// Adds the chunk to a row group, of which it must be the next column.
@@ -288,6 +294,13 @@ impl Chunk {
 
 /// Least and greatest value of a page, in the format's plain bytes.
 pub type Ends = Option<(Vec<u8>, Vec<u8>)>;
+
+/// Places in a dictionary of so many entries.
+fn indexed(into: &mut Vec<u8>, places: &[u32], entries: usize) {
+    let width = (usize::BITS - entries.saturating_sub(1).leading_zeros()) as u8;
+    into.push(width);
+    hybrid(places, width, into);
+}
 
 fn plain_text(into: &mut Vec<u8>, text: &[u8]) {
     into.extend_from_slice(&(text.len() as u32).to_le_bytes());

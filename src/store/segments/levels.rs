@@ -62,16 +62,16 @@ fn pack(values: &[u32], width: u8, into: &mut Vec<u8>) {
     }
 }
 
-/// The levels of a page of maps, and how many there are: `ends` = for each row the number of values up to its end,
+/// Appends the levels of a page of maps and says how many there are: `ends` = for each row the number of values up to its end,
 /// after the first `from` of the column. A row without a value has a level too.
-pub fn repeated(from: usize, ends: &[usize]) -> (Vec<u8>, usize) {
+pub fn repeated(from: usize, ends: &[usize], body: &mut Vec<u8>) -> usize {
     let rows = || std::iter::once(&from).chain(ends).zip(ends).map(|(before, end)| end - before);
     let levels: usize = rows().map(|values| values.max(1)).sum();
     if levels == 0 {
-        return (vec![0; 8], 0);
+        body.extend_from_slice(&[0; 8]);
+        return 0;
     }
-    let mut body = Vec::with_capacity(levels / 4 + 32);
-    with_length(&mut body, |body| {
+    with_length(body, |body| {
         // One run of packed bits: 0 where a row begins, 1 for each further value of it.
         write_varint(body, (levels.div_ceil(GROUP) as u64) << 1 | 1);
         let mut bits = vec![0xff; levels.div_ceil(GROUP)];
@@ -84,7 +84,7 @@ pub fn repeated(from: usize, ends: &[usize]) -> (Vec<u8>, usize) {
         (at..levels.next_multiple_of(GROUP)).for_each(clear);
         body.extend_from_slice(&bits);
     });
-    with_length(&mut body, |body| {
+    with_length(body, |body| {
         if rows().all(|values| values > 0) {
             write_varint(body, (levels as u64) << 1);
             return body.push(1);
@@ -93,7 +93,7 @@ pub fn repeated(from: usize, ends: &[usize]) -> (Vec<u8>, usize) {
             rows().flat_map(|values| std::iter::repeat_n(u32::from(values > 0), values.max(1))).collect();
         hybrid(&there, 1, body);
     });
-    (body, levels)
+    levels
 }
 
 /// Appends what is written, behind its length.
@@ -154,7 +154,8 @@ mod tests {
         #[test]
         fn levels_say_how_many_values_a_row_has(counts in prop::collection::vec(0usize..5, 0..50)) {
             let ends: Vec<usize> = counts.iter().scan(7, |sum, n| { *sum += n; Some(*sum) }).collect();
-            let (body, levels) = repeated(7, &ends);
+            let mut body = Vec::new();
+            let levels = repeated(7, &ends, &mut body);
             let length = |at: usize| u32::from_le_bytes(body[at..at + 4].try_into().unwrap()) as usize;
             let repetition = read(&body[4..4 + length(0)], 1, levels);
             let definition = read(&body[8 + length(0)..], 1, levels);

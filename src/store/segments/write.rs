@@ -11,7 +11,7 @@ use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::SchemaDescriptor;
 
 use super::columns::{LOGS, SPANS};
-use super::encode::{Chunk, compression, times};
+use super::encode::{Chunk, Workbench, compression, times};
 use crate::decode::columns::{LogColumns, Maps, SpanColumns};
 use crate::decode::texts::Texts;
 
@@ -88,6 +88,7 @@ fn file<T>(
     add_encoded_arrow_schema_to_metadata(schema, &mut properties);
     let mut writer =
         SerializedFileWriter::new(Vec::new(), described.root_schema_ptr(), Arc::new(properties))?;
+    let mut bench = Workbench::new()?;
     let mut left = all;
     while !left.is_empty() {
         let mut count = 0;
@@ -98,7 +99,8 @@ fn file<T>(
         let end = left.iter().position(full).map_or(left.len(), |at| at + 1);
         let (now, later) = left.split_at(end);
         left = later;
-        let mut group = Group { writer: writer.next_row_group()?, described: &described, column: 0 };
+        let mut group =
+            Group { writer: writer.next_row_group()?, described: &described, column: 0, bench: &mut bench };
         fill(&mut group, now)?;
         group.writer.close()?;
     }
@@ -110,30 +112,33 @@ struct Group<'g, 'w, W: Write + Send> {
     writer: SerializedRowGroupWriter<'w, W>,
     described: &'g SchemaDescriptor,
     column: usize,
+    bench: &'g mut Workbench,
 }
 
 impl<W: Write + Send> Group<'_, '_, W> {
-    fn chunk(&mut self) -> Result<Chunk> {
+    /// The next column's chunk, filled by `fill`.
+    fn chunk(&mut self, fill: impl FnOnce(Chunk<'_>) -> Result<Chunk<'_>>) -> Result<()> {
         let column = self.described.columns().get(self.column).cloned();
         self.column += 1;
-        Chunk::new(column.ok_or_else(|| ParquetError::General("there is no further column".into()))?)
+        let column = column.ok_or_else(|| ParquetError::General("there is no further column".into()))?;
+        fill(Chunk::new(column, self.bench))?.append_to(&mut self.writer)
     }
 
     fn ids<const N: usize>(&mut self, ids: &[&[[u8; N]]], bloom: bool) -> Result<()> {
-        self.chunk()?.ids(ids, bloom)?.append_to(&mut self.writer)
+        self.chunk(|chunk| chunk.ids(ids, bloom))
     }
 
     fn smalls<'c>(&mut self, columns: impl Iterator<Item = &'c [u8]>) -> Result<()> {
-        self.chunk()?.smalls(&columns.collect::<Vec<_>>())?.append_to(&mut self.writer)
+        self.chunk(|chunk| chunk.smalls(&columns.collect::<Vec<_>>()))
     }
 
     fn texts<'c>(&mut self, columns: impl Iterator<Item = (&'c Texts, &'c [u32])>) -> Result<()> {
-        self.chunk()?.texts(columns)?.append_to(&mut self.writer)
+        self.chunk(|chunk| chunk.texts(columns))
     }
 
     fn maps(&mut self, columns: &[(&Texts, &Maps, Option<&[u32]>)]) -> Result<()> {
-        self.chunk()?.maps(columns.iter().copied(), |(key, _)| *key)?.append_to(&mut self.writer)?;
-        self.chunk()?.maps(columns.iter().copied(), |(_, value)| *value)?.append_to(&mut self.writer)
+        self.chunk(|chunk| chunk.maps(columns, |(key, _)| *key))?;
+        self.chunk(|chunk| chunk.maps(columns, |(_, value)| *value))
     }
 
     fn times<'c>(&mut self, columns: impl Iterator<Item = &'c [i64]>) -> Result<()> {

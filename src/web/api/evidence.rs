@@ -1,12 +1,13 @@
 //! `/api/v1/traces`, `/api/v1/traces/{trace_id}` and `/api/v1/logs`: the kept spans and log records.
 
 use axum::Json;
-use axum::extract::{Path, State as Extract};
+use axum::extract::State as Extract;
 use serde::Deserialize;
 
-use super::{Answer, Asked, Items, Problem, limit};
+use super::{Answer, Items, Problem, limit};
 use crate::store::{LogQuery, LogRecord, SpanQuery, SpanRecord};
 use crate::web::State;
+use crate::web::asked::{Asked, Named};
 use crate::web::period::Period;
 
 /// Which spans.
@@ -16,10 +17,10 @@ pub struct WhichSpans {
     environment: Option<String>,
     endpoint: Option<String>,
     status: Option<String>,
-    min_ms: Option<f64>,
+    min_ms: Option<String>,
     from: Option<String>,
     to: Option<String>,
-    limit: Option<u32>,
+    limit: Option<String>,
 }
 
 /// Which log records.
@@ -30,7 +31,7 @@ pub struct WhichLogs {
     environment: Option<String>,
     from: Option<String>,
     to: Option<String>,
-    limit: Option<u32>,
+    limit: Option<String>,
 }
 
 /// Spans that match, latest first. `status` is `ok` or `failed`; the last hour unless `from` and `to` say otherwise.
@@ -40,28 +41,31 @@ pub async fn traces(
 ) -> Answer<Items<SpanRecord>> {
     let now = (state.clock)();
     let failed = match which.status.as_deref() {
-        None | Some("") => None,
+        None => None,
         Some("ok") => Some(false),
         Some("failed" | "error") => Some(true),
         Some(_) => return Err(Problem::parameter("`status` is ok or failed.")),
     };
     let period =
         Period::between(which.from.as_deref(), which.to.as_deref(), 60, now).map_err(Problem::parameter)?;
+    let min_ms = which.min_ms.map(|text| text.parse::<f64>().ok().filter(|ms| ms.is_finite() && *ms >= 0.0));
+    let min_ms =
+        min_ms.map(|ms| ms.ok_or_else(|| Problem::parameter("`min_ms` is a number of milliseconds.")));
     let query = SpanQuery {
         integration: which.integration,
         environment: which.environment,
         endpoint: which.endpoint,
         failed,
-        min_ms: which.min_ms,
+        min_ms: min_ms.transpose()?,
         from: period.from.start(),
         to: period.to.start(),
-        limit: limit(which.limit, 100, 1000)? as usize,
+        limit: limit(which.limit.as_deref(), 100, 1000)? as usize,
     };
     Ok(Json(Items { items: state.store.spans(query).await? }))
 }
 
 /// All spans of one trace.
-pub async fn trace(Extract(state): Extract<State>, Path(id): Path<String>) -> Answer<Items<SpanRecord>> {
+pub async fn trace(Extract(state): Extract<State>, Named(id): Named) -> Answer<Items<SpanRecord>> {
     let bytes = trace_id(&id).ok_or_else(|| Problem::parameter("A trace id is 32 hex digits."))?;
     let spans = state.store.trace(bytes).await?;
     if spans.is_empty() {
@@ -84,12 +88,12 @@ pub async fn logs(
     let period =
         Period::between(which.from.as_deref(), which.to.as_deref(), 60, now).map_err(Problem::parameter)?;
     let query = LogQuery {
-        text: which.q.filter(|text| !text.is_empty()),
+        text: which.q,
         integration: which.integration,
         environment: which.environment,
         from: period.from.start(),
         to: period.to.start(),
-        limit: limit(which.limit, 100, 1000)? as usize,
+        limit: limit(which.limit.as_deref(), 100, 1000)? as usize,
     };
     Ok(Json(Items { items: state.store.logs(query).await? }))
 }

@@ -6,16 +6,17 @@ use axum::Json;
 use axum::extract::State as Extract;
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Asked, Items, Problem, limit};
+use super::{Answer, Items, Problem, limit};
 use crate::alert::incident::{Incident, Severity};
 use crate::web::State;
+use crate::web::asked::Asked;
 use crate::web::format::rfc3339;
 
 /// What may be asked for.
 #[derive(Debug, Deserialize)]
 pub struct Which {
     state: Option<String>,
-    limit: Option<u32>,
+    limit: Option<String>,
 }
 
 /// One incident.
@@ -44,9 +45,9 @@ pub struct Item {
 
 /// Incidents, all unless `state` is `open` or `resolved`.
 pub async fn list(Extract(state): Extract<State>, Asked(which): Asked<Which>) -> Answer<Items<Item>> {
-    let limit = limit(which.limit, 100, 1000)?;
+    let limit = limit(which.limit.as_deref(), 100, 1000)?;
     let (open_only, resolved_only) = match which.state.as_deref() {
-        None | Some("" | "all") => (false, false),
+        None | Some("all") => (false, false),
         Some("open") => (true, false),
         Some("resolved") => (false, true),
         Some(_) => return Err(Problem::parameter("`state` is open, resolved or all.")),

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::{Path, State as Extract};
+use axum::extract::State as Extract;
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Asked, Count, Items, Problem};
+use super::{Answer, Count, Items, Problem};
 use crate::alert::tier::Tier;
 use crate::rollup::series::CallsRow;
 use crate::signals::call::Class;
 use crate::signals::observation::Direction;
+use crate::web::asked::{Asked, Named};
 use crate::web::format;
 use crate::web::period::{self, Period};
 use crate::web::view::calls::{EndpointKey, Summary};
@@ -79,7 +80,10 @@ pub async fn list(Extract(state): Extract<State>, Asked(which): Asked<Which>) ->
         Some(text) => period::length("window", text).map_err(Problem::parameter)?,
         None => 60,
     };
-    let loaded = load::window(&state, Period::last(minutes, now), None).await?;
+    let loaded = match minutes {
+        60 => load::fleet(&state, now).await?.loaded,
+        _ => load::window(&state, Period::last(minutes, now), None).await?,
+    };
     let all = health::all(&loaded.sources(&state, now));
     let shown = all
         .iter()
@@ -117,7 +121,7 @@ fn item(one: &Health<'_>) -> Integration {
 /// Endpoints of one integration.
 pub async fn endpoints(
     Extract(state): Extract<State>,
-    Path(name): Path<String>,
+    Named(name): Named,
     Asked(which): Asked<Which>,
 ) -> Answer<Items<Endpoint>> {
     let now = (state.clock)();

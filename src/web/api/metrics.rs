@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State as Extract};
+use axum::extract::State as Extract;
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Asked, Count, Items, Problem};
+use super::{Answer, Count, Items, Problem};
 use crate::rollup::measure::{DurationRow, Quantile};
 use crate::rollup::series::{GaugeRow, Merge};
 use crate::rollup::stream::Stream;
@@ -18,6 +18,7 @@ use crate::signals::observation::IntegrationKey;
 use crate::signals::telemetry::Nanos;
 use crate::signals::vocabulary::Metric;
 use crate::store::Detail;
+use crate::web::asked::{Asked, Named};
 use crate::web::period::Period;
 use crate::web::{State, format, integration};
 
@@ -61,7 +62,7 @@ pub struct Item {
 /// The series of one integration.
 pub async fn list(
     Extract(state): Extract<State>,
-    Path(name): Path<String>,
+    Named(name): Named,
     Asked(which): Asked<Which>,
 ) -> Answer<Items<Item>> {
     let now = (state.clock)();

@@ -3,12 +3,9 @@
 //! Times are RFC 3339 UTC, rates fractions of 1, unknown values null and never 0, errors problem+json (RFC 9457).
 
 use axum::Json;
-use axum::extract::{FromRequestParts, Query};
-use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use crate::store;
 
@@ -45,6 +42,11 @@ impl Problem {
     pub fn not_found(detail: impl Into<String>) -> Problem {
         Problem { status: StatusCode::NOT_FOUND, detail: detail.into() }
     }
+
+    /// 421: the server has another name.
+    pub fn misdirected(detail: impl Into<String>) -> Problem {
+        Problem { status: StatusCode::MISDIRECTED_REQUEST, detail: detail.into() }
+    }
 }
 
 impl From<store::Error> for Problem {
@@ -73,37 +75,28 @@ impl IntoResponse for Problem {
     }
 }
 
-/// A query string; what cannot be read is a problem and not a page.
-#[derive(Debug)]
-pub struct Asked<T>(pub T);
-
-impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Asked<T>, Problem> {
-        match Query::<T>::from_request_parts(parts, state).await {
-            Ok(Query(asked)) => Ok(Asked(asked)),
-            Err(error) => Err(Problem::parameter(error.body_text())),
-        }
-    }
-}
-
 /// A path below `/api` that is none of ours.
 pub async fn unknown(uri: Uri) -> Problem {
     Problem::not_found(format!("There is no {} in this API.", uri.path()))
+}
+
+/// There is such a path, but it is only read.
+pub async fn not_this_way(method: Method, uri: Uri) -> Response {
+    let detail = format!("{} takes GET and not {method}: nothing can be changed there.", uri.path());
+    let mut response = Problem { status: StatusCode::METHOD_NOT_ALLOWED, detail }.into_response();
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    response
 }
 
 /// A number of items: `limit=`, from 1 to `most`.
 ///
 /// # Errors
 /// A problem that names the parameter.
-pub fn limit(asked: Option<u32>, usual: u32, most: u32) -> Result<u32, Problem> {
-    let limit = asked.unwrap_or(usual);
-    if (1..=most).contains(&limit) {
-        Ok(limit)
-    } else {
-        Err(Problem::parameter(format!("`limit` is a number from 1 to {most}.")))
-    }
+pub fn limit(asked: Option<&str>, usual: u32, most: u32) -> Result<u32, Problem> {
+    let limit = asked.map_or(Some(usual), |text| text.parse().ok());
+    limit
+        .filter(|limit| (1..=most).contains(limit))
+        .ok_or_else(|| Problem::parameter(format!("`limit` is a whole number from 1 to {most}.")))
 }
 
 /// A number of things. Whole ones go out as integers; weighted ones may have a fraction.

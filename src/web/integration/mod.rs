@@ -1,12 +1,13 @@
 //! `/integrations/{name}`: what is wrong with one integration, and the evidence by endpoint, credential, queue and run.
 
 use askama::Template;
-use axum::extract::{Path, Query, State as Extract};
+use axum::extract::State as Extract;
 use axum::response::Response;
 use serde::Deserialize;
 
 use self::evidence::{CredentialRow, QueuePanel, ReconciliationRow, RunRow};
 use self::traffic::{EndpointTable, Legend};
+use super::asked::{Asked, Named};
 use super::chart::{Columns, Plot};
 use super::format::{self, When};
 use super::load::Loaded;
@@ -26,7 +27,7 @@ pub mod evidence;
 
 /// What may be asked for.
 #[derive(Debug, Default, Deserialize)]
-pub struct Asked {
+pub struct Which {
     environment: Option<String>,
     from: Option<String>,
     to: Option<String>,
@@ -78,8 +79,8 @@ pub struct Shown {
 /// Shows it.
 pub async fn show(
     Extract(state): Extract<State>,
-    Path(name): Path<String>,
-    Query(asked): Query<Asked>,
+    Named(name): Named,
+    Asked(asked): Asked<Which>,
 ) -> Result<Response, Error> {
     let now = (state.clock)();
     let shown = stretch(&asked, now).map_err(Error::BadParameter)?;
@@ -105,7 +106,7 @@ pub fn missing(name: &str, environment: Option<&str>) -> String {
     format!("No integration is named {name}{place}. Its first telemetry makes its page.")
 }
 
-fn stretch(asked: &Asked, now: Nanos) -> Result<Shown, String> {
+fn stretch(asked: &Which, now: Nanos) -> Result<Shown, String> {
     let text = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
     let range = text(&asked.range).unwrap_or_else(|| "1h".into());
     let minutes = period::length("range", &range)?;

@@ -11,21 +11,23 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use super::sample::NOW;
+use super::sample::{NOW, key};
+use crate::decode::Batch;
+use crate::signals::observation::{IntegrationInfo, Observations};
 use crate::store::{Settings as StoreSettings, Store};
 use crate::web::{MailInfo, RulesView, Settings, State, router};
 use crate::world::World;
 
-struct Server {
-    state: State,
+pub struct Server {
+    pub state: State,
     _folder: tempfile::TempDir,
     _rules: watch::Sender<Arc<RulesView>>,
     tick: watch::Sender<u64>,
 }
 
-async fn server() -> Server {
+pub async fn server() -> Server {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(StoreSettings { folder: folder.path().into() }, &World::real()).await.unwrap();
+    let store = Store::open(StoreSettings::new(folder.path()), &World::real()).await.unwrap();
     let runbooks = [("success-rate-low".to_owned(), "# What to do".to_owned())].into();
     let (rules_sender, rules) = watch::channel(Arc::new(RulesView { runbooks, ..RulesView::default() }));
     let (tick, live) = watch::channel(0);
@@ -46,7 +48,7 @@ async fn server() -> Server {
 }
 
 impl Server {
-    async fn get(&self, path: &str) -> (StatusCode, HeaderMap, String) {
+    pub async fn get(&self, path: &str) -> (StatusCode, HeaderMap, String) {
         let request = Request::builder().uri(path).body(Body::empty()).unwrap();
         let response = router(self.state.clone()).oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
@@ -54,7 +56,7 @@ impl Server {
         (parts.status, parts.headers, String::from_utf8_lossy(&body).into_owned())
     }
 
-    async fn json(&self, path: &str) -> (StatusCode, Value) {
+    pub async fn json(&self, path: &str) -> (StatusCode, Value) {
         let (status, _, body) = self.get(path).await;
         (status, serde_json::from_str(&body).unwrap())
     }
@@ -140,6 +142,9 @@ async fn the_api_answers_problems_as_problem_json() {
         ("/api/v1/traces/xyz", 400),
         ("/api/v1/traces?limit=0", 400),
         ("/api/v1/traces?limit=many", 400),
+        ("/api/v1/traces?min_ms=long", 400),
+        ("/api/v1/logs?limit=1&limit=2", 400),
+        ("/api/v1/integrations/%ff/endpoints", 400),
         ("/api/v1/traces?status=odd", 400),
         ("/api/v1/logs?from=5&to=4", 400),
         ("/api/v1/incidents?state=odd", 400),
@@ -151,6 +156,80 @@ async fn the_api_answers_problems_as_problem_json() {
         let problem: Value = serde_json::from_str(&body).unwrap();
         assert_eq!(problem["status"], status);
         assert!(problem["detail"].as_str().is_some_and(|detail| detail.len() > 10), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_parameter_that_cannot_be_read_is_told_in_our_words() {
+    let server = server().await;
+    for (path, words) in [
+        ("/api/v1/traces?limit=abc", "`limit` is a whole number from 1 to 1000."),
+        ("/api/v1/incidents?limit=-1", "`limit` is a whole number from 1 to 1000."),
+        ("/api/v1/traces?min_ms=abc", "`min_ms` is a number of milliseconds."),
+        ("/integrations/%ff", "not UTF-8 once percent-decoded"),
+        ("/incidents?state=open&state=all", "Give each parameter once"),
+    ] {
+        let (status, _, body) = server.get(path).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{path}");
+        assert!(body.contains(words), "{path}: {body}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_parameter_is_none() {
+    let server = server().await;
+    let info = IntegrationInfo {
+        key: key("shop"),
+        source: String::new(),
+        destination: String::new(),
+        owner: String::new(),
+        tier: String::new(),
+        version: String::new(),
+    };
+    let observations = Observations { integrations: vec![info], ..Observations::default() };
+    server.state.store.absorb(1, Batch { received_at: NOW, observations, ..Batch::default() });
+    for path in ["/api/v1/integrations?window=&environment=", "/api/v1/integrations?environment=production"] {
+        let (status, body) = server.json(path).await;
+        assert_eq!((status, &body["items"][0]["name"]), (StatusCode::OK, &"shop".into()), "{path}");
+    }
+    for path in ["/?environment=", "/integrations/shop?environment=&range=&from=&to="] {
+        let (status, _, body) = server.get(path).await;
+        assert!(status == StatusCode::OK && body.contains("shop"), "{path}: {body}");
+    }
+    let (_, _, body) = server.get("/?environment=zzz").await;
+    assert!(body.contains("No integration is in environment zzz."), "{body}");
+}
+
+#[tokio::test]
+async fn the_api_is_only_read() {
+    let server = server().await;
+    for (method, path) in [(Method::POST, "/api/v1/integrations"), (Method::DELETE, "/api/v1/system")] {
+        let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+        let answer = router(server.state.clone()).oneshot(request).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
+        assert_eq!(answer.headers()["content-type"], "application/problem+json", "{path}");
+        assert_eq!(answer.headers()["allow"], "GET, HEAD", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_site_that_resolves_to_this_machine_reads_nothing() {
+    let mut server = server().await;
+    server.state.settings = Arc::new(Settings { public_host: "seam.example".into(), ..Settings::default() });
+    for (host, status) in [
+        ("localhost:4380", StatusCode::OK),
+        ("127.0.0.1:4380", StatusCode::OK),
+        ("[::1]:4380", StatusCode::OK),
+        ("seam.example", StatusCode::OK),
+        ("evil.com", StatusCode::MISDIRECTED_REQUEST),
+        ("evil.com:4380", StatusCode::MISDIRECTED_REQUEST),
+        ("localhost.evil.com", StatusCode::MISDIRECTED_REQUEST),
+    ] {
+        for path in ["/", "/api/v1/integrations", "/live", "/metrics"] {
+            let request = Request::builder().uri(path).header("host", host).body(Body::empty()).unwrap();
+            let answer = router(server.state.clone()).oneshot(request).await.unwrap();
+            assert_eq!(answer.status(), status, "{host} {path}");
+        }
     }
 }
 

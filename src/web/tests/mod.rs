@@ -3,3 +3,4 @@
 mod sample;
 mod pages;
 mod face;
+mod many;

@@ -1,5 +1,8 @@
 //! Every page from plain values.
 
+use std::slice;
+use std::sync::Arc;
+
 use askama::Template;
 
 use super::sample::{self, NOW, fleet, incidents, key};
@@ -35,8 +38,8 @@ fn frame(incidents: &[Incident], here: &'static str) -> Frame {
 
 fn loaded(part: Part, incidents: Vec<Incident>) -> Loaded {
     let period = Period::last(60, NOW);
-    let endpoints = calls::endpoints(&part, period.from, period.to);
-    Loaded { endpoints, seldom: Seldom::new(), window: part.clone(), states: part, incidents }
+    let endpoints = calls::endpoints(slice::from_ref(&part), period.from, period.to);
+    Loaded { endpoints, seldom: Seldom::new(), window: part.clone(), states: Arc::new(part), incidents }
 }
 
 fn sources<'s>(loaded: &'s Loaded, overrides: &'s Overrides) -> Sources<'s> {
@@ -52,10 +55,19 @@ fn sources<'s>(loaded: &'s Loaded, overrides: &'s Overrides) -> Sources<'s> {
 }
 
 fn overview_of(loaded: &Loaded, settings: &Settings) -> String {
+    overview_in(loaded, settings, None)
+}
+
+fn overview_in(loaded: &Loaded, settings: &Settings, environment: Option<&str>) -> String {
     let sources = sources(loaded, &settings.overrides);
-    let page =
-        overview::build(frame(&loaded.incidents, "overview"), &sources, &loaded.window, settings, None);
-    page.render().unwrap()
+    let parts = slice::from_ref(&loaded.window);
+    let pieces = overview::Pieces { hour: parts, day: parts };
+    let frame = frame(&loaded.incidents, "overview");
+    overview::build(frame, &sources, &pieces, settings, environment).render().unwrap()
+}
+
+fn health_of<'s>(sources: &Sources<'s>, name: &str) -> health::Health<'s> {
+    health::all(sources).into_iter().find(|one| one.key == key(name)).unwrap()
 }
 
 fn integration_of(loaded: &Loaded, name: &str) -> Option<String> {
@@ -112,6 +124,13 @@ fn an_empty_overview_teaches() {
     let settings = Settings { otlp_http: "127.0.0.1:4318".into(), ..Settings::default() };
     let html = overview_of(&loaded(Part::default(), Vec::new()), &settings);
     in_order(&html, &["Nothing has arrived yet.", "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318"]);
+}
+
+#[test]
+fn an_environment_without_an_integration_is_told_and_not_taken_for_an_empty_server() {
+    let html = overview_in(&loaded(fleet(), Vec::new()), &Settings::default(), Some("zzz"));
+    in_order(&html, &["All environments", "No integration is in environment zzz."]);
+    assert!(!html.contains("Nothing has arrived yet") && !html.contains("Send the first call"));
 }
 
 #[test]
@@ -245,9 +264,9 @@ fn states_follow_the_worst_open_incident() {
     let warning = sample::incident("C4DE", "sheets-export", Severity::Warning, 50);
     let loaded = loaded(part, vec![resolved, elsewhere, warning]);
     let sources = sources(&loaded, &overrides);
-    assert_eq!(health::one(&sources, &key("klaviyo-push")).state, Health::Ok);
-    assert_eq!(health::one(&sources, &key("sheets-export")).state, Health::Degraded);
-    assert_eq!(health::one(&sources, &key("erp-bridge")).state, Health::New);
+    assert_eq!(health_of(&sources, "klaviyo-push").state, Health::Ok);
+    assert_eq!(health_of(&sources, "sheets-export").state, Health::Degraded);
+    assert_eq!(health_of(&sources, "erp-bridge").state, Health::New);
 }
 
 #[test]
@@ -258,7 +277,7 @@ fn figures_are_summed_after_each_endpoint_is_judged() {
     sample::calls(&mut part, "a", "GET /y", NOW, Class::Server, 900, 10);
     sample::calls(&mut part, "a", "GET /old", NOW - 3_600_000_000_000 * 3, Class::Server, 1, 99);
     let (loaded, overrides) = (loaded(part, Vec::new()), Overrides::new());
-    let one = health::one(&sources(&loaded, &overrides), &key("a"));
+    let one = health_of(&sources(&loaded, &overrides), "a");
     assert_eq!(one.outbound.judged.success_rate(), Some(0.75));
     assert_eq!((one.outbound.judged.operations, one.outbound.judged.attempts), (49.0, 49.0));
     assert!(one.outbound.quantile_us(0.99).unwrap() < 12_000, "failed attempts are not in the percentiles");
@@ -275,7 +294,7 @@ fn an_endpoint_that_only_answers_404_is_judged_by_the_days_before() {
         let mut part = Part::default();
         sample::calls(&mut part, "a", "GET /x", NOW, class, 10, 100);
         let period = Period::last(60, NOW);
-        calls::endpoints(&part, period.from, period.to)
+        calls::endpoints(slice::from_ref(&part), period.from, period.to)
     };
     assert_eq!(calls::seldom(&suspects, &before(Class::Ok)).len(), 1, "it is gone");
     assert!(calls::seldom(&suspects, &before(Class::AmbiguousRead)).is_empty(), "it was always so");

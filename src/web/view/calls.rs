@@ -1,11 +1,12 @@
 //! Calls by endpoint over a window, judged as semantics section 1 says.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::rollup::latency::Latency;
-use crate::rollup::series::{CallsRow, Merge};
-use crate::rollup::window::{Minute, Part};
+use crate::rollup::series::{CallsRow, Merge, Tally};
+use crate::rollup::window::{Map, Minute, Part};
 use crate::signals::call::{Class, Judged, finals, judge};
 use crate::signals::observation::{CallKey, Direction, IntegrationKey, Source};
 
@@ -39,16 +40,70 @@ pub type Endpoints = BTreeMap<EndpointKey, CallsRow>;
 /// Endpoints whose reads seldom answered 404 or 410 in the days before: there, nothing but 404s is a failure.
 pub type Seldom = BTreeSet<EndpointKey>;
 
-/// Sums the calls of [from, to) by endpoint, from the source that counts.
-pub fn endpoints(part: &Part, from: Minute, to: Minute) -> Endpoints {
-    let metered = metered(part, from, to);
-    let mut all = Endpoints::new();
-    for ((minute, key), row) in &part.calls {
-        if (from..to).contains(minute) && counts(key, &metered) {
-            all.entry(EndpointKey::of(key)).or_default().merge(row);
+/// Sums the calls of [from, to) by endpoint, from the source that counts. A row may be in several parts.
+pub fn endpoints<P: Borrow<Part>>(parts: &[P], from: Minute, to: Minute) -> Endpoints {
+    let mut sums: Map<&CallKey, CallsRow> = Map::default();
+    for ((minute, key), row) in rows(parts) {
+        if (from..to).contains(minute) {
+            sums.entry(key).or_default().merge(row);
         }
     }
+    let metered = metered(sums.iter().map(|(key, row)| (*key, &row.tally)));
+    let mut all = Endpoints::new();
+    for (key, row) in sums.iter().filter(|(key, _)| counts(key, &metered)) {
+        all.entry(EndpointKey::of(key)).or_default().merge(row);
+    }
     all
+}
+
+fn rows<P: Borrow<Part>>(parts: &[P]) -> impl Iterator<Item = (&(Minute, Arc<CallKey>), &CallsRow)> {
+    parts.iter().flat_map(|part| {
+        let part: &Part = part.borrow();
+        part.calls.iter()
+    })
+}
+
+/// The success rate of every integration's calls to peers for each of `count` columns, in one pass; `at` says which
+/// column a minute falls in.
+pub fn rates<P: Borrow<Part>>(
+    parts: &[P],
+    count: usize,
+    at: impl Fn(Minute) -> Option<usize>,
+    seldom: &Seldom,
+) -> BTreeMap<IntegrationKey, Vec<Option<f64>>> {
+    let mut columns: Vec<Map<&CallKey, Tally>> = vec![Map::default(); count];
+    for ((minute, key), row) in rows(parts) {
+        if key.direction != Direction::Outbound {
+            continue;
+        }
+        if let Some(column) = at(*minute).and_then(|at| columns.get_mut(at)) {
+            column.entry(key).or_default().merge(&row.tally);
+        }
+    }
+    let metered = metered(columns.iter().flatten().map(|(key, tally)| (*key, tally)));
+    let mut judged: BTreeMap<&IntegrationKey, Vec<Judged>> = BTreeMap::new();
+    for (at, column) in columns.iter().enumerate() {
+        // An endpoint that is counted by reports and by spans is one endpoint.
+        let mut whole: Map<(&IntegrationKey, &str, &str), Tally> = Map::default();
+        for (key, tally) in column.iter().filter(|(key, _)| counts(key, &metered)) {
+            whole.entry((&key.integration, &*key.peer, &*key.endpoint)).or_default().merge(tally);
+        }
+        for ((integration, peer, endpoint), tally) in whole {
+            let is_seldom = !seldom.is_empty()
+                && seldom.contains(&EndpointKey {
+                    integration: integration.clone(),
+                    direction: Direction::Outbound,
+                    peer: peer.into(),
+                    endpoint: endpoint.into(),
+                });
+            let sums = judged.entry(integration).or_insert_with(|| vec![Judged::default(); count]);
+            if let Some(sum) = sums.get_mut(at) {
+                sum.add(&judge(&tally.counts(), is_seldom));
+            }
+        }
+    }
+    let rates = |sums: Vec<Judged>| sums.iter().map(Judged::success_rate).collect();
+    judged.into_iter().map(|(key, sums)| (key.clone(), rates(sums))).collect()
 }
 
 /// The same for each of `count` columns; `at` says which a minute falls in. The source is chosen for the whole window.
@@ -59,7 +114,8 @@ pub fn by_column(
     at: impl Fn(Minute) -> Option<usize>,
     with_durations: bool,
 ) -> Vec<Endpoints> {
-    let metered = metered(part, from, to);
+    let within = part.calls.iter().filter(|((minute, _), _)| (from..to).contains(minute));
+    let metered = metered(within.map(|((_, key), row)| (&**key, &row.tally)));
     let mut columns = vec![Endpoints::new(); count];
     for ((minute, key), row) in part.calls.iter().filter(|((_, key), _)| counts(key, &metered)) {
         let Some(column) = at(*minute).and_then(|at| columns.get_mut(at)) else { continue };
@@ -89,11 +145,11 @@ fn counts(key: &CallKey, metered: &BTreeSet<Peer<'_>>) -> bool {
 }
 
 /// Peers counted by their metrics: there are no spans of them, or so few that they are samples.
-fn metered(part: &Part, from: Minute, to: Minute) -> BTreeSet<Peer<'_>> {
-    let mut attempts: BTreeMap<Peer<'_>, (f64, f64)> = BTreeMap::new();
-    for ((_, key), row) in part.calls.iter().filter(|((minute, _), _)| (from..to).contains(minute)) {
+fn metered<'p>(rows: impl Iterator<Item = (&'p CallKey, &'p Tally)>) -> BTreeSet<Peer<'p>> {
+    let mut attempts: Map<Peer<'_>, (f64, f64)> = Map::default();
+    for (key, tally) in rows {
         let (spans, metrics) = attempts.entry(peer(key)).or_default();
-        let sum: f64 = row.tally.attempts.iter().sum();
+        let sum: f64 = tally.attempts.iter().sum();
         match key.source {
             Source::Span => *spans += sum,
             Source::Metric => *metrics += sum,
@@ -154,12 +210,17 @@ impl Summary {
     pub fn over(endpoints: &Endpoints, seldom: &Seldom, pass: impl Fn(&EndpointKey) -> bool) -> Summary {
         let mut sum = Summary::default();
         for (key, row) in endpoints.iter().filter(|(key, _)| pass(key)) {
-            sum.judged.add(&judge(&row.tally.counts(), seldom.contains(key)));
-            sum.good.merge(&row.good);
-            sum.timed_bad |= row.bad.count() > 0;
-            sum.longest_us = sum.longest_us.max(row.tally.duration_max_us);
+            sum.add(row, seldom.contains(key));
         }
         sum
+    }
+
+    /// Adds the calls of one more endpoint.
+    pub fn add(&mut self, row: &CallsRow, seldom: bool) {
+        self.judged.add(&judge(&row.tally.counts(), seldom));
+        self.good.merge(&row.good);
+        self.timed_bad |= row.bad.count() > 0;
+        self.longest_us = self.longest_us.max(row.tally.duration_max_us);
     }
 
     /// A percentile of ok and partial attempts in microseconds; none where there was none.

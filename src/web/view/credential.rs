@@ -1,7 +1,7 @@
 //! Credential slots and the expiry that somebody must see to (semantics section 4).
 
 use crate::rollup::state::Slot;
-use crate::rollup::window::Part;
+use crate::rollup::window::{Part, SlotKey};
 use crate::signals::observation::IntegrationKey;
 use crate::signals::telemetry::Nanos;
 
@@ -57,10 +57,13 @@ impl Credential<'_> {
 
 /// The slots of an integration that are still on the horizon, the next to expire first.
 pub fn credentials<'p>(states: &'p Part, integration: &IntegrationKey, now: Nanos) -> Vec<Credential<'p>> {
-    let mut all: Vec<Credential<'p>> = states
-        .slots
-        .iter()
-        .filter(|(key, slot)| key.integration == *integration && !slot.is_gone(now))
+    ordered(states.slots.iter().filter(|(key, _)| key.integration == *integration), now)
+}
+
+/// The same of the slots of one integration.
+pub fn ordered<'p>(slots: impl Iterator<Item = (&'p SlotKey, &'p Slot)>, now: Nanos) -> Vec<Credential<'p>> {
+    let mut all: Vec<Credential<'p>> = slots
+        .filter(|(_, slot)| !slot.is_gone(now))
         .map(|(key, slot)| Credential { id: &key.credential, slot })
         .collect();
     all.sort_by(|a, b| a.order().cmp(&b.order()));

@@ -1,14 +1,15 @@
 //! An integration's health: the figures and the state that overview, integration page and API share.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::calls::{Endpoints, Seldom, Summary};
 use super::credential::{self, Expiry};
 use super::queue::{self, Queue};
 use super::reconciliation;
 use crate::alert::incident::{Incident, Severity};
-use crate::rollup::window::Part;
-use crate::signals::observation::{Direction, IntegrationKey};
+use crate::rollup::state::Slot;
+use crate::rollup::window::{Part, SlotKey};
+use crate::signals::observation::{Direction, IntegrationKey, ReconciliationRun};
 use crate::signals::telemetry::Nanos;
 
 /// How an integration is, worst first.
@@ -112,16 +113,69 @@ pub fn is_of(incident: &Incident, key: &IntegrationKey) -> bool {
         && label("environment").is_none_or(|environment| environment == &*key.environment)
 }
 
+/// What of the sources is whose: each is walked through once, however many integrations there are.
+#[derive(Default)]
+struct Own<'s> {
+    outbound: Summary,
+    inbound: Summary,
+    gauges: Vec<queue::Gauge<'s>>,
+    slots: Vec<(&'s SlotKey, &'s Slot)>,
+    runs: Vec<&'s ReconciliationRun>,
+    incidents: Vec<&'s Incident>,
+    judged: bool,
+}
+
 /// All integrations that have said anything, worst first, then by name.
 pub fn all<'s>(sources: &Sources<'s>) -> Vec<Health<'s>> {
-    let mut keys: BTreeSet<&IntegrationKey> = sources.states.integrations.keys().collect();
-    keys.extend(sources.endpoints.keys().map(|key| &key.integration));
-    keys.extend(queue::reporters(sources.window));
-    keys.extend(sources.states.slots.keys().map(|key| &key.integration));
-    keys.extend(sources.states.reconciliations.keys().map(|key| &key.integration));
-    let mut all: Vec<Health<'s>> = keys.into_iter().map(|key| one(sources, key)).collect();
+    let mut own: BTreeMap<&IntegrationKey, Own<'s>> = BTreeMap::new();
+    for key in sources.states.integrations.keys() {
+        own.entry(key).or_default();
+    }
+    for (key, row) in sources.endpoints {
+        let own = own.entry(&key.integration).or_default();
+        let seldom = sources.seldom.contains(key);
+        match key.direction {
+            Direction::Outbound => own.outbound.add(row, seldom),
+            Direction::Inbound => own.inbound.add(row, seldom),
+            Direction::Dependency => {}
+        }
+    }
+    for (key, gauges) in queue::gauges(sources.window) {
+        own.entry(key).or_default().gauges = gauges;
+    }
+    for (key, slot) in &sources.states.slots {
+        own.entry(&key.integration).or_default().slots.push((key, slot));
+    }
+    for (key, run) in &sources.states.reconciliations {
+        own.entry(&key.integration).or_default().runs.push(run);
+    }
+    let outcomes = sources.states.outcomes.keys().map(|series| &series.integration);
+    for key in outcomes.chain(sources.states.runs.iter().map(|run| &run.integration)) {
+        // What judged it does not make it known: its registration or its calls do.
+        if let Some(own) = own.get_mut(key) {
+            own.judged = true;
+        }
+    }
+    let incidents = by_name(sources.incidents.iter().filter(|incident| incident.resolved_at.is_none()));
+    let mut all: Vec<Health<'s>> = Vec::with_capacity(own.len());
+    for (key, mut own) in own {
+        let of_name = incidents.get(&*key.name).into_iter().flatten();
+        own.incidents = of_name.filter(|incident| is_of(incident, key)).copied().collect();
+        all.push(one(sources, key, own));
+    }
     all.sort_by(|a, b| (a.state, order(a), &a.key).cmp(&(b.state, order(b), &b.key)));
     all
+}
+
+/// Incidents by the name of their integration.
+pub fn by_name<'i>(incidents: impl Iterator<Item = &'i Incident>) -> BTreeMap<&'i str, Vec<&'i Incident>> {
+    let mut by_name: BTreeMap<&str, Vec<&Incident>> = BTreeMap::new();
+    for incident in incidents {
+        if let Some(name) = incident.labels.get("integration") {
+            by_name.entry(name).or_default().push(incident);
+        }
+    }
+    by_name
 }
 
 /// More incidents of the worst kind first.
@@ -129,33 +183,21 @@ fn order(health: &Health<'_>) -> std::cmp::Reverse<usize> {
     std::cmp::Reverse(health.incidents.len())
 }
 
-/// One integration.
-pub fn one<'s>(sources: &Sources<'s>, key: &IntegrationKey) -> Health<'s> {
-    let mut incidents: Vec<&Incident> = sources
-        .incidents
-        .iter()
-        .filter(|incident| incident.resolved_at.is_none() && is_of(incident, key))
-        .collect();
+fn one<'s>(sources: &Sources<'s>, key: &IntegrationKey, own: Own<'s>) -> Health<'s> {
+    let Own { outbound, inbound, gauges, slots, runs, mut incidents, judged } = own;
     incidents.sort_by(|a, b| b.severity.cmp(&a.severity).then(a.since.cmp(&b.since)));
-    let calls = |direction: Direction| {
-        Summary::over(sources.endpoints, sources.seldom, |endpoint| {
-            endpoint.integration == *key && endpoint.direction == direction
-        })
-    };
-    let credentials = credential::credentials(sources.states, key, sources.now);
-    let reconciliations = reconciliation::reconciliations(sources.states, key);
-    let queues = queue::queues(sources.window, key);
-    let judged = !queues.is_empty()
+    let credentials = credential::ordered(slots.into_iter(), sources.now);
+    let reconciliations = reconciliation::latest(runs.into_iter());
+    let queues = queue::queues(&gauges);
+    let judged = judged
+        || !queues.is_empty()
         || !credentials.is_empty()
         || !reconciliations.is_empty()
-        || sources.states.outcomes.keys().any(|series| series.integration == *key)
-        || sources.states.runs.iter().any(|run| run.integration == *key);
+        || outbound.judged.success_rate().or(inbound.judged.success_rate()).is_some();
     let registration = sources.states.integrations.get(key);
     let said = |text: Option<&String>| text.cloned().unwrap_or_default();
     let (tier, owner) = sources.overrides.get(&*key.name).cloned().unwrap_or_default();
     let or = |ours: String, theirs: Option<&String>| if ours.is_empty() { said(theirs) } else { ours };
-    let (outbound, inbound) = (calls(Direction::Outbound), calls(Direction::Inbound));
-    let judged = judged || outbound.judged.success_rate().or(inbound.judged.success_rate()).is_some();
     Health {
         key: key.clone(),
         source: said(registration.and_then(|seen| seen.source.get())),

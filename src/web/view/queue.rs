@@ -1,7 +1,6 @@
 //! Queues: depth by state and the age of the oldest ready item (semantics section 6).
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use crate::rollup::series::{GaugeRow, Merge};
 use crate::rollup::window::{MINUTE, Minute, Part};
@@ -36,10 +35,22 @@ pub struct Queue {
 /// A gauge by minute and reporter.
 type Points<'p> = BTreeMap<Minute, Vec<(u64, &'p GaugeRow, bool)>>;
 
-/// The queues of an integration, by name.
-pub fn queues(part: &Part, integration: &IntegrationKey) -> Vec<Queue> {
+/// A gauge's row of a minute.
+pub type Gauge<'p> = (Minute, &'p GaugeKey, &'p GaugeRow);
+
+/// The gauges of a part by integration.
+pub fn gauges(part: &Part) -> BTreeMap<&IntegrationKey, Vec<Gauge<'_>>> {
+    let mut by_integration: BTreeMap<&IntegrationKey, Vec<Gauge<'_>>> = BTreeMap::new();
+    for ((minute, key), row) in &part.gauges {
+        by_integration.entry(&key.integration).or_default().push((*minute, key, row));
+    }
+    by_integration
+}
+
+/// The queues that the gauges of an integration tell of, by name.
+pub fn queues(gauges: &[Gauge<'_>]) -> Vec<Queue> {
     let mut series: BTreeMap<(&str, Metric, &str), Points<'_>> = BTreeMap::new();
-    for ((minute, key), row) in part.gauges.iter().filter(|((_, key), _)| key.integration == *integration) {
+    for (minute, key, row) in gauges {
         let Some(metric) = Metric::from_wire(&key.metric) else { continue };
         if !matches!(metric, Metric::QueueDepth | Metric::QueueOldestAge) {
             continue;
@@ -106,9 +117,4 @@ pub fn ready(queues: &[Queue]) -> Option<f64> {
 /// The greatest age in seconds of an oldest ready item.
 pub fn oldest_age(queues: &[Queue]) -> Option<f64> {
     queues.iter().filter_map(|queue| queue.oldest_age).reduce(f64::max)
-}
-
-/// Integrations that report any gauge.
-pub fn reporters(part: &Part) -> impl Iterator<Item = &IntegrationKey> {
-    part.gauges.keys().map(|(_, key): &(Minute, Arc<GaugeKey>)| &key.integration)
 }

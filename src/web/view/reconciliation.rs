@@ -21,8 +21,13 @@ pub struct Reconciliation {
 
 /// The reconciliations of an integration, by name and entity.
 pub fn reconciliations(states: &Part, integration: &IntegrationKey) -> Vec<Reconciliation> {
+    latest(states.reconciliations.values().filter(|run| run.integration == *integration))
+}
+
+/// The same of the runs of one integration.
+pub fn latest<'p>(runs: impl Iterator<Item = &'p ReconciliationRun>) -> Vec<Reconciliation> {
     let mut groups: BTreeMap<(&str, &str), Vec<ReconciliationRun>> = BTreeMap::new();
-    for run in states.reconciliations.values().filter(|run| run.integration == *integration) {
+    for run in runs {
         groups.entry((&run.name, &run.entity)).or_default().push(run.clone());
     }
     let read = |runs: Vec<ReconciliationRun>| {

@@ -21,7 +21,12 @@ fn agree(signal: Signal, message: &impl Message, json: &Value) -> Result<(), Tes
         }
     };
     prop_assert_eq!(meaning(&from_json), meaning(&from_protobuf), "{}", text);
-    prop_assert_eq!(from_json.rejected, from_protobuf.rejected, "{}", text);
+    if from_json.rejected.message.contains("so nothing was read") {
+        // JSON alone has names that can be written wrong.
+        prop_assert_eq!((from_json.rejected.count, from_protobuf.rejected.count), (0, 0));
+    } else {
+        prop_assert_eq!(from_json.rejected, from_protobuf.rejected, "{}", text);
+    }
     prop_assert_eq!(from_json.batch.hash.is_some(), from_protobuf.batch.hash.is_some());
     Ok(())
 }

@@ -36,7 +36,7 @@ fn through(what: &str, signal: Signal, encoding: Encoding, body: &[u8]) -> (Deco
         let mut decoded = decoded.unwrap_or_else(|problem| panic!("{what}: {problem}"));
         let (mut bounds, mut part) =
             (Bounds::new(bounds::Limits::default(), &Part::default()), Part::default());
-        bounds.apply(&mut decoded.batch.observations);
+        bounds.apply(&mut decoded.batch.observations, NOW);
         Past::default().apply(&mut decoded.batch.observations, NOW);
         part.absorb(&decoded.batch.observations, NOW);
         (decoded, part)

@@ -8,11 +8,13 @@ pub mod grpc;
 pub mod h2;
 pub mod home;
 pub mod ledger;
+pub mod load;
 pub mod otlp;
 pub mod pack;
 pub mod raw;
 pub mod server;
 pub mod story;
+pub mod throttle;
 
 use std::time::{Duration, Instant};
 

@@ -10,15 +10,18 @@ use crate::store::Error;
 const CHUNK: usize = 5000;
 
 impl Catalog {
-    /// The claims made at or after `since`.
-    pub async fn claims(&self, since: Nanos) -> Result<Vec<(u128, u64, Nanos)>, Error> {
-        let rows: Vec<(Vec<u8>, i64, i64)> =
-            sqlx::query_as("SELECT hash, seq, at FROM claims WHERE at >= ?1 ORDER BY at, hash")
-                .bind(since)
-                .fetch_all(&self.readers)
-                .await
-                .map_err(fault("read the claims"))?;
+    /// The newest `most` claims made at or after `since`, oldest first.
+    pub async fn claims(&self, since: Nanos, most: usize) -> Result<Vec<(u128, u64, Nanos)>, Error> {
+        let rows: Vec<(Vec<u8>, i64, i64)> = sqlx::query_as(
+            "SELECT hash, seq, at FROM claims WHERE at >= ?1 ORDER BY at DESC, hash DESC LIMIT ?2",
+        )
+        .bind(since)
+        .bind(i64::try_from(most).unwrap_or(i64::MAX))
+        .fetch_all(&self.readers)
+        .await
+        .map_err(fault("read the claims"))?;
         rows.into_iter()
+            .rev()
             .map(|(hash, seq, at)| {
                 let hash = <[u8; 16]>::try_from(hash).ok()?;
                 Some((u128::from_be_bytes(hash), u64::try_from(seq).ok()?, at))

@@ -11,6 +11,7 @@ use crate::rollup::latency::Latency;
 use crate::rollup::series::{CallsRow, GaugeRow, Merge, Tally};
 use crate::rollup::window::{Map, Minute, Part};
 use crate::signals::observation::{CallKey, FacetKey, GaugeKey};
+use crate::store::recent::half_hour;
 use crate::store::{Detail, Error};
 
 /// Rows of one statement; well below SQLite's 32,766 parameters.
@@ -30,7 +31,8 @@ impl Catalog {
         let gauges = "SELECT minute, series, last, last_at, min, max FROM gauges_minute \
              WHERE minute >= ?1 AND minute < ?2 AND (?3 IS NULL OR series IN ( \
                      SELECT id FROM series WHERE kind = 3 AND integration = ?3))";
-        let read = Read { from: from.0, to: to.0, integration };
+        let by_half_hour = detail == Detail::HalfHours;
+        let read = Read { from: from.0, to: to.0, integration, by_half_hour };
         let mut part =
             Part { gauges: read.rows(&mut snapshot, gauges, &self.gauges).await?, ..Part::default() };
         let calls = match detail {
@@ -39,7 +41,7 @@ impl Catalog {
                  WHERE minute >= ?1 AND minute < ?2 AND (?3 IS NULL OR series IN ( \
                      SELECT id FROM series WHERE kind = 1 AND integration = ?3))"
             }
-            Detail::Counts => {
+            Detail::Counts | Detail::HalfHours => {
                 "SELECT minute, series, tally, x'00', x'00' FROM calls_minute \
                  WHERE minute >= ?1 AND minute < ?2 AND (?3 IS NULL OR series IN ( \
                      SELECT id FROM series WHERE kind = 1 AND integration = ?3))"
@@ -55,7 +57,9 @@ impl Catalog {
              WHERE minute >= ?1 AND minute < ?2 AND (?3 IS NULL OR series IN ( \
                      SELECT id FROM series WHERE kind = 2 AND integration = ?3))";
         part.calls = read.rows(&mut snapshot, calls, &self.calls).await?;
-        part.facets = read.rows(&mut snapshot, facets, &self.facets).await?;
+        if !by_half_hour {
+            part.facets = read.rows(&mut snapshot, facets, &self.facets).await?;
+        }
         Ok((watermark, part))
     }
 }
@@ -170,6 +174,8 @@ struct Read<'a> {
     from: i64,
     to: i64,
     integration: Option<&'a str>,
+    /// Merged while reading, so that a day never is in memory by minute.
+    by_half_hour: bool,
 }
 
 impl Read<'_> {
@@ -187,8 +193,10 @@ impl Read<'_> {
                 .bind(self.integration)
                 .fetch(&mut *snapshot);
             while let Some(columns) = rows.try_next().await.map_err(fault("read minutes"))? {
-                let (at, row) = V::of(columns).ok_or_else(|| damaged("a minute row cannot be read"))?;
-                merged.entry(at).or_default().merge(&row);
+                let ((minute, id), row) =
+                    V::of(columns).ok_or_else(|| damaged("a minute row cannot be read"))?;
+                let minute = if self.by_half_hour { half_hour(Minute(minute)).0 } else { minute };
+                merged.entry((minute, id)).or_default().merge(&row);
             }
         }
         let ids: std::collections::BTreeSet<i64> = merged.keys().map(|(_, id)| *id).collect();

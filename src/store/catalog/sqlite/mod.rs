@@ -11,7 +11,7 @@ use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
     Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Connection, SqlSafeStr, Transaction};
+use sqlx::{ConnectOptions, Connection, SqlSafeStr, Transaction};
 
 use crate::signals::measure::{CounterKey, DurationKey};
 use crate::signals::observation::{CallKey, FacetKey, GaugeKey};
@@ -58,7 +58,9 @@ impl Catalog {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(false)
-            .busy_timeout(BUSY);
+            .busy_timeout(BUSY)
+            // That a statement took long is nothing a reader of the log can mend, and its text is noise to them.
+            .disable_statement_logging();
         let writer = pool(1).connect_with(options.clone()).await.map_err(|error| opening(&path, error))?;
         migrate(&writer, &path).await?;
         let readers = pool(READERS)

@@ -14,6 +14,10 @@ use crate::signals::measure::{CounterKey, DurationKey};
 use crate::signals::observation::{CallKey, FacetKey, GaugeKey, IntegrationKey};
 use crate::store::Error;
 
+/// Series known without asking the table. Beyond it all are forgotten and looked up again as they come: over months
+/// endpoints come and go, and what is gone must not stay in memory.
+const MOST: usize = 100_000;
+
 /// A key that minute rows name by number.
 pub trait Series: Eq + Hash + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Its kind in the table.
@@ -132,6 +136,10 @@ impl<K: Series> Interned<K> {
     /// Keeps numbers that are committed.
     pub fn learn(&self, numbers: Map<Arc<K>, i64>) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if known.keys.len() + numbers.len() > MOST {
+            known.keys = Map::default();
+            known.ids = Map::default();
+        }
         for (key, id) in numbers {
             known.keys.entry(id).or_insert_with(|| key.clone());
             known.ids.entry(key).or_insert(id);
