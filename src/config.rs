@@ -84,6 +84,10 @@ pub struct Ingest {
     pub cors_headers: Vec<String>,
     /// Endpoints an integration; the rest is `(other)`.
     pub endpoints_per_integration: usize,
+    /// Metric streams whose last point is remembered; beyond it the longest silent is forgotten.
+    pub metric_streams: usize,
+    /// The same of one integration.
+    pub metric_streams_per_integration: usize,
     /// Endpoints of one peer of an integration; the rest is that peer's `(other)`.
     pub templates_per_peer: usize,
 }
@@ -100,6 +104,8 @@ impl Default for Ingest {
             cors_origins: Vec::new(),
             cors_headers: Vec::new(),
             endpoints_per_integration: 500,
+            metric_streams: 100_000,
+            metric_streams_per_integration: 20_000,
             templates_per_peer: 200,
         }
     }

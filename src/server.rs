@@ -131,6 +131,7 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
             .saturating_mul(1_000_000_000),
         most_claims: config.ingest.claims,
         limits: settings::series_limits(&config),
+        stream_limits: settings::stream_limits(&config),
         gauges: gauges.clone(),
         live: live.clone(),
         wake_mailer: wake_mailer.clone(),

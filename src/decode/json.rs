@@ -8,7 +8,8 @@
 use std::borrow::Cow;
 
 use super::batch::Collector;
-use super::metrics::{self, Kind, RawPoint};
+use super::metrics;
+use super::point::{Kind, RawPoint};
 use super::scan::Scanner;
 use super::traces::{kind, status_code};
 use super::{Limits, Malformed, Signal};
@@ -57,10 +58,19 @@ pub fn decode(signal: Signal, body: &[u8], limits: &Limits, into: &mut Collector
             None => Attributes::default(),
         };
         each(&mut Scanner::new(of_resource), scopes, |of_scope| {
-            let (scope_name, scope) = match member(of_scope, "scope")? {
+            let (scope_name, mut scope) = match member(of_scope, "scope")? {
                 Some(scope) => holder(scope, "scope", limits)?,
                 None => Default::default(),
             };
+            if let (Signal::Metrics, Some(of)) = (signal, member(of_scope, "scope")?) {
+                fields(&mut Scanner::new(of), "scope", |s, key| {
+                    match key {
+                        "version" => metrics::add_version(&mut scope, mapping::text(s, key)?),
+                        _ => drop(s.skip()?),
+                    }
+                    Ok(())
+                })?;
+            }
             let origin =
                 Origin { resource_index: index, resource: &resource, scope_name: &scope_name, scope: &scope };
             each(&mut Scanner::new(of_scope), records, |record| take(signal, record, &origin, limits, into))
@@ -273,9 +283,34 @@ fn read_point<'a>(point: &'a str, limits: &Limits, mut raw: RawPoint<'a>) -> Res
                 }
                 Ok(())
             })?,
+            (Kind::ExponentialHistogram, "negative") => fields(s, key, |s, key| {
+                match key {
+                    "bucketCounts" => raw.negative = counts(s, key)?.into_iter().fold(0, u64::saturating_add),
+                    _ => drop(s.skip()?),
+                }
+                Ok(())
+            })?,
+            (Kind::ExponentialHistogram, "zeroThreshold") => raw.zero_threshold = double(s, key)?,
+            (Kind::Summary, "quantileValues") => {
+                raw.quantiles.clear();
+                items(s, key, |s| metrics::push(&mut raw.quantiles, quantile(s)?))?;
+            }
             _ => drop(s.skip()?),
         }
         Ok(())
     })?;
     Ok(raw)
+}
+
+fn quantile(s: &mut Scanner<'_>) -> Result<(f64, f64), Malformed> {
+    let mut read = (0.0, 0.0);
+    fields(s, "quantileValues", |s, key| {
+        match key {
+            "quantile" => read.0 = double(s, key)?,
+            "value" => read.1 = double(s, key)?,
+            _ => drop(s.skip()?),
+        }
+        Ok(())
+    })?;
+    Ok(read)
 }

@@ -1,108 +1,17 @@
-//! ExportMetricsServiceRequest from protobuf, and what makes a data point valid in either encoding.
+//! ExportMetricsServiceRequest from protobuf.
 
 use std::borrow::Cow;
 
 use super::batch::Collector;
+use super::point::{Kind, RawPoint};
 use super::traces::{resource, scope};
 use super::value::key_value;
 use super::wire::{Cursor, Field, nanos, zigzag};
 use super::{Limits, Malformed};
-use crate::signals::telemetry::{Attributes, Origin, Point, PointValue, Refusal, Temporality};
+use crate::signals::telemetry::{Attributes, Origin, Point, Value};
 
 /// Buckets of one histogram point. SDKs send 160 at most.
 const BUCKETS: usize = 16_384;
-
-/// Which kind of data a metric holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Kind {
-    #[default]
-    Gauge,
-    Sum,
-    Histogram,
-    ExponentialHistogram,
-    Summary,
-}
-
-/// A data point as it stands on the wire, before it is judged.
-#[derive(Clone, Debug, Default)]
-#[allow(missing_docs)]
-pub struct RawPoint<'a> {
-    pub kind: Kind,
-    pub attributes: Attributes<'a>,
-    pub start: i64,
-    pub time: i64,
-    pub flags: u64,
-    pub number: Option<f64>,
-    pub count: u64,
-    pub sum: Option<f64>,
-    pub min: Option<f64>,
-    pub max: Option<f64>,
-    pub counts: Vec<u64>,
-    pub bounds: Vec<f64>,
-    pub scale: i32,
-    pub zero_count: u64,
-    pub offset: i32,
-    pub temporality: u64,
-    pub monotonic: bool,
-}
-
-impl RawPoint<'_> {
-    /// The point's value, or why it is refused (metrics data model; metrics.proto).
-    pub fn value(&self) -> Result<PointValue<'_>, Refusal> {
-        if self.time == 0 {
-            return Err(Refusal::Borrowed("no time_unix_nano"));
-        }
-        if self.flags & 1 != 0 {
-            return Ok(PointValue::NoValue);
-        }
-        let temporality = || match self.temporality {
-            1 => Ok(Temporality::Delta),
-            2 => Ok(Temporality::Cumulative),
-            _ => Err(Refusal::Borrowed("no aggregation temporality")),
-        };
-        let number = || self.number.ok_or(Refusal::Borrowed("no value"));
-        let (count, sum, min, max) = (self.count, self.sum, self.min, self.max);
-        Ok(match self.kind {
-            Kind::Gauge => PointValue::Gauge(number()?),
-            Kind::Sum => {
-                PointValue::Sum { value: number()?, monotonic: self.monotonic, temporality: temporality()? }
-            }
-            Kind::Histogram => {
-                self.check_buckets()?;
-                let (counts, bounds) = (&*self.counts, &*self.bounds);
-                PointValue::Histogram { count, sum, min, max, counts, bounds, temporality: temporality()? }
-            }
-            Kind::ExponentialHistogram => PointValue::ExponentialHistogram {
-                count,
-                sum,
-                min,
-                max,
-                scale: self.scale,
-                zero_count: self.zero_count,
-                offset: self.offset,
-                counts: &self.counts,
-                temporality: temporality()?,
-            },
-            Kind::Summary => PointValue::Summary,
-        })
-    }
-
-    fn check_buckets(&self) -> Result<(), Refusal> {
-        let (counts, bounds) = (self.counts.len(), self.bounds.len());
-        if counts + bounds > 0 && counts != bounds + 1 {
-            return Err(format!("{counts} bucket counts for {bounds} bounds").into());
-        }
-        if !self.bounds.is_sorted_by(|a, b| a < b) {
-            return Err(Refusal::Borrowed("bucket bounds that do not ascend"));
-        }
-        let in_buckets = self.counts.iter().fold(0u64, |sum, n| sum.saturating_add(*n));
-        if counts > 0 && in_buckets != self.count {
-            return Err(format!("buckets that hold {in_buckets} of a count of {}", self.count).into());
-        }
-        Ok(())
-    }
-}
 
 /// Gives one point to the collector, judged.
 pub fn offer(into: &mut Collector, origin: &Origin<'_, '_>, name: &str, unit: &str, raw: &RawPoint<'_>) {
@@ -144,7 +53,7 @@ fn resource_metrics(
             continue;
         }
         let scope_metrics = field.bytes()?;
-        let (scope_name, scope) = scope(scope_metrics, limits)?;
+        let (scope_name, scope) = versioned_scope(scope_metrics, limits)?;
         let origin =
             Origin { resource_index: index, resource: &resource, scope_name: &scope_name, scope: &scope };
         let mut metrics = Cursor::new(scope_metrics);
@@ -155,6 +64,28 @@ fn resource_metrics(
         }
     }
     Ok(())
+}
+
+/// A scope whose version stands among its attributes, since it is part of a stream's identity.
+fn versioned_scope<'a>(of: &'a [u8], limits: &Limits) -> Result<(Cow<'a, str>, Attributes<'a>), Malformed> {
+    let (name, mut attributes) = scope(of, limits)?;
+    let mut pieces = Cursor::new(of);
+    while let Some(piece) = next_piece(&mut pieces, 1)? {
+        let mut cursor = Cursor::new(piece);
+        while let Some((number, field)) = cursor.field()? {
+            if number == 2 {
+                add_version(&mut attributes, field.text()?);
+            }
+        }
+    }
+    Ok((name, attributes))
+}
+
+/// Puts a scope's version among its attributes, under the name that OpenTelemetry gives it where it has no field.
+pub fn add_version<'a>(scope: &mut Attributes<'a>, version: Cow<'a, str>) {
+    if !version.is_empty() {
+        scope.push("otel.scope.version".into(), Value::Str(version));
+    }
 }
 
 fn metric(
@@ -252,33 +183,54 @@ fn read_point<'a>(message: &'a [u8], limits: &Limits, raw: &mut RawPoint<'a>) ->
             (Kind::Histogram, 6) => packed_fixed(field, &mut raw.counts)?,
             (Kind::Histogram, 7) => packed_fixed(field, &mut raw.bounds)?,
             (Kind::Histogram | Kind::ExponentialHistogram, 10) => raw.flags = u64::from(field.integer32()?),
+            (Kind::Summary, 6) => quantile(field.bytes()?, &mut raw.quantiles)?,
             (Kind::Histogram, 11) | (Kind::ExponentialHistogram, 12) => raw.min = Some(field.double()?),
             (Kind::Histogram, 12) | (Kind::ExponentialHistogram, 13) => raw.max = Some(field.double()?),
             (Kind::ExponentialHistogram, 6) => raw.scale = zigzag(field.integer32()?),
             (Kind::ExponentialHistogram, 7) => raw.zero_count = field.fixed()?,
-            (Kind::ExponentialHistogram, 8) => buckets(field.bytes()?, raw)?,
+            (Kind::ExponentialHistogram, 8) => buckets(field.bytes()?, &mut raw.offset, &mut raw.counts)?,
+            (Kind::ExponentialHistogram, 9) => {
+                let mut counts = Vec::new();
+                buckets(field.bytes()?, &mut 0, &mut counts)?;
+                raw.negative = counts.into_iter().fold(raw.negative, u64::saturating_add);
+            }
+            (Kind::ExponentialHistogram, 14) => raw.zero_threshold = field.double()?,
             _ => {}
         }
     }
     Ok(())
 }
 
-fn buckets(message: &[u8], raw: &mut RawPoint<'_>) -> Result<(), Malformed> {
+/// Exponential buckets, which may come in pieces.
+fn buckets(message: &[u8], offset: &mut i32, into: &mut Vec<u64>) -> Result<(), Malformed> {
     let mut cursor = Cursor::new(message);
     while let Some((number, field)) = cursor.field()? {
         match (number, field) {
-            (1, field) => raw.offset = zigzag(field.integer32()?),
+            (1, field) => *offset = zigzag(field.integer32()?),
             (2, Field::Bytes(packed)) => {
                 let mut counts = Cursor::new(packed);
                 while !counts.is_done() {
-                    push(&mut raw.counts, counts.varint()?)?;
+                    push(into, counts.varint()?)?;
                 }
             }
-            (2, field) => push(&mut raw.counts, field.integer()?)?,
+            (2, field) => push(into, field.integer()?)?,
             _ => {}
         }
     }
     Ok(())
+}
+
+fn quantile(message: &[u8], into: &mut Vec<(f64, f64)>) -> Result<(), Malformed> {
+    let (mut quantile, mut value) = (0.0, 0.0);
+    let mut cursor = Cursor::new(message);
+    while let Some((number, field)) = cursor.field()? {
+        match number {
+            1 => quantile = field.double()?,
+            2 => value = field.double()?,
+            _ => {}
+        }
+    }
+    push(into, (quantile, value))
 }
 
 /// A repeated fixed64 or double: packed, or one by one.

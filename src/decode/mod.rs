@@ -9,6 +9,7 @@ pub mod columns;
 pub mod json;
 pub mod logs;
 pub mod metrics;
+pub mod point;
 pub mod name;
 pub mod reading;
 pub mod redact;

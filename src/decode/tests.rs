@@ -13,6 +13,8 @@ use prost::Message;
 
 use super::*;
 
+mod metrics;
+
 const NOW: Nanos = 1_800_000_000_000_000_000;
 
 fn read(signal: Signal, encoding: Encoding, body: &[u8]) -> Result<Decoded, Malformed> {

@@ -6,9 +6,13 @@
 use std::hash::Hash;
 use std::sync::Arc;
 
+use crate::rollup::measure::Deltas;
 use crate::rollup::window::{Map, Part};
+use crate::signals::measure::{SeriesKey, series_hash};
 use crate::signals::observation::{CallKey, GaugeKey, IntegrationKey, Observations};
+use crate::signals::observe::hash;
 use crate::signals::telemetry::Nanos;
+use crate::signals::vocabulary::Metric;
 
 /// What stands for all that is past a limit.
 pub const OTHER: &str = "(other)";
@@ -31,6 +35,8 @@ pub struct Limits {
     pub gauges: usize,
     /// Runs of reconciliations an integration.
     pub runs: usize,
+    /// Series of counters and durations, and of gauges outside the vocabulary, an integration.
+    pub metrics: usize,
 }
 
 impl Default for Limits {
@@ -42,6 +48,7 @@ impl Default for Limits {
             names: 5_000,
             gauges: 2_000,
             runs: 10_000,
+            metrics: 5_000,
         }
     }
 }
@@ -89,6 +96,8 @@ struct Known {
     gauges: Seen<GaugeKey>,
     /// Name and entity, and the run's id.
     runs: Seen<(Pair, Arc<str>)>,
+    /// By the hash of the series.
+    metrics: Seen<u64>,
     seen_at: Nanos,
 }
 
@@ -127,6 +136,29 @@ impl Bounds {
         }
         bounds.folded = 0;
         bounds
+    }
+
+    /// Makes the series known that metric points added to before.
+    pub fn learn(&mut self, measures: &Part) {
+        for (minute, key) in measures.measured.keys() {
+            self.admit(&mut CallKey::clone(key), minute.start());
+        }
+        let counters = measures.counters.keys().map(|(minute, key)| (minute, &key.series));
+        let durations = measures.durations.keys().map(|(minute, key)| (minute, &key.series));
+        for (minute, key) in counters.chain(durations) {
+            self.admit_metric(key, minute.start());
+        }
+        self.folded = 0;
+    }
+
+    /// Folds what metric points add past the limits, and leaves out series that there is no room for.
+    pub fn apply_deltas(&mut self, deltas: &mut Deltas, at: Nanos) {
+        for (_, key, _) in &mut deltas.calls {
+            self.admit(key, at);
+        }
+        deltas.counters.retain(|(_, key, _)| self.admit_metric(&key.series, at));
+        deltas.durations.retain(|(_, key, _)| self.admit_metric(&key.series, at));
+        deltas.gauges.retain(|gauge| self.admit_gauge(&gauge.key, at));
     }
 
     /// Folds what is past the limits. `at` is when the request arrived.
@@ -173,6 +205,7 @@ impl Bounds {
             known.names.forget_before(oldest);
             known.gauges.forget_before(oldest);
             known.runs.forget_before(oldest);
+            known.metrics.forget_before(oldest);
         }
     }
 
@@ -212,8 +245,22 @@ impl Bounds {
     }
 
     fn admit_gauge(&mut self, key: &GaugeKey, at: Nanos) -> bool {
+        // A runtime's many gauges take no room from those that rules judge.
+        if Metric::from_wire(&key.metric).is_none() {
+            return self.admit_hash(&key.integration, hash(key), at);
+        }
         let limit = self.limits.gauges;
         self.keep(&key.integration, at, |known| known.gauges.admits(key, limit, at))
+    }
+
+    fn admit_metric(&mut self, series: &SeriesKey, at: Nanos) -> bool {
+        let hash = series_hash(&series.integration, &series.metric, &series.attributes);
+        self.admit_hash(&series.integration, hash, at)
+    }
+
+    fn admit_hash(&mut self, integration: &IntegrationKey, series: u64, at: Nanos) -> bool {
+        let limit = self.limits.metrics;
+        self.keep(integration, at, |known| known.metrics.admits(&series, limit, at))
     }
 
     fn admit_run(&mut self, integration: &IntegrationKey, run: (Pair, Arc<str>), at: Nanos) -> bool {
@@ -294,7 +341,8 @@ mod tests {
             seen.series.push(key("loud", &format!("{n}.example"), "GET /"));
             let gauge = GaugeKey {
                 integration: of("loud"),
-                metric: format!("depth-{n}").into(),
+                metric: "integration.queue.depth".into(),
+                unit: "".into(),
                 attributes: Vec::new(),
                 additive: false,
                 reporter: n,
@@ -314,6 +362,23 @@ mod tests {
             seen.integrations.iter().map(|info| info.key.clone()).collect();
         // Four with the loud one, and the one that stands for the rest.
         assert!(integrations.len() <= 5 && bounds.known.len() <= 5, "{integrations:?}");
+    }
+
+    #[test]
+    fn a_runtimes_gauges_take_no_room_of_the_vocabularys() {
+        let mut bounds = bounds(Limits { metrics: 1, gauges: 1, ..Limits::default() });
+        let gauge = |metric: &str| GaugeKey {
+            integration: of("shop"),
+            metric: metric.into(),
+            unit: "".into(),
+            attributes: Vec::new(),
+            additive: false,
+            reporter: 0,
+        };
+        let admitted = ["jvm.memory.used", "jvm.threads", "integration.queue.depth", "jvm.memory.used"]
+            .map(|metric| bounds.admit_gauge(&gauge(metric), 0));
+        assert_eq!(admitted, [true, false, true, true]);
+        assert_eq!(bounds.folded, 1);
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub struct Gauges {
     pub late: AtomicU64,
     /// Milliseconds from the receipt of the latest request to its being counted.
     pub lag_ms: AtomicU64,
+    /// Metric streams whose next point is expected.
+    pub streams: AtomicU64,
     /// Series folded into `(other)`.
     pub folded: AtomicU64,
     /// Calls and gauge points kept by the hour or the day, because their sender wrote to too many minutes.

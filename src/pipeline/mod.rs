@@ -25,6 +25,7 @@ use crate::alert::incident::{Incident, Instance, InstanceKey, Transition};
 use crate::alert::rule::RuleSet;
 use crate::decode::Batch;
 use crate::rollup::series::Merge;
+use crate::rollup::stream::{self, Streams};
 use crate::rollup::window::{MINUTE, Minute, Part};
 use crate::signals::observation::IntegrationKey;
 use crate::signals::telemetry::Nanos;
@@ -85,6 +86,7 @@ pub struct Corridor<C> {
     fresh_claims: Vec<(u128, u64, Nanos)>,
     bounds: Bounds,
     past: Past,
+    streams: Streams,
     recent: Part,
     instances: BTreeMap<InstanceKey, Instance>,
     last_tick: Option<Minute>,
@@ -116,6 +118,8 @@ pub struct Parts<C> {
     pub most_claims: usize,
     /// Limits on series.
     pub limits: bounds::Limits,
+    /// Limits on metric streams.
+    pub stream_limits: stream::Limits,
     /// Figures for the System page.
     pub gauges: Arc<Gauges>,
     /// Told of every flush and tick.
@@ -130,7 +134,7 @@ impl<C: Compose> Corridor<C> {
     /// Takes up where the last run stopped: states, open instances, claims and the minutes rules look back on.
     pub async fn open(parts: Parts<C>) -> Result<Corridor<C>, crate::store::Error> {
         let Parts { store, world, policy, compose, rules, claim_window, most_claims, limits, .. } = parts;
-        let Parts { gauges, live, wake_mailer, set_aside, .. } = parts;
+        let Parts { stream_limits, gauges, live, wake_mailer, set_aside, .. } = parts;
         let now = (world.clock)();
         let (instances, last_tick) = store.instances().await?;
         let oldest = last_tick
@@ -141,11 +145,14 @@ impl<C: Compose> Corridor<C> {
         let until = Minute(Minute::of(now).0 + 10);
         let mut recent = store.window(from, until, None, Detail::Full).await?;
         recent.merge(&store.states().await?);
+        let mut bounds = Bounds::new(limits, &recent);
+        bounds.learn(&store.window(from, until, None, Detail::Measures).await?);
         // All that are kept: what stands above the watermark is replayed as of its own receipt, however long ago.
         let claims = Claims::new(claim_window, most_claims, store.claims(0, most_claims).await?);
         Ok(Corridor {
-            bounds: Bounds::new(limits, &recent),
+            bounds,
             past: Past::default(),
+            streams: Streams::new(stream_limits, store.streams(None).await?),
             stored: instances.iter().map(|instance| instance.key.clone()).collect(),
             unrecorded: Vec::new(),
             instances: instances.into_iter().map(|instance| (instance.key.clone(), instance)).collect(),
@@ -235,7 +242,7 @@ impl<C: Compose> Corridor<C> {
         self.gauges.stalled.store(false, Ordering::Relaxed);
     }
 
-    /// Absorb: claim the body, fold what is past the limits, add to what is in memory.
+    /// Absorb: claim the body, see what its metric points add, fold what is past the limits, add to what is in memory.
     fn absorb(&mut self, seq: u64, mut batch: Batch) {
         if let Some(hash) = batch.hash.filter(|_| self.claims.are_on()) {
             if !self.claims.claim(hash, seq, batch.received_at) {
@@ -247,12 +254,16 @@ impl<C: Compose> Corridor<C> {
             self.gauges.claims_forgotten.store(self.claims.forgotten, Ordering::Relaxed);
             self.world.points.pass(Point::AfterClaim);
         }
+        let points = std::mem::take(&mut batch.observations.points);
+        let mut deltas = self.streams.apply(points, batch.received_at);
+        self.gauges.streams.store(self.streams.len() as u64, Ordering::Relaxed);
         self.bounds.apply(&mut batch.observations, batch.received_at);
+        self.bounds.apply_deltas(&mut deltas, batch.received_at);
         self.past.apply(&mut batch.observations, batch.received_at);
         self.gauges.folded.store(self.bounds.folded, Ordering::Relaxed);
         self.gauges.coarsened.store(self.past.coarsened, Ordering::Relaxed);
         if let Ok(mut notices) = self.gauges.notices.lock() {
-            for (notice, count) in &batch.observations.notices {
+            for (notice, count) in batch.observations.notices.iter().chain(&deltas.notices) {
                 *notices.entry(*notice).or_default() += count;
             }
         }
@@ -262,7 +273,7 @@ impl<C: Compose> Corridor<C> {
         }
         let lag = ((self.world.clock)() - batch.received_at).max(0) / 1_000_000;
         self.gauges.lag_ms.store(lag as u64, Ordering::Relaxed);
-        self.store.absorb(seq, batch);
+        self.store.absorb_with(seq, batch, deltas);
         self.gauges.hot_bytes.store(self.store.hot_bytes() as u64, Ordering::Relaxed);
     }
 
@@ -277,6 +288,8 @@ impl<C: Compose> Corridor<C> {
             Ok(Some(part)) => {
                 self.fresh_claims.clear();
                 self.recent.merge(&part);
+                // No rule reads them, and the histograms of many series would be most of the memory.
+                self.recent.forget_measures();
                 self.gauges.hot_bytes.store(self.store.hot_bytes() as u64, Ordering::Relaxed);
                 self.live.send_modify(|version| *version += 1);
                 true

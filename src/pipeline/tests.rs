@@ -1,5 +1,7 @@
 //! What the corridor does when it is busy, and when something in it is broken.
 
+mod metrics;
+
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 
@@ -102,6 +104,7 @@ async fn bench() -> (Bench, Corridor<Composer>) {
         claim_window: 3_600_000_000_000,
         most_claims: 1000,
         limits: bounds::Limits::default(),
+        stream_limits: stream::Limits::default(),
         gauges,
         live: watch::channel(0).0,
         wake_mailer: Arc::default(),

@@ -111,20 +111,25 @@ impl Latency {
 }
 
 /// The HDR slot of a value in 1..=MAX_US.
-fn slot_of(us: u64) -> u16 {
+pub(super) fn slot_of(us: u64) -> u16 {
     let bucket = (64 - SUB_BITS).saturating_sub((us | (2 * HALF - 1)).leading_zeros());
     let sub = us >> bucket;
     (u64::from(bucket) * HALF + sub) as u16
 }
 
 /// The lowest value of a slot, in microseconds.
-fn lowest_of(slot: u16) -> u64 {
+pub(super) fn lowest_of(slot: u16) -> u64 {
     let slot = u64::from(slot);
     if slot < 2 * HALF {
         return slot;
     }
     let bucket = slot / HALF - 1;
     (slot - bucket * HALF) << bucket
+}
+
+/// The least duration that is not told apart from this one, in microseconds.
+pub fn floor_of(us: u64) -> u64 {
+    lowest_of(slot_of(us.clamp(1, MAX_US)))
 }
 
 /// LEB128.

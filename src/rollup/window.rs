@@ -7,9 +7,11 @@ use std::sync::Arc;
 use rapidhash::fast::RapidHasher;
 use serde::{Deserialize, Serialize};
 
+use super::measure::{CounterRow, DurationRow};
 use super::series::{CallsRow, GaugeRow, Merge, Outcomes, Tally};
 use super::state::{Registration, Slot};
 use crate::signals::call::Class;
+use crate::signals::measure::{CounterKey, DurationKey};
 use crate::signals::observation::{
     Call, CallKey, Facet, FacetKey, GaugeKey, IntegrationKey, JobRun, Observations, ReconciliationRun,
 };
@@ -70,6 +72,12 @@ pub struct Part {
     pub outcomes: Map<Arc<CallKey>, Outcomes>,
     /// Gauges.
     pub gauges: Map<(Minute, Arc<GaugeKey>), GaugeRow>,
+    /// Counters.
+    pub counters: Map<(Minute, Arc<CounterKey>), CounterRow>,
+    /// Durations.
+    pub durations: Map<(Minute, Arc<DurationKey>), DurationRow>,
+    /// Calls as duration metrics count them: beside the calls, never added to them.
+    pub measured: Map<(Minute, Arc<CallKey>), CallsRow>,
     /// Credential slots.
     pub slots: Map<SlotKey, Slot>,
     /// Reconciliation runs; the later report of a run wins.
@@ -189,7 +197,20 @@ impl Part {
 
     /// How many rows a flush would write.
     pub fn rows(&self) -> usize {
-        self.calls.len() + self.facets.len() + self.gauges.len() + self.slots.len()
+        self.calls.len()
+            + self.facets.len()
+            + self.gauges.len()
+            + self.counters.len()
+            + self.durations.len()
+            + self.measured.len()
+            + self.slots.len()
+    }
+
+    /// Drops what metric points added.
+    pub fn forget_measures(&mut self) {
+        self.counters.clear();
+        self.durations.clear();
+        self.measured.clear();
     }
 
     /// Drops the minutes before `oldest`; states stay.
@@ -197,6 +218,9 @@ impl Part {
         self.calls.retain(|(minute, _), _| *minute >= oldest);
         self.facets.retain(|(minute, _), _| *minute >= oldest);
         self.gauges.retain(|(minute, _), _| *minute >= oldest);
+        self.counters.retain(|(minute, _), _| *minute >= oldest);
+        self.durations.retain(|(minute, _), _| *minute >= oldest);
+        self.measured.retain(|(minute, _), _| *minute >= oldest);
         self.runs.retain(|run| Minute::of(run.time) >= oldest);
     }
 }
@@ -207,6 +231,9 @@ impl Merge for Part {
         join(&mut self.facets, &other.facets);
         join(&mut self.outcomes, &other.outcomes);
         join(&mut self.gauges, &other.gauges);
+        join(&mut self.counters, &other.counters);
+        join(&mut self.durations, &other.durations);
+        join(&mut self.measured, &other.measured);
         join(&mut self.slots, &other.slots);
         join(&mut self.integrations, &other.integrations);
         other.reconciliations.values().for_each(|run| self.absorb_reconciliation(run));

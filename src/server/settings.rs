@@ -16,6 +16,7 @@ use crate::notify::mailer::{self, Mailer, Relay};
 use crate::pipeline::gauges::Gauges;
 use crate::pipeline::{self, bounds};
 use crate::receive::intake::{Intake, Taken};
+use crate::rollup::stream;
 use crate::rules::Loaded;
 use crate::signals::integration::Naming;
 use crate::signals::observe::Rules;
@@ -65,6 +66,15 @@ pub fn series_limits(config: &Config) -> bounds::Limits {
         endpoints: config.ingest.endpoints_per_integration,
         templates: config.ingest.templates_per_peer,
         ..bounds::Limits::default()
+    }
+}
+
+/// Limits on metric streams.
+pub fn stream_limits(config: &Config) -> stream::Limits {
+    stream::Limits {
+        streams: config.ingest.metric_streams,
+        per_integration: config.ingest.metric_streams_per_integration,
+        ..stream::Limits::default()
     }
 }
 
@@ -192,6 +202,7 @@ pub fn counters(intake: &Intake, inbox: Inbox<Taken>, gauges: Arc<Gauges>, clock
             ("late", &gauges.late),
             ("lag_ms", &gauges.lag_ms),
             ("folded", &gauges.folded),
+            ("streams", &gauges.streams),
             ("told_by_the_hour", &gauges.coarsened),
             ("hot_bytes", &gauges.hot_bytes),
             ("flush_failures", &gauges.flush_failures),

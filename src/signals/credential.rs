@@ -24,7 +24,7 @@ pub fn update(
     let mut slot = empty(integration, id, time);
     let value = match point.value {
         PointValue::Gauge(value) | PointValue::Sum { value, .. } => value,
-        PointValue::NoValue => return Ok(None),
+        PointValue::NoValue(_) => return Ok(None),
         _ => return Err(format!("{} is not a gauge", metric.name()).into()),
     };
     if metric == Metric::CredentialInfo {

@@ -1,11 +1,14 @@
 //! What a span, a point or a log record means for an integration. Pure: values in, values out.
 //!
-//! `vocabulary` has the names, `telemetry` the records as they arrive, `observation` what they come to; `observe`
-//! reads one request's records in order with one file for each thing judged.
+//! `vocabulary` has the names, `telemetry` the records as they arrive, `observation` and `measure` what they come to;
+//! `observe` reads one request's records in order with one file for each thing judged. `stream` says which stream a
+//! data point belongs to.
 
 pub mod vocabulary;
 pub mod telemetry;
+pub mod stream;
 pub mod observation;
+pub mod measure;
 pub mod lookup;
 pub mod observe;
 pub mod integration;
@@ -14,6 +17,7 @@ pub mod classify;
 pub mod call;
 pub mod retry;
 pub mod sampling;
+pub mod metric;
 pub mod queue;
 pub mod credential;
 pub mod reconciliation;

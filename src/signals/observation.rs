@@ -7,8 +7,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::call::Class;
+use super::measure::Measured;
 use super::telemetry::Nanos;
-use super::vocabulary::Metric;
 
 /// (environment, integration): the identity that everything else hangs on.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -146,12 +146,24 @@ pub struct GaugeKey {
     pub integration: IntegrationKey,
     /// The metric's name on the wire.
     pub metric: Arc<str>,
+    /// Its UCUM unit; empty for the vocabulary's metrics, whose unit is known.
+    #[serde(default = "no_unit", skip_serializing_if = "is_no_unit")]
+    pub unit: Arc<str>,
     /// (name on the wire, value), ascending by name.
     pub attributes: Vec<(Arc<str>, Arc<str>)>,
     /// An updowncounter: reporters are summed. Otherwise the latest of any reporter stands.
     pub additive: bool,
     /// Hash of the reporting resource.
     pub reporter: u64,
+}
+
+fn no_unit() -> Arc<str> {
+    Arc::from("")
+}
+
+// Keys that were kept before there was a unit stay as they are.
+fn is_no_unit(unit: &Arc<str>) -> bool {
+    unit.is_empty()
 }
 
 impl GaugeKey {
@@ -288,6 +300,8 @@ pub struct Observations {
     pub calls: Vec<Call>,
     /// Gauge points.
     pub gauges: Vec<Gauge>,
+    /// Points that are read with what their streams said before.
+    pub points: Vec<Measured>,
     /// Credential slots.
     pub slots: Vec<SlotUpdate>,
     /// Reconciliation runs.
@@ -304,19 +318,6 @@ impl Observations {
         let named = self.integrations.len() + self.gauges.len() + self.slots.len();
         let facts = self.reconciliations.len() + self.runs.len();
         let calls = self.calls.len() * size_of::<Call>() + self.series.len() * 256 + self.names.len() * 64;
-        calls + named * 512 + facts * 1024
+        calls + (named + self.points.len()) * 512 + facts * 1024
     }
-}
-
-/// The metrics whose gauge points are kept as gauge series.
-pub fn is_gauge_series(metric: Metric) -> bool {
-    matches!(
-        metric,
-        Metric::QueueDepth
-            | Metric::QueueOldestAge
-            | Metric::RateLimitLimit
-            | Metric::RateLimitRemaining
-            | Metric::RateLimitResetsAt
-            | Metric::ReconciliationNextRunAt
-    )
 }

@@ -1,5 +1,6 @@
 //! Reads one request's records in order and says what they mean.
 
+mod points;
 mod report;
 
 use std::collections::HashMap;
@@ -12,9 +13,9 @@ use super::call::Class;
 use super::integration::{Identity, Naming, identify, renamed};
 use super::lookup::Lookup;
 use super::observation::{Call, CallKey, Direction, IntegrationKey, Observations, Source};
-use super::telemetry::{Log, Nanos, Origin, Point, Refusal, Span};
-use super::vocabulary::{Attr, Event, Metric};
-use super::{classify, credential, endpoint, heartbeat, queue, reconciliation, retry, sampling};
+use super::telemetry::{Log, Nanos, Origin, Refusal, Span};
+use super::vocabulary::{Attr, Event};
+use super::{classify, credential, endpoint, heartbeat, reconciliation, retry, sampling};
 
 /// An event may be this far ahead of its receipt before the receipt's time is used.
 const AHEAD: Nanos = 300_000_000_000;
@@ -45,7 +46,7 @@ type Map<K, V> = HashMap<K, V, RandomState>;
 pub struct Observer {
     rules: Arc<Rules>,
     received_at: Nanos,
-    identity: Option<(usize, Identity, u64)>,
+    identity: Option<(usize, Identity)>,
     /// (resource of the request, its place in `seen.integrations`), where no record of it was named apart.
     latest: Option<(usize, usize)>,
     /// Room for an endpoint's name.
@@ -56,6 +57,8 @@ pub struct Observer {
     attempts: Vec<retry::Attempt>,
     slots: HashMap<u64, usize>,
     runs: HashMap<u64, usize>,
+    /// Index and hash of the resource whose points were read last.
+    resource: Option<(usize, u128)>,
     seen: Observations,
 }
 
@@ -74,6 +77,7 @@ impl Observer {
             attempts: Vec::new(),
             slots: HashMap::new(),
             runs: HashMap::new(),
+            resource: None,
             seen: Observations::default(),
         }
     }
@@ -130,63 +134,6 @@ impl Observer {
         }
     }
 
-    /// Takes a data point in.
-    pub fn point(&mut self, origin: &Origin<'_, '_>, point: &Point<'_, '_>) -> Result<(), Refusal> {
-        let look = Lookup { own: point.attributes, scope: origin.scope, resource: origin.resource };
-        let (peer, _) = endpoint::peer(&look);
-        let at = self.integration(origin, &look, &peer);
-        let Some(metric) = Metric::from_wire(point.metric) else { return Ok(()) };
-        let key = self.seen.integrations[at].key.clone();
-        let time = self.time(point.time);
-        match metric {
-            Metric::QueueDepth
-            | Metric::QueueOldestAge
-            | Metric::RateLimitLimit
-            | Metric::RateLimitRemaining
-            | Metric::RateLimitResetsAt
-            | Metric::ReconciliationNextRunAt => {
-                let reporter = self.reporter(origin.resource_index);
-                let gauge = queue::gauge(metric, key, &look, point, reporter, time)?;
-                self.seen.gauges.extend(gauge);
-            }
-            Metric::CredentialInfo
-            | Metric::CredentialExpiresAt
-            | Metric::CredentialIssuedAt
-            | Metric::CredentialLastRefreshedAt
-            | Metric::CredentialLastUsedAt
-            | Metric::CredentialRotationDueAt
-            | Metric::CredentialIdleLimit => {
-                if let Some(update) = credential::update(metric, key, &look, point, time)? {
-                    credential::join(&mut self.seen.slots, &mut self.slots, update);
-                }
-            }
-            Metric::ReconciliationExpected
-            | Metric::ReconciliationMatched
-            | Metric::ReconciliationMissing
-            | Metric::ReconciliationUnexpected
-            | Metric::ReconciliationMismatched
-            | Metric::ReconciliationPending => {
-                reconciliation::gauge(
-                    metric,
-                    &mut self.seen.reconciliations,
-                    &mut self.runs,
-                    key,
-                    &look,
-                    point,
-                    time,
-                )?;
-            }
-            Metric::QueueEnqueued | Metric::QueueDequeued | Metric::QueueDeadLettered => {
-                look.str(Attr::QueueName).ok_or(Refusal::Borrowed("no integration.queue.name"))?;
-            }
-            Metric::CredentialRefreshes => {
-                look.str(Attr::CredentialId).ok_or(Refusal::Borrowed("no integration.credential.id"))?;
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
     /// Takes a log record in and says whose it is.
     pub fn log(&mut self, origin: &Origin<'_, '_>, log: &Log<'_>) -> Result<&IntegrationKey, Refusal> {
         let look = Lookup { own: &log.attributes, scope: origin.scope, resource: origin.resource };
@@ -232,14 +179,10 @@ impl Observer {
             return at;
         }
         // Resources come one after another, so the latest is the one or it is new.
-        if self.identity.as_ref().is_none_or(|(index, ..)| *index != origin.resource_index) {
-            let mut hasher = RapidHasher::default();
-            for (name, value) in origin.resource.iter() {
-                (name, value.text()).hash(&mut hasher);
-            }
-            self.identity = Some((origin.resource_index, identify(origin.resource), hasher.finish()));
+        if self.identity.as_ref().is_none_or(|(index, _)| *index != origin.resource_index) {
+            self.identity = Some((origin.resource_index, identify(origin.resource)));
         }
-        let Some((_, identity, _)) = &self.identity else { return 0 };
+        let Some((_, identity)) = &self.identity else { return 0 };
         let other = renamed(identity, &self.rules.naming, look, peer);
         let settled = own.is_none() && (identity.explicit || self.rules.naming.is_empty());
         let mut key = identity.info.key.clone();
@@ -258,10 +201,6 @@ impl Observer {
         self.keys.insert(key, at);
         self.latest = settled.then_some((origin.resource_index, at));
         at
-    }
-
-    fn reporter(&self, resource_index: usize) -> u64 {
-        self.identity.as_ref().filter(|(index, ..)| *index == resource_index).map_or(0, |(.., hash)| *hash)
     }
 
     fn is_own(&self, host: &str, port: u16) -> bool {

@@ -3,32 +3,21 @@
 use std::sync::Arc;
 
 use super::lookup::Lookup;
-use super::observation::{Gauge, GaugeKey, IntegrationKey};
-use super::telemetry::{Nanos, Point, PointValue, Refusal};
+use super::observation::{GaugeKey, IntegrationKey};
+use super::telemetry::{Point, PointValue, Refusal, Temporality};
 use super::vocabulary::{Attr, Metric};
 
 /// The state that stands when none is given.
 pub const READY: &str = "ready";
 
-/// A point of a queue metric or of another metric that is kept as a gauge series.
-pub fn gauge(
+/// The series of a point of a queue metric, or of another metric that is kept as a gauge series.
+pub fn series(
     metric: Metric,
     integration: IntegrationKey,
     look: &Lookup<'_, '_>,
     point: &Point<'_, '_>,
     reporter: u64,
-    time: Nanos,
-) -> Result<Option<Gauge>, Refusal> {
-    let (value, additive) = match point.value {
-        PointValue::Gauge(value) => (value, false),
-        // An updowncounter is a level: reporters are summed.
-        PointValue::Sum { value, monotonic: false, .. } => (value, true),
-        PointValue::NoValue => return Ok(None),
-        _ => return Err(format!("{} is not a gauge or an updowncounter", metric.name()).into()),
-    };
-    if !value.is_finite() || value < 0.0 {
-        return Err(format!("{} is {value}, not a number of 0 or more", metric.name()).into());
-    }
+) -> Result<GaugeKey, Refusal> {
     let wanted: &[Attr] = match metric {
         Metric::QueueDepth | Metric::QueueOldestAge => {
             if look.str(Attr::QueueName).is_none() {
@@ -48,6 +37,23 @@ pub fn gauge(
         attributes.push((Arc::from(Attr::QueueState.name()), Arc::from(READY)));
     }
     attributes.sort();
-    let key = GaugeKey { integration, metric: Arc::from(metric.name()), attributes, additive, reporter };
-    Ok(Some(Gauge { key, time, value }))
+    // An updowncounter is a level: reporters are summed.
+    let additive = matches!(point.value, PointValue::Sum { .. });
+    let (metric, unit) = (Arc::from(metric.name()), Arc::from(""));
+    Ok(GaugeKey { integration, metric, unit, attributes, additive, reporter })
+}
+
+/// What such a point says: a level, or what it changed by where it is a delta; none when the series ended.
+pub fn value(metric: Metric, point: &Point<'_, '_>) -> Result<Option<f64>, Refusal> {
+    let (value, least) = match point.value {
+        PointValue::Gauge(value) => (value, 0.0),
+        PointValue::Sum { value, monotonic: false, temporality: Temporality::Cumulative } => (value, 0.0),
+        PointValue::Sum { value, monotonic: false, temporality: Temporality::Delta } => (value, f64::MIN),
+        PointValue::NoValue(_) => return Ok(None),
+        _ => return Err(format!("{} is not a gauge or an updowncounter", metric.name()).into()),
+    };
+    if !value.is_finite() || value < least {
+        return Err(format!("{} is {value}, not a number of 0 or more", metric.name()).into());
+    }
+    Ok(Some(value))
 }

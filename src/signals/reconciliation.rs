@@ -58,7 +58,7 @@ pub fn gauge(
 ) -> Result<(), Refusal> {
     let value = match point.value {
         PointValue::Gauge(value) | PointValue::Sum { value, .. } => value,
-        PointValue::NoValue => return Ok(()),
+        PointValue::NoValue(_) => return Ok(()),
         _ => return Err(format!("{} is not a gauge", metric.name()).into()),
     };
     if !(0.0..9.0e15).contains(&value) {

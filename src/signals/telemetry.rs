@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::stream::StreamKind;
 use super::vocabulary::Attr;
 
 /// Unix time in nanoseconds, UTC. Every instant in the program has this shape.
@@ -330,6 +331,10 @@ pub enum PointValue<'p> {
         scale: i32,
         /// Values in the zero bucket.
         zero_count: u64,
+        /// The zero bucket's width.
+        zero_threshold: f64,
+        /// Values in buckets below zero.
+        negative: u64,
         /// Offset of the first positive bucket.
         offset: i32,
         /// Positive bucket counts.
@@ -337,10 +342,17 @@ pub enum PointValue<'p> {
         /// How it counts.
         temporality: Temporality,
     },
-    /// A legacy summary: kept as evidence only.
-    Summary,
-    /// The series ended here (flag NO_RECORDED_VALUE).
-    NoValue,
+    /// A legacy summary: cumulative, and its quantiles cannot be merged.
+    Summary {
+        /// Number of values.
+        count: u64,
+        /// Their sum.
+        sum: f64,
+        /// (quantile, value).
+        quantiles: &'p [(f64, f64)],
+    },
+    /// The series of this kind ended here (flag NO_RECORDED_VALUE).
+    NoValue(StreamKind),
 }
 
 /// One log record.

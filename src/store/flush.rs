@@ -70,6 +70,7 @@ impl Store {
             from: generation.from,
             to: generation.upto,
             part: &generation.part,
+            changes: &generation.changes,
             segments: written,
             claims: claims.get(..passed).unwrap_or_default(),
             forget_claims_before: now.saturating_sub(inner.claims_kept),

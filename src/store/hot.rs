@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use super::catalog::Signal;
 use crate::decode::Batch;
 use crate::decode::columns::{LogColumns, SpanColumns};
+use crate::rollup::measure::Deltas;
+use crate::rollup::stream::Changes;
 use crate::rollup::window::Part;
 
 /// So many committed generations stay whatever their age or size.
@@ -29,6 +31,8 @@ pub struct Generation {
     pub upto: u64,
     /// Minutes and states.
     pub part: Arc<Part>,
+    /// Where metric streams stand after it, those that changed.
+    pub changes: Changes,
     /// Spans by request.
     pub spans: Vec<Arc<SpanColumns>>,
     /// Logs by request.
@@ -110,8 +114,8 @@ impl Hot {
         Hot { state: RwLock::new(state) }
     }
 
-    /// Takes a batch in; one at or below the last sequence number is left out.
-    pub fn absorb(&self, seq: u64, batch: Batch) {
+    /// Takes a batch in, with what its metric points add; one at or below the last sequence number is left out.
+    pub fn absorb(&self, seq: u64, batch: Batch, deltas: Deltas) {
         let Batch { received_at, observations, spans, logs, .. } = batch;
         let seen = &observations;
         let counted = [
@@ -123,6 +127,7 @@ impl Hot {
         ];
         // One for the request itself: its claim waits for the flush too.
         let points = 1 + counted.iter().sum::<usize>();
+        let points = points + deltas.counters.len() + deltas.durations.len() + deltas.calls.len();
         let mut state = self.write();
         if seq <= state.current.upto {
             tracing::warn!(
@@ -134,8 +139,11 @@ impl Hot {
         }
         let current = &mut state.current;
         current.upto = seq;
-        Arc::make_mut(&mut current.part).absorb(&observations, received_at);
-        current.bytes += points * 256;
+        let part = Arc::make_mut(&mut current.part);
+        part.absorb(&observations, received_at);
+        part.absorb_deltas(&deltas);
+        current.bytes += points * 256 + deltas.changes.bytes();
+        current.changes.extend(deltas.changes);
         if !spans.is_empty() {
             current.bytes += spans.bytes();
             current.spans.push(Arc::new(spans));

@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Serialize, Serializer};
 
 use crate::decode::Batch;
+use crate::rollup::measure::Deltas;
 use crate::signals::call::Class;
 use crate::signals::telemetry::Nanos;
 use crate::world::World;
@@ -67,10 +68,13 @@ pub enum Error {
 /// How much of each minute is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
-    /// Everything.
+    /// Calls, facets and gauges whole.
     Full,
     /// No histograms: no percentiles, and a fraction of the bytes.
     Counts,
+    /// What metric points add: counters, durations, gauges, and the calls that duration metrics count. Pages and rules
+    /// of calls read none of it.
+    Measures,
     /// The same by half hour, without facets; the minute of a row is its half hour's first.
     HalfHours,
 }
@@ -260,7 +264,13 @@ impl Store {
     /// Takes a batch in under its sequence number; readable when this returns. Numbers only ever rise: one at or
     /// below the last is already counted and is left out.
     pub fn absorb(&self, seq: u64, batch: Batch) {
-        self.inner.hot.absorb(seq, batch);
+        self.absorb_with(seq, batch, Deltas::default());
+    }
+
+    /// The same, with what the batch's metric points add. Where their streams stand becomes durable with the flush
+    /// that holds the batch, neither sooner nor later.
+    pub fn absorb_with(&self, seq: u64, batch: Batch, deltas: Deltas) {
+        self.inner.hot.absorb(seq, batch, deltas);
     }
 
     /// Passes a sequence number that has nothing to add: a repeat, or a record that is no longer readable.

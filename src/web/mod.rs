@@ -180,6 +180,7 @@ fn api() -> Router<State> {
     Router::new()
         .route("/api/v1/integrations", get(api::integrations::list))
         .route("/api/v1/integrations/{name}/endpoints", get(api::integrations::endpoints))
+        .route("/api/v1/integrations/{name}/metrics", get(api::metrics::list))
         .route("/api/v1/traces", get(api::evidence::traces))
         .route("/api/v1/traces/{trace_id}", get(api::evidence::trace))
         .route("/api/v1/logs", get(api::evidence::logs))

@@ -34,7 +34,7 @@ pub async fn metrics(Extract(state): Extract<State>) -> Response {
 }
 
 /// Names of figures that rise and fall; all others only rise.
-const GAUGES: [&str; 10] = [
+const GAUGES: [&str; 11] = [
     "lag_ms",
     "judged_ago_ms",
     "watermark",
@@ -45,10 +45,11 @@ const GAUGES: [&str; 10] = [
     "connections",
     "claims",
     "set_aside",
+    "streams",
 ];
 
 /// What figures are, by how their names start.
-const HELP: [(&str, &str); 19] = [
+const HELP: [(&str, &str); 20] = [
     ("accepted_", "Records accepted, by signal."),
     ("rejected_", "Records left out of accepted requests, by signal."),
     ("refused_", "Requests refused, by reason."),
@@ -65,6 +66,7 @@ const HELP: [(&str, &str); 19] = [
     ("connections", "Open connections."),
     ("in_flight_bytes", "Bytes of requests that are received, decoded or waiting to be counted."),
     ("hot_bytes", "Bytes in memory that no flush has committed."),
+    ("streams", "Metric streams whose next point is expected."),
     ("claims", "Bodies whose copies are known."),
     ("set_aside", "Requests that could not be counted and are kept in inbox/aside."),
     ("defects", "Times that judging a minute or writing a mail failed by a defect of the server."),

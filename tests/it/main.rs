@@ -14,6 +14,7 @@ mod hostile;
 mod journey;
 mod kill;
 mod mail;
+mod metrics;
 mod once;
 mod overload;
 mod pages;

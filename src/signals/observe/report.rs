@@ -3,7 +3,9 @@
 use super::super::call::Class;
 use super::super::heartbeat::{self, Report};
 use super::super::lookup::Lookup;
-use super::super::observation::{Call, Direction, IntegrationKey, ReconciliationRun, SlotUpdate, Source};
+use super::super::observation::{
+    Call, Direction, Gauge, IntegrationKey, ReconciliationRun, SlotUpdate, Source,
+};
 use super::super::telemetry::{Attributes, Origin, Point, PointValue, Value};
 use super::super::vocabulary::{Attr, Metric};
 use super::super::{credential, endpoint, queue, reconciliation, retry};
@@ -32,8 +34,9 @@ impl Observer {
             let look = Lookup { own: &own, scope: &none, resource: &resource };
             let value = PointValue::Gauge(depth);
             let point = Point { metric: "", unit: "", start: 0, time, attributes: &own, value };
-            let gauge = queue::gauge(Metric::QueueDepth, key.clone(), &look, &point, 0, time);
-            self.seen.gauges.extend(gauge.ok().flatten());
+            if let Ok(key) = queue::series(Metric::QueueDepth, key.clone(), &look, &point, 0) {
+                self.seen.gauges.push(Gauge { key, time, value: depth });
+            }
         }
         if let Some(expires_at) = report.token_expires_at {
             let update = credential::empty(key.clone(), "default", time);

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use super::*;
 use crate::signals::heartbeat::Report;
-use crate::signals::telemetry::{Attributes, PointValue, SpanKind, Status, Value};
+use crate::signals::telemetry::{Attributes, Point, PointValue, SpanKind, Status, Value};
 
 const NOW: Nanos = 1_800_000_000_000_000_000;
 

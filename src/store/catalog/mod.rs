@@ -1,12 +1,13 @@
 //! The catalog: what the database keeps, whichever database it is.
 //!
 //! A backend is a folder beside this file with a type `Catalog` of the same methods: `open`, `close`, `watermark`,
-//! `commit`, `claims`, `window`, `states`, `segments`, and those for alerts and for the outbox. Every backend must
+//! `commit`, `claims`, `window`, `states`, `streams`, `segments`, and those for alerts and for the outbox. Every backend must
 //! pass the store's contract tests. Every read that is merged with memory runs in one read transaction and gives
 //! the watermark it saw.
 
 use std::sync::Arc;
 
+use crate::rollup::stream::Changes;
 use crate::rollup::window::Part;
 use crate::signals::telemetry::Nanos;
 
@@ -63,6 +64,8 @@ pub struct Flush<'a> {
     pub to: u64,
     /// Minutes and states of the sequence numbers between.
     pub part: &'a Arc<Part>,
+    /// Where metric streams stand after them, those that changed.
+    pub changes: &'a Changes,
     /// Segments of the same sequence numbers, already durable.
     pub segments: &'a [Segment],
     /// Claims to keep: (body hash, sequence number, when).

@@ -8,6 +8,7 @@ use super::Error;
 pub mod alerts;
 pub mod newest;
 pub mod rollups;
+pub mod metrics;
 pub mod lately;
 pub mod spans;
 pub mod logs;

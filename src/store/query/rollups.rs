@@ -11,7 +11,7 @@ use crate::store::recent::half_hour;
 use crate::store::{Detail, Error, Store};
 
 impl Store {
-    /// Calls, facets and gauges of the minutes [from, to), of all integrations or of those of one name.
+    /// What `detail` says of the minutes [from, to), of all integrations or of those of one name.
     pub async fn window(
         &self,
         from: Minute,
@@ -63,19 +63,26 @@ impl Cut<'_> {
     }
 
     fn add(&self, into: &mut Part, part: &Part) {
-        for ((minute, key), row) in &part.calls {
-            if self.takes(*minute, &key.integration) {
-                let kept = into.calls.entry((self.at(*minute), key.clone())).or_default();
-                match self.detail {
-                    Detail::Full => kept.merge(row),
-                    Detail::Counts | Detail::HalfHours => kept.tally.merge(&row.tally),
-                }
-            }
+        self.join(&mut into.gauges, &part.gauges, |key| &key.integration);
+        if self.detail == Detail::Measures {
+            self.join(&mut into.counters, &part.counters, |key| &key.series.integration);
+            self.join(&mut into.durations, &part.durations, |key| &key.series.integration);
+            self.join(&mut into.measured, &part.measured, |key| &key.integration);
+            return;
         }
         if self.detail != Detail::HalfHours {
             self.join(&mut into.facets, &part.facets, |key| &key.integration);
         }
-        self.join(&mut into.gauges, &part.gauges, |key| &key.integration);
+        for ((minute, key), row) in &part.calls {
+            if self.takes(*minute, &key.integration) {
+                let kept = into.calls.entry((self.at(*minute), key.clone())).or_default();
+                if self.detail == Detail::Full {
+                    kept.merge(row);
+                } else {
+                    kept.tally.merge(&row.tally);
+                }
+            }
+        }
     }
 
     fn join<K: Eq + Hash, V: Merge>(

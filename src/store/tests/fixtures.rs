@@ -107,6 +107,7 @@ pub fn anything(seed: u64) -> Batch {
         let key = GaugeKey {
             integration: integration("stripe"),
             metric: "integration.queue.depth".into(),
+            unit: "".into(),
             attributes: vec![("integration.queue.name".into(), "orders".into())],
             additive: dice.roll(2) == 0,
             reporter: u64::MAX - dice.roll(2),

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::store;
 
 pub mod integrations;
+pub mod metrics;
 pub mod evidence;
 pub mod incidents;
 pub mod system;

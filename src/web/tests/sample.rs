@@ -81,6 +81,7 @@ pub fn queue(part: &mut Part, name: &str, metric: &str, time: Nanos, value: f64)
     let key = GaugeKey {
         integration: key(name),
         metric: metric.into(),
+        unit: "".into(),
         attributes: vec![("integration.queue.name".into(), "outbox".into())],
         additive: false,
         reporter: 1,

@@ -2,8 +2,9 @@
 
 use sqlx::SqliteConnection;
 
-use super::{Catalog, claims, damaged, fault, minutes, segments, states};
+use super::{Catalog, claims, damaged, fault, measures, minutes, segments, states, streams};
 use crate::rollup::window::Map;
+use crate::signals::measure::{CounterKey, DurationKey};
 use crate::signals::observation::{CallKey, FacetKey, GaugeKey};
 use crate::store::Error;
 use crate::store::catalog::Flush;
@@ -15,6 +16,8 @@ struct Numbers {
     calls: Map<Arc<CallKey>, i64>,
     facets: Map<Arc<FacetKey>, i64>,
     gauges: Map<Arc<GaugeKey>, i64>,
+    counters: Map<Arc<CounterKey>, i64>,
+    durations: Map<Arc<DurationKey>, i64>,
 }
 
 impl Catalog {
@@ -34,6 +37,8 @@ impl Catalog {
         self.calls.learn(numbers.calls);
         self.facets.learn(numbers.facets);
         self.gauges.learn(numbers.gauges);
+        self.counters.learn(numbers.counters);
+        self.durations.learn(numbers.durations);
         Ok(())
     }
 
@@ -57,15 +62,22 @@ impl Catalog {
         segments::write(write, flush.segments).await?;
         claims::write(write, flush.claims, flush.forget_claims_before).await?;
         let part = flush.part;
-        let calls = part.calls.keys().map(|(_, key)| key).chain(part.outcomes.keys());
+        let calls = part.calls.keys().chain(part.measured.keys()).map(|(_, key)| key);
+        let calls = calls.chain(part.outcomes.keys());
         let numbers = Numbers {
             calls: self.calls.numbers(write, calls).await?,
             facets: self.facets.numbers(write, part.facets.keys().map(|(_, key)| key)).await?,
             gauges: self.gauges.numbers(write, part.gauges.keys().map(|(_, key)| key)).await?,
+            counters: self.counters.numbers(write, part.counters.keys().map(|(_, key)| key)).await?,
+            durations: self.durations.numbers(write, part.durations.keys().map(|(_, key)| key)).await?,
         };
-        minutes::write_calls(write, to, &part.calls, &numbers.calls).await?;
+        minutes::write_calls(write, minutes::Calls::Counted, to, &part.calls, &numbers.calls).await?;
+        minutes::write_calls(write, minutes::Calls::Measured, to, &part.measured, &numbers.calls).await?;
         minutes::write_facets(write, to, &part.facets, &numbers.facets).await?;
         minutes::write_gauges(write, to, &part.gauges, &numbers.gauges).await?;
+        measures::write_counters(write, to, &part.counters, &numbers.counters).await?;
+        measures::write_durations(write, to, &part.durations, &numbers.durations).await?;
+        streams::write(write, flush.changes).await?;
         states::write_outcomes(write, &part.outcomes, &numbers.calls).await?;
         states::write_slots(write, &part.slots).await?;
         states::write_integrations(write, &part.integrations).await?;

@@ -6,7 +6,7 @@ use futures_util::TryStreamExt;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::series::{Interned, Series};
-use super::{Catalog, damaged, fault, watermark};
+use super::{Catalog, damaged, fault, measures, watermark};
 use crate::rollup::latency::Latency;
 use crate::rollup::series::{CallsRow, GaugeRow, Merge, Tally};
 use crate::rollup::window::{Map, Minute, Part};
@@ -28,6 +28,13 @@ impl Catalog {
     ) -> Result<(u64, Part), Error> {
         let mut snapshot = self.snapshot().await?;
         let watermark = watermark(&mut snapshot).await?;
+        let gauges = "SELECT minute, series, last, last_at, min, max FROM gauges_minute \
+             WHERE minute >= ?1 AND minute < ?2 AND (?3 IS NULL OR series IN ( \
+                     SELECT id FROM series WHERE kind = 3 AND integration = ?3))";
+        let by_half_hour = detail == Detail::HalfHours;
+        let read = Read { from: from.0, to: to.0, integration, by_half_hour };
+        let mut part =
+            Part { gauges: read.rows(&mut snapshot, gauges, &self.gauges).await?, ..Part::default() };
         let calls = match detail {
             Detail::Full => {
                 "SELECT minute, series, tally, good, bad FROM calls_minute \
@@ -39,32 +46,37 @@ impl Catalog {
                  WHERE minute >= ?1 AND minute < ?2 AND (?3 IS NULL OR series IN ( \
                      SELECT id FROM series WHERE kind = 1 AND integration = ?3))"
             }
+            Detail::Measures => {
+                part.counters = read.rows(&mut snapshot, measures::COUNTERS, &self.counters).await?;
+                part.durations = read.rows(&mut snapshot, measures::DURATIONS, &self.durations).await?;
+                part.measured = read.rows(&mut snapshot, measures::MEASURED, &self.calls).await?;
+                return Ok((watermark, part));
+            }
         };
         let facets = "SELECT minute, series, tally FROM facets_minute \
              WHERE minute >= ?1 AND minute < ?2 AND (?3 IS NULL OR series IN ( \
                      SELECT id FROM series WHERE kind = 2 AND integration = ?3))";
-        let gauges = "SELECT minute, series, last, last_at, min, max FROM gauges_minute \
-             WHERE minute >= ?1 AND minute < ?2 AND (?3 IS NULL OR series IN ( \
-                     SELECT id FROM series WHERE kind = 3 AND integration = ?3))";
-        let by_half_hour = detail == Detail::HalfHours;
-        let read = Read { from: from.0, to: to.0, integration, by_half_hour };
-        let part = Part {
-            calls: read.rows(&mut snapshot, calls, &self.calls).await?,
-            facets: if by_half_hour {
-                Map::default()
-            } else {
-                read.rows(&mut snapshot, facets, &self.facets).await?
-            },
-            gauges: read.rows(&mut snapshot, gauges, &self.gauges).await?,
-            ..Part::default()
-        };
+        part.calls = read.rows(&mut snapshot, calls, &self.calls).await?;
+        if !by_half_hour {
+            part.facets = read.rows(&mut snapshot, facets, &self.facets).await?;
+        }
         Ok((watermark, part))
     }
 }
 
-/// Writes the calls of a part.
+/// Which calls.
+#[derive(Clone, Copy, Debug)]
+pub enum Calls {
+    /// By spans and reports.
+    Counted,
+    /// By duration metrics.
+    Measured,
+}
+
+/// Writes the calls of a part into one of the tables of calls.
 pub async fn write_calls(
     write: &mut SqliteConnection,
+    table: Calls,
     part: i64,
     calls: &Map<(Minute, Arc<CallKey>), CallsRow>,
     numbers: &Map<Arc<CallKey>, i64>,
@@ -79,7 +91,10 @@ pub async fn write_calls(
     }
     // In the order of the key, so that pages fill from one end.
     rows.sort_unstable_by_key(|row| (row.0, row.1));
-    let head = "INSERT INTO calls_minute (minute, series, part, tally, good, bad) ";
+    let head = match table {
+        Calls::Counted => "INSERT INTO calls_minute (minute, series, part, tally, good, bad) ",
+        Calls::Measured => "INSERT INTO measured_minute (minute, series, part, tally, good, bad) ",
+    };
     insert(write, head, rows, |mut values, (minute, series, tally, good, bad)| {
         values.push_bind(minute).push_bind(series).push_bind(part);
         values.push_bind(tally).push_bind(good).push_bind(bad);
@@ -128,9 +143,11 @@ pub async fn write_gauges(
     .await
 }
 
-type Values<'a> = sqlx::query_builder::Separated<'a, Sqlite, &'static str>;
+/// The values of one row of a statement.
+pub type Values<'a> = sqlx::query_builder::Separated<'a, Sqlite, &'static str>;
 
-async fn insert<T>(
+/// Inserts rows, many with one statement.
+pub async fn insert<T>(
     write: &mut SqliteConnection,
     head: &'static str,
     rows: Vec<T>,
@@ -147,7 +164,8 @@ async fn insert<T>(
     Ok(())
 }
 
-fn number<K: Series>(numbers: &Map<Arc<K>, i64>, key: &Arc<K>) -> Result<i64, Error> {
+/// The number of a series.
+pub fn number<K: Series>(numbers: &Map<Arc<K>, i64>, key: &Arc<K>) -> Result<i64, Error> {
     numbers.get(key).copied().ok_or_else(|| damaged("a series has no number"))
 }
 
@@ -193,7 +211,8 @@ impl Read<'_> {
 }
 
 /// A row of a table of minutes: its columns, and what they are merged as.
-trait MinuteRow: Merge {
+pub trait MinuteRow: Merge {
+    /// As selected.
     type Columns: for<'r> sqlx::FromRow<'r, sqlx::sqlite::SqliteRow> + Send + Unpin;
 
     /// ((minute, series), value); none when it is damaged.

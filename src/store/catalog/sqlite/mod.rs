@@ -13,6 +13,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions, Connection, SqlSafeStr, Transaction};
 
+use crate::signals::measure::{CounterKey, DurationKey};
 use crate::signals::observation::{CallKey, FacetKey, GaugeKey};
 use crate::store::Error;
 use crate::store::segments::folder::private_file;
@@ -21,11 +22,13 @@ use series::Interned;
 pub mod alerts;
 pub mod claims;
 pub mod commit;
+pub mod measures;
 pub mod minutes;
 pub mod outbox;
 pub mod segments;
 pub mod series;
 pub mod states;
+pub mod streams;
 
 /// How long a statement waits for another process's lock, a backup's for one.
 const BUSY: Duration = Duration::from_secs(5);
@@ -40,6 +43,8 @@ pub struct Catalog {
     calls: Interned<CallKey>,
     facets: Interned<FacetKey>,
     gauges: Interned<GaugeKey>,
+    counters: Interned<CounterKey>,
+    durations: Interned<DurationKey>,
 }
 
 impl Catalog {
@@ -68,6 +73,8 @@ impl Catalog {
             calls: Interned::default(),
             facets: Interned::default(),
             gauges: Interned::default(),
+            counters: Interned::default(),
+            durations: Interned::default(),
         })
     }
 
@@ -122,7 +129,10 @@ fn pool(connections: u32) -> SqlitePoolOptions {
 
 /// The migrations in order. A file that was released is never edited: add the next one.
 fn migrations() -> Migrator {
-    let migrations = [(1, "catalog", include_str!("../../../../migrations/sqlite/0001_catalog.sql"))];
+    let migrations = [
+        (1, "catalog", include_str!("../../../../migrations/sqlite/0001_catalog.sql")),
+        (2, "metrics", include_str!("../../../../migrations/sqlite/0002_metrics.sql")),
+    ];
     let migrations = migrations.map(|(version, name, sql)| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     });

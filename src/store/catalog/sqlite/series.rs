@@ -10,6 +10,7 @@ use sqlx::SqliteConnection;
 
 use super::{damaged, fault, from_json, json};
 use crate::rollup::window::Map;
+use crate::signals::measure::{CounterKey, DurationKey};
 use crate::signals::observation::{CallKey, FacetKey, GaugeKey, IntegrationKey};
 use crate::store::Error;
 
@@ -43,6 +44,20 @@ impl Series for GaugeKey {
     const KIND: i64 = 3;
     fn integration(&self) -> &IntegrationKey {
         &self.integration
+    }
+}
+
+impl Series for CounterKey {
+    const KIND: i64 = 4;
+    fn integration(&self) -> &IntegrationKey {
+        &self.series.integration
+    }
+}
+
+impl Series for DurationKey {
+    const KIND: i64 = 5;
+    fn integration(&self) -> &IntegrationKey {
+        &self.series.integration
     }
 }
 
