@@ -128,6 +128,12 @@ fn spoken(name: &str) -> String {
         "inbox_bytes" => "Bytes on disk that the catalog does not hold yet",
         "inbox_files" => "Files that hold them",
         "inbox_failures" => "Writes to these files that failed",
+        "defects" => "Times that judging or writing a mail failed by a defect of the server",
+        "set_aside" => "Requests that could not be counted and are kept aside",
+        "claims" => "Requests whose copies are known",
+        "hot_bytes" => "Bytes in memory that the catalog does not hold yet",
+        "in_flight_bytes" => "Bytes received that are not counted yet",
+        "connections" => "Open connections",
         name => return format::capital(&format::words(name.strip_suffix("_ms").unwrap_or(name))),
     };
     words.into()
