@@ -69,15 +69,18 @@ fn resource_metrics(
 /// A scope whose version stands among its attributes, since it is part of a stream's identity.
 fn versioned_scope<'a>(of: &'a [u8], limits: &Limits) -> Result<(Cow<'a, str>, Attributes<'a>), Malformed> {
     let (name, mut attributes) = scope(of, limits)?;
+    // Of a field that comes twice the last stands.
+    let mut version = Cow::Borrowed("");
     let mut pieces = Cursor::new(of);
     while let Some(piece) = next_piece(&mut pieces, 1)? {
         let mut cursor = Cursor::new(piece);
         while let Some((number, field)) = cursor.field()? {
             if number == 2 {
-                add_version(&mut attributes, field.text()?);
+                version = field.text()?;
             }
         }
     }
+    add_version(&mut attributes, version);
     Ok((name, attributes))
 }
 

@@ -17,7 +17,7 @@ fn rules() -> RuleSet {
             let path = format!("{}/{folder}/{name}.{ending}", env!("CARGO_MANIFEST_DIR"));
             (format!("{name}.{ending}"), std::fs::read_to_string(path).unwrap())
         };
-        rules.iter().map(|name| of(name)).collect()
+        rules.iter().map(of).collect()
     };
     load(&read("alerts", "toml"), &read("alerts/runbooks", "md")).unwrap()
 }

@@ -63,7 +63,18 @@ fn r7_what_cannot_be_decoded_is_400_with_a_bad_request() {
 
 /// Servers that refuse for now, each for a reason of its own: (the counter, the server).
 fn unable() -> [(&'static str, Shared); 2] {
-    [("busy", busy("")), ("inbox_full", start("inbox_bytes = 1"))]
+    [("busy", busy("")), ("inbox_full", full())]
+}
+
+/// One whose inbox has no room for another request of one call.
+fn full() -> Shared {
+    let server = start("max_body_bytes = 1024\ninbox_bytes = 1024");
+    for (headers, body) in [(PROTOBUF, calls("full", 1)), (JSON, b"{}".to_vec())] {
+        wait_until("the inbox is full", SOON, || {
+            (server.post("/v1/traces", &[headers], body.clone()).status == 503).then_some(())
+        });
+    }
+    server
 }
 
 #[test]

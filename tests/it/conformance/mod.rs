@@ -67,13 +67,12 @@ fn start(ingest: &str) -> Shared {
     Shared { server: home.start(), _open: None, _home: home }
 }
 
-/// One whose memory for requests is taken by a body that does not end: as much of it as one sender may hold, and
-/// connections that have said nothing yet are one sender together.
+/// One whose memory for requests is taken by a body that does not end.
 fn busy(ingest: &str) -> Shared {
     let server = start(&format!("max_body_bytes = 60000\nin_flight_bytes = 100000\n{ingest}"));
     let open = wait_until("the server is busy", SOON, || {
         let mut open = Raw::connect(&server.otlp_http);
-        open.send(format!("{}content-length: 60000\r\n\r\n", head("/v1/logs", &[JSON]))).send([b' '; 47_900]);
+        open.send(format!("{}content-length: 60000\r\n\r\n", head("/v1/logs", &[JSON]))).send([b' '; 59_999]);
         // What is asked before all of that has arrived is taken, and then it is the other that finds no room.
         std::thread::sleep(Duration::from_millis(200));
         (server.post("/v1/logs", &[JSON], "{}").status == 503).then_some(open)

@@ -337,7 +337,16 @@ impl Writer {
     }
 
     fn summary(&mut self, point: &SummaryDataPoint) -> Value {
+        let quantiles: Vec<Value> = point
+            .quantile_values
+            .iter()
+            .map(|at| {
+                let members = [("quantile", self.double(at.quantile)), ("value", self.double(at.value))];
+                self.object(members)
+            })
+            .collect();
         let members = [
+            ("quantileValues", quantiles.into()),
             ("attributes", self.attributes(&point.attributes)),
             ("timeUnixNano", self.u64(point.time_unix_nano)),
             ("count", self.u64(point.count)),

@@ -18,7 +18,7 @@ pub enum Kind {
     OfResource(Signal),
     OfScope(Signal),
     Resource,
-    Scope,
+    Scope(Signal),
     KeyValue,
     AnyValue,
     Array,
@@ -37,6 +37,7 @@ pub enum Kind {
     },
     Point(Point),
     Buckets,
+    Quantile,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,14 +66,18 @@ impl Kind {
             (Kind::Request(signal), 1) => Message(Kind::OfResource(signal)),
             (Kind::OfResource(_), 1) => Message(Kind::Resource),
             (Kind::OfResource(signal), 2) => Message(Kind::OfScope(signal)),
-            (Kind::OfScope(_), 1) => Message(Kind::Scope),
+            (Kind::OfScope(signal), 1) => Message(Kind::Scope(signal)),
             (Kind::OfScope(Signal::Traces), 2) => Record(Kind::Span),
             (Kind::OfScope(Signal::Logs), 2) => Record(Kind::Log),
             (Kind::OfScope(Signal::Metrics), 2) => Message(Kind::Metric),
-            (Kind::Resource, 1) | (Kind::Scope, 3) | (Kind::Span, 9) | (Kind::Event, 3) | (Kind::Link, 4) => {
-                Message(Kind::KeyValue)
-            }
-            (Kind::Scope, 1) | (Kind::Span, 3 | 5) | (Kind::Event, 2) | (Kind::Status, 2) => Text,
+            (Kind::Resource, 1)
+            | (Kind::Scope(_), 3)
+            | (Kind::Span, 9)
+            | (Kind::Event, 3)
+            | (Kind::Link, 4) => Message(Kind::KeyValue),
+            // A scope's version is part of a metric's stream.
+            (Kind::Scope(Signal::Metrics), 2) => Text,
+            (Kind::Scope(_), 1) | (Kind::Span, 3 | 5) | (Kind::Event, 2) | (Kind::Status, 2) => Text,
             (Kind::Span, 1 | 2 | 4 | 6 | 7 | 8) | (Kind::Event, 1) | (Kind::Link, 1 | 2) => Plain,
             (Kind::Span, 11) => Message(Kind::Event),
             (Kind::Span, 13) => Message(Kind::Link),
@@ -97,11 +102,12 @@ impl Kind {
             (Kind::Point(Point::Histogram), 9) | (Kind::Point(Point::Exponential), 1) => {
                 Message(Kind::KeyValue)
             }
-            (Kind::Point(Point::Exponential), 8) => Message(Kind::Buckets),
+            (Kind::Point(Point::Exponential), 8 | 9) => Message(Kind::Buckets),
+            (Kind::Point(Point::Summary), 6) => Message(Kind::Quantile),
             (Kind::Point(Point::Number), 2 | 3 | 4 | 6 | 8) => Plain,
             (Kind::Point(Point::Histogram), 2..=7 | 10..=12) => Plain,
-            (Kind::Point(Point::Exponential), 2..=7 | 10 | 12 | 13) => Plain,
-            (Kind::Point(Point::Summary), 2..=5 | 8) | (Kind::Buckets, 1 | 2) => Plain,
+            (Kind::Point(Point::Exponential), 2..=7 | 10 | 12..=14) => Plain,
+            (Kind::Point(Point::Summary), 2..=5 | 8) | (Kind::Buckets | Kind::Quantile, 1 | 2) => Plain,
             _ => Unread,
         }
     }
@@ -115,7 +121,7 @@ impl Kind {
             Kind::AnyValue => number == 5 || number == 6,
             Kind::Log => number == 5,
             Kind::Metric => true,
-            Kind::Point(Point::Exponential) => number == 8,
+            Kind::Point(Point::Exponential) => number == 8 || number == 9,
             _ => false,
         }
     }
