@@ -25,6 +25,8 @@ pub mod commit;
 pub mod measures;
 pub mod minutes;
 pub mod outbox;
+pub mod outcomes;
+pub mod packs;
 pub mod segments;
 pub mod series;
 pub mod states;
@@ -132,6 +134,7 @@ fn migrations() -> Migrator {
     let migrations = [
         (1, "catalog", include_str!("../../../../migrations/sqlite/0001_catalog.sql")),
         (2, "metrics", include_str!("../../../../migrations/sqlite/0002_metrics.sql")),
+        (4, "packs", include_str!("../../../../migrations/sqlite/0004_packs.sql")),
     ];
     let migrations = migrations.map(|(version, name, sql)| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
