@@ -145,14 +145,17 @@ impl Part {
                 self.outcomes.entry(key.clone()).or_default().record_all(&mut outcomes);
             }
         }
-        self.absorb_facets(seen, &series);
+        self.absorb_facets(seen);
     }
 
-    fn absorb_facets(&mut self, seen: &Observations, series: &[Arc<CallKey>]) {
+    fn absorb_facets(&mut self, seen: &Observations) {
+        // By peer, not by series: they are one row there.
+        let sides = seen.sides();
         let facets = |(at, call): (u32, &Call)| {
             let minute = Minute::of(call.end);
-            let connection = call.connection.map(|name| (call.series, Facet::Connection, name, minute, at));
-            let credential = call.credential.map(|name| (call.series, Facet::Credential, name, minute, at));
+            let side = sides.get(call.series as usize).copied().unwrap_or(u32::MAX);
+            let connection = call.connection.map(|name| (side, Facet::Connection, name, minute, at));
+            let credential = call.credential.map(|name| (side, Facet::Credential, name, minute, at));
             connection.into_iter().chain(credential)
         };
         let mut order: Vec<(u32, Facet, u32, Minute, u32)> =
@@ -160,7 +163,7 @@ impl Part {
         order.sort_unstable();
         for group in order.chunk_by(|a, b| (a.0, a.1, a.2, a.3) == (b.0, b.1, b.2, b.3)) {
             let Some((of, facet, name, minute, _)) = group.first() else { continue };
-            let Some((of, id)) = series.get(*of as usize).zip(seen.names.get(*name as usize)) else {
+            let Some((of, id)) = seen.series.get(*of as usize).zip(seen.names.get(*name as usize)) else {
                 continue;
             };
             let key = FacetKey {

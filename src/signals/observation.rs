@@ -2,6 +2,7 @@
 //!
 //! Names that repeat (series, connections) are interned per request: the tables are short, the lists long.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -313,6 +314,25 @@ pub struct Observations {
 }
 
 impl Observations {
+    /// For each series the first of the same integration, direction and peer: what is counted by peer looks there.
+    pub fn sides(&self) -> Vec<u32> {
+        let mut firsts: HashMap<(&IntegrationKey, Direction, &str), u32> = HashMap::new();
+        let mut sides: Vec<u32> = Vec::with_capacity(self.series.len());
+        for (at, key) in (0u32..).zip(&self.series) {
+            // Nearly always as the one before.
+            let before = sides.last().copied().filter(|first| {
+                self.series.get(*first as usize).is_some_and(|first| {
+                    first.direction == key.direction
+                        && first.peer == key.peer
+                        && first.integration == key.integration
+                })
+            });
+            let first = || *firsts.entry((&key.integration, key.direction, &*key.peer)).or_insert(at);
+            sides.push(before.unwrap_or_else(first));
+        }
+        sides
+    }
+
     /// Bytes that it takes in memory, about: names are cut to a length, so each kind has a size.
     pub fn bytes(&self) -> usize {
         let named = self.integrations.len() + self.gauges.len() + self.slots.len();
