@@ -187,7 +187,8 @@ impl Hot {
         let mut state = self.write();
         if state.flushing.is_none() && state.current.upto > state.current.from {
             let upto = state.current.upto;
-            let next = Generation { from: upto, upto, ..Generation::default() };
+            let part = Arc::new(state.current.part.next());
+            let next = Generation { from: upto, upto, part, ..Generation::default() };
             state.flushing = Some(Arc::new(std::mem::replace(&mut state.current, next)));
         }
         state.flushing.clone()
