@@ -6,6 +6,7 @@ use super::{Error, Settings, Store};
 use crate::world::World;
 
 pub mod alerts;
+mod audit;
 mod evidence;
 mod faults;
 pub mod fixtures;
@@ -72,6 +73,7 @@ contract! {
         a_failed_segment_leaves_all_hot, orphans_go_at_open, a_watermark_that_moved_is_refused,
         a_flush_that_was_cut_off_after_its_commit_counts_once, nothing_to_flush_is_nothing,
     }
+    audit { entries_hang_together, entries_are_found_by_any_of_their_texts }
     alerts { a_tick_is_kept_whole_and_can_be_repeated, incidents_are_found }
     outbox {
         mails_wait_for_the_earlier_of_their_thread, leases_end, deferred_mails_come_back,

@@ -6,6 +6,7 @@
 use super::Error;
 
 pub mod alerts;
+pub mod audit;
 pub mod newest;
 pub mod rollups;
 pub mod metrics;

@@ -20,6 +20,7 @@ use crate::store::segments::folder::private_file;
 use series::Interned;
 
 pub mod alerts;
+pub mod audit;
 pub mod claims;
 pub mod commit;
 pub mod measures;
@@ -132,6 +133,7 @@ fn migrations() -> Migrator {
     let migrations = [
         (1, "catalog", include_str!("../../../../migrations/sqlite/0001_catalog.sql")),
         (2, "metrics", include_str!("../../../../migrations/sqlite/0002_metrics.sql")),
+        (3, "access", include_str!("../../../../migrations/sqlite/0003_access.sql")),
     ];
     let migrations = migrations.map(|(version, name, sql)| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)

@@ -1,0 +1,36 @@
+-- Who may send, who may see, and who did what.
+
+-- Keys that telemetry is sent with. Never deleted, since the inbox and the audit log name them by their number.
+CREATE TABLE ingest_keys (
+    id           INTEGER NOT NULL PRIMARY KEY,
+    name         TEXT    NOT NULL,
+    hash         BLOB    NOT NULL UNIQUE,
+    tail         TEXT    NOT NULL,
+    -- Patterns of what it may send for; `*` is any run of letters.
+    integration  TEXT    NOT NULL,
+    environment  TEXT    NOT NULL,
+    made_at      BIGINT  NOT NULL,
+    made_by      TEXT    NOT NULL,
+    expires_at   BIGINT,
+    -- From then on what it sends is refused …
+    revoked_at   BIGINT,
+    -- … but taken and flagged until this later time, where that was chosen.
+    flagged_until BIGINT,
+    last_used_at BIGINT,
+    -- Requests a second; none for no limit of its own.
+    rate         BIGINT
+);
+
+-- Entries hang together by their hashes; nothing here is ever changed or deleted.
+CREATE TABLE audit (
+    number  INTEGER NOT NULL PRIMARY KEY,
+    at      BIGINT  NOT NULL,
+    actor   TEXT    NOT NULL,
+    action  TEXT    NOT NULL,
+    object  TEXT    NOT NULL,
+    detail  TEXT    NOT NULL,
+    address TEXT    NOT NULL,
+    hash    BLOB    NOT NULL
+);
+CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit BEGIN SELECT raise(ABORT, 'the audit log is append-only'); END;
+CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit BEGIN SELECT raise(ABORT, 'the audit log is append-only'); END;
