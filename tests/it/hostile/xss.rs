@@ -122,8 +122,11 @@ fn send(server: &Server, payloads: &[String], integration: usize, end: u64) {
         otlp::gauge("integration.credential.expires_at", expires, &token),
     ];
     server.export("/v1/metrics", &otlp::metrics(name, gauges));
+    let (from, to) = ((otlp::now() / SECOND - 3600).to_string(), (otlp::now() / SECOND).to_string());
     let run = [
-        ("integration.reconciliation.name", event.as_str()),
+        ("integration.reconciliation.window.start", from.as_str()),
+        ("integration.reconciliation.window.end", &to),
+        ("integration.reconciliation.name", event),
         ("integration.reconciliation.run_id", body),
         ("integration.reconciliation.expected", "2"),
         ("integration.reconciliation.matched", "1"),
