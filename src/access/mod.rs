@@ -4,5 +4,7 @@
 //! No secret is kept: of a key, a token or a session only its hash is, and of what was done only who did it.
 
 pub mod audit;
+pub mod door;
+pub mod key;
 pub mod role;
 pub mod secret;

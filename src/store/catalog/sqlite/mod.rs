@@ -23,6 +23,7 @@ pub mod alerts;
 pub mod audit;
 pub mod claims;
 pub mod commit;
+pub mod keys;
 pub mod measures;
 pub mod minutes;
 pub mod outbox;
@@ -165,6 +166,7 @@ fn opening(path: &Path, error: sqlx::Error) -> Error {
         Error::Busy(reason) => Error::Busy(told(reason)),
         Error::Damaged(reason) => Error::Damaged(told(reason)),
         Error::Refused(reason) => Error::Refused(told(reason)),
+        Error::Unfit(reason) => Error::Unfit(told(reason)),
     }
 }
 
