@@ -21,6 +21,7 @@ pub mod alert;
 pub mod store;
 pub mod pipeline;
 pub mod notify;
+pub mod outgoing;
 pub mod config;
 pub mod rules;
 pub mod web;

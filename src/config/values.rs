@@ -32,6 +32,7 @@ impl Config {
         self.server.check()?;
         self.ingest.check()?;
         self.ingest.check_pages()?;
+        self.tls.check()?;
         if self.mail.to.is_empty() {
             let problem = "[mail] to is empty: nobody would be told. Name an address, or leave the key out.";
             return Err(("to = []".into(), problem.into()));

@@ -26,7 +26,15 @@ use crate::{receive, web};
 /// Where people reach the dashboard, without a slash at its end.
 pub fn base_url(config: &Config, web: SocketAddr) -> String {
     let given = config.server.public_url.clone();
-    given.unwrap_or_else(|| format!("http://{web}")).trim_end_matches('/').to_owned()
+    given
+        .unwrap_or_else(|| format!("{}://{web}", scheme(config, "web", &config.tls.web)))
+        .trim_end_matches('/')
+        .to_owned()
+}
+
+/// How a port is asked.
+fn scheme(config: &Config, name: &str, port: &crate::config::tls::Port) -> &'static str {
+    if config.tls.of(name, port).is_some() { "https" } else { "http" }
 }
 
 /// The operator's naming rules, and our own addresses.
@@ -159,7 +167,11 @@ pub fn web(config: &Config, addresses: &super::Addresses) -> web::Settings {
         overrides: config.integration.iter().map(given).collect(),
         notices: vec![web::OPEN_TO_ALL.to_owned()],
         public_host: config.server.public_host(),
-        otlp_http: addresses.otlp_http.to_string(),
+        otlp_http: format!(
+            "{}://{}",
+            scheme(config, "otlp_http", &config.tls.otlp_http),
+            addresses.otlp_http
+        ),
     }
 }
 
