@@ -114,6 +114,8 @@ async fn this_machine_is_not_asked_however_it_is_spelled() {
         let url = format!("https://{host}:{port}/");
         match client.get(&url).await {
             Err(Error::Inside(_)) => {}
+            // Some resolvers know it with a dot at its end, and some do not.
+            Err(Error::NoAddress(_)) if host == "localhost." => {}
             other => panic!("{host}: {other:?}"),
         }
     }

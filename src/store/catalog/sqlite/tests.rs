@@ -129,3 +129,23 @@ async fn every_commit_is_synced_and_readers_cannot_write() {
     assert!(sqlx::query("DELETE FROM inbox").execute(&catalog.readers).await.is_err());
     store.close().await;
 }
+
+#[tokio::test]
+async fn the_audit_log_is_append_only() {
+    let place = Sqlite::new();
+    let store = place.open().await.unwrap();
+    let entry = crate::access::audit::Entry {
+        at: NOON,
+        actor: "ada".into(),
+        action: "key.made".into(),
+        object: "a key".into(),
+        detail: String::new(),
+        address: String::new(),
+    };
+    store.audit(&entry).await.unwrap();
+    for statement in ["UPDATE audit SET actor = 'eve'", "DELETE FROM audit"] {
+        let refused = sqlx::query(statement).execute(&store.inner.catalog.writer).await.unwrap_err();
+        assert!(refused.to_string().contains("append-only"), "{refused}");
+    }
+    store.close().await;
+}
