@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer};
 
+pub mod oidc;
+pub mod outgoing;
 pub mod tls;
 pub mod values;
 
@@ -19,6 +21,10 @@ pub struct Config {
     pub ingest: Ingest,
     /// Which ports speak TLS, and with which certificates.
     pub tls: tls::Tls,
+    /// What may be called over HTTP.
+    pub outgoing: outgoing::Outgoing,
+    /// Where people may log in beside here.
+    pub oidc: Option<oidc::Oidc>,
     /// Who is told.
     pub mail: Mail,
     /// The relay. Without it mails are written as .eml files into the data folder.

@@ -95,6 +95,8 @@ impl Doors {
 /// What of a configuration can only be told by reading the files that it names.
 pub fn check(config: &Config) -> anyhow::Result<()> {
     Certificates::load(config)?;
+    settings::outgoing(config)?;
+    settings::oidc(config, "", &crate::clock::system())?;
     settings::mailer(config).map(drop)
 }
 

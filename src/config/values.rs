@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::oidc::Oidc;
 use super::{Config, Ingest, Server, Smtp};
 
 /// (text to look for in the file, what is wrong and what to do).
@@ -33,6 +34,7 @@ impl Config {
         self.ingest.check()?;
         self.ingest.check_pages()?;
         self.tls.check()?;
+        self.oidc.as_ref().map_or(Ok(()), Oidc::check)?;
         if self.mail.to.is_empty() {
             let problem = "[mail] to is empty: nobody would be told. Name an address, or leave the key out.";
             return Err(("to = []".into(), problem.into()));
