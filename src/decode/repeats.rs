@@ -14,8 +14,8 @@ use crate::signals::vocabulary::Attr;
 
 /// So many places of a list are remembered.
 const PLACES: usize = 32;
-/// So many attributes of each: two values that take turns are both known.
-const EACH: usize = 2;
+/// So many attributes of each: values that take turns are all known. By their end, where they differ most.
+const EACH: usize = 64;
 
 /// What stood in the places of a list.
 #[derive(Debug, Default)]
@@ -23,12 +23,8 @@ pub struct Repeats<'a> {
     places: Vec<Place<'a>>,
 }
 
-#[derive(Clone, Debug, Default)]
-struct Place<'a> {
-    known: [Option<Known<'a>>; EACH],
-    /// The one that was learnt longest ago.
-    oldest: usize,
-}
+/// Empty until a second record has something there: most requests are of few.
+type Place<'a> = Vec<Option<Known<'a>>>;
 
 /// An attribute and what it was read as.
 #[derive(Clone, Copy, Debug)]
@@ -57,9 +53,8 @@ impl<'a> Repeats<'a> {
         reading: &mut Reading,
     ) -> Result<(), Malformed> {
         let place = list.len();
-        if let Some(Place { known, .. }) = self.places.get(place)
-            && let Some(known) = known.iter().flatten().find(|known| known.message == message)
-        {
+        let known = self.places.get(place).and_then(|known| known.get(slot(message)));
+        if let Some(Some(known)) = known.filter(|known| known.is_some_and(|known| known.message == message)) {
             let value = match known.value {
                 Said::Text(text) => Value::Str(Cow::Borrowed(text)),
                 Said::Integer(number) => Value::Int(number),
@@ -83,19 +78,23 @@ impl<'a> Repeats<'a> {
             Value::Int(number) => Said::Integer(*number),
             _ => return,
         };
-        if place >= PLACES {
-            return;
-        }
-        if self.places.len() <= place {
-            self.places.resize(place + 1, Place::default());
-        }
-        if let Some(Place { known, oldest }) = self.places.get_mut(place)
-            && let Some(slot) = known.get_mut(*oldest)
-        {
-            *slot = Some(Known { message, key, value, attr, numbers });
-            *oldest = (*oldest + 1) % EACH;
+        match self.places.get_mut(place) {
+            None if place < PLACES => self.places.resize(place + 1, Place::new()),
+            None => {}
+            Some(known) => {
+                known.resize(EACH, None);
+                if let Some(slot) = known.get_mut(slot(message)) {
+                    *slot = Some(Known { message, key, value, attr, numbers });
+                }
+            }
         }
     }
+}
+
+/// Where an attribute is looked for.
+fn slot(message: &[u8]) -> usize {
+    let end = message.last_chunk::<8>().map_or(0, |end| u64::from_le_bytes(*end));
+    (end.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58) as usize % EACH
 }
 
 #[cfg(test)]
