@@ -110,6 +110,7 @@ pub async fn start(config: Config, origin: Origin, world: World) -> anyhow::Resu
 pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World) -> anyhow::Result<Running> {
     let clock = world.clock.clone();
     let loaded = origin.load().map_err(|problems| anyhow!("{}", problems.join("\n")))?;
+    check(&config)?;
     let certificates = Certificates::load(&config)?;
     let Doors { web: web_door, otlp_http: http_door, otlp_grpc: grpc_door } = doors;
     let addresses = Addresses {
