@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer};
 
+pub mod redaction;
 pub mod values;
 
 /// The whole tree. Every field has a default, so that no file is needed.
@@ -20,6 +21,8 @@ pub struct Config {
     pub mail: Mail,
     /// The relay. Without it mails are written as .eml files into the data folder.
     pub smtp: Option<Smtp>,
+    /// What is taken out of telemetry besides what always is.
+    pub redaction: redaction::Redaction,
     /// Which environments are shown and never notify.
     pub environments: Environments,
     /// `[owners.NAME]`: who is told of an integration that names this owner.
@@ -271,6 +274,7 @@ impl Config {
     fn validate(&self) -> Result<(), (String, String)> {
         self.check_values()?;
         self.ingest.check_bounds()?;
+        self.redaction.check()?;
         for rule in &self.integration {
             let matches = [&rule.service, &rule.peer, &rule.route_prefix, &rule.queue];
             let overrides = rule.tier.is_some() || rule.owner.is_some();
