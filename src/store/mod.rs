@@ -63,6 +63,20 @@ pub enum Error {
     /// Another server works on this folder, or a newer version wrote it.
     #[error("{0}")]
     Refused(String),
+    /// What was asked does not go with what is there; whoever asked can mend it.
+    #[error("{0}")]
+    Unfit(String),
+}
+
+/// What there is to let somebody in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// Rises with every change to who may do what, whoever makes it.
+    pub version: i64,
+    /// Whether an ingest key was ever made.
+    pub keys: bool,
+    /// Whether a user was ever made.
+    pub users: bool,
 }
 
 /// How much of each minute is read.

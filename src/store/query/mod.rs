@@ -6,9 +6,11 @@
 use super::Error;
 
 pub mod alerts;
+pub mod audit;
 pub mod newest;
 pub mod rollups;
 pub mod metrics;
+pub mod keys;
 pub mod lately;
 pub mod spans;
 pub mod logs;

@@ -20,11 +20,15 @@ use crate::store::segments::folder::private_file;
 use series::Interned;
 
 pub mod alerts;
+pub mod audit;
 pub mod claims;
 pub mod commit;
+pub mod keys;
 pub mod measures;
 pub mod minutes;
 pub mod outbox;
+pub mod outcomes;
+pub mod packs;
 pub mod segments;
 pub mod series;
 pub mod states;
@@ -132,6 +136,8 @@ fn migrations() -> Migrator {
     let migrations = [
         (1, "catalog", include_str!("../../../../migrations/sqlite/0001_catalog.sql")),
         (2, "metrics", include_str!("../../../../migrations/sqlite/0002_metrics.sql")),
+        (3, "access", include_str!("../../../../migrations/sqlite/0003_access.sql")),
+        (4, "packs", include_str!("../../../../migrations/sqlite/0004_packs.sql")),
     ];
     let migrations = migrations.map(|(version, name, sql)| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
@@ -163,6 +169,7 @@ fn opening(path: &Path, error: sqlx::Error) -> Error {
         Error::Busy(reason) => Error::Busy(told(reason)),
         Error::Damaged(reason) => Error::Damaged(told(reason)),
         Error::Refused(reason) => Error::Refused(told(reason)),
+        Error::Unfit(reason) => Error::Unfit(told(reason)),
     }
 }
 
