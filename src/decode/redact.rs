@@ -202,15 +202,21 @@ impl Redactor {
     }
 
     fn member(&self, key: &str, member: &mut serde_json::Value) {
+        if self.hides(key, member) {
+            self.count(Kind::Key);
+            *member = MARK.into();
+        } else if self.secrecy(key) != Secrecy::Left {
+            self.tree(member);
+        }
+    }
+
+    /// Whether a member of a tree is hidden as a whole by its key.
+    pub fn hides(&self, key: &str, member: &serde_json::Value) -> bool {
         use serde_json::Value as Json;
-        match (self.secrecy(key), &*member) {
-            (Secrecy::Left, _) => {}
-            (Secrecy::Plain, Json::Number(_))
-            | (Secrecy::Secret | Secrecy::Plain, Json::String(_) | Json::Array(_) | Json::Object(_)) => {
-                self.count(Kind::Key);
-                *member = MARK.into();
-            }
-            _ => self.tree(member),
+        match member {
+            Json::Null | Json::Bool(_) => false,
+            Json::Number(_) => self.secrecy(key) == Secrecy::Plain,
+            _ => matches!(self.secrecy(key), Secrecy::Secret | Secrecy::Plain),
         }
     }
 
@@ -227,6 +233,20 @@ impl Redactor {
         Value::Str(Cow::Borrowed(MARK))
     }
 
+    /// What would be taken out of a text, in order; what patterns match comes behind the rest.
+    pub fn find(&self, text: &str) -> Vec<Finding> {
+        let by_pattern = self
+            .patterns()
+            .flat_map(|pattern| pattern.captures_iter(text).filter_map(|found| secret_of(&found)));
+        let by_pattern =
+            by_pattern.map(|found| Finding { from: found.start(), to: found.end(), kind: Kind::Pattern });
+        Scan::new(text, &self.names, self.kinds).chain(by_pattern.collect::<Vec<_>>()).collect()
+    }
+
+    fn patterns(&self) -> impl Iterator<Item = &Regex> {
+        self.patterns.iter().filter(|_| self.kinds.has(Kind::Pattern))
+    }
+
     /// Whether nothing would be taken out of a text.
     pub fn is_clean(&self, text: &str) -> bool {
         let by_pattern =
@@ -241,7 +261,7 @@ impl Redactor {
             // What cannot be cut out takes the whole text with it.
             self.without(text, first, scan).unwrap_or_else(|| MARK.to_owned())
         });
-        if self.patterns.is_empty() || !self.kinds.has(Kind::Pattern) {
+        if self.patterns.is_empty() {
             return clean;
         }
         let searched = clean.as_deref().unwrap_or(text);
@@ -266,13 +286,10 @@ impl Redactor {
 
     fn without_patterns(&self, text: &str) -> Option<String> {
         let mut clean = None;
-        for pattern in &self.patterns {
+        for pattern in self.patterns() {
             let searched = clean.as_deref().unwrap_or(text);
             let (mut out, mut at) = (String::new(), 0);
-            for found in pattern.captures_iter(searched) {
-                let Some(secret) = found.get(1).or(found.get(0)).filter(|secret| !secret.is_empty()) else {
-                    continue;
-                };
+            for secret in pattern.captures_iter(searched).filter_map(|found| secret_of(&found)) {
                 if secret.as_str() == MARK {
                     continue;
                 }
@@ -294,6 +311,11 @@ impl Redactor {
             counter.fetch_add(1, Ordering::Relaxed);
         }
     }
+}
+
+/// What a match of a pattern takes out: its first group, or all of it.
+fn secret_of<'t>(found: &regex::Captures<'t>) -> Option<regex::Match<'t>> {
+    found.get(1).or(found.get(0)).filter(|secret| !secret.is_empty())
 }
 
 #[cfg(test)]

@@ -102,7 +102,8 @@ pub fn encoded(text: &[u8], names: &Names, floor: usize, sign: usize) -> Option<
 pub fn element(text: &[u8], names: &Names, end: usize) -> Option<Finding> {
     let before = text.get(end.saturating_sub(NAME + ATTRIBUTES)..end)?;
     let open = before.iter().rposition(|byte| matches!(byte, b'<' | b'>'))?;
-    let tag = before.get(open..)?.strip_prefix(b"<").filter(|tag| !tag.ends_with(b"/") && !tag.ends_with(b"="))?;
+    let tag =
+        before.get(open..)?.strip_prefix(b"<").filter(|tag| !tag.ends_with(b"/") && !tag.ends_with(b"="))?;
     let length = tag.iter().take(NAME).take_while(|byte| in_name(byte) || **byte == b':').count();
     let name = std::str::from_utf8(tag.get(..length)?).ok()?;
     let name = name.rsplit(':').next().filter(|name| !name.is_empty())?;
