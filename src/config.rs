@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer};
 
 pub mod oidc;
 pub mod outgoing;
+pub mod redaction;
 pub mod tls;
 pub mod values;
 pub mod written;
@@ -30,6 +31,8 @@ pub struct Config {
     pub mail: Mail,
     /// The relay. Without it mails are written as .eml files into the data folder.
     pub smtp: Option<Smtp>,
+    /// What is taken out of telemetry besides what always is.
+    pub redaction: redaction::Redaction,
     /// Which environments are shown and never notify.
     pub environments: Environments,
     /// `[owners.NAME]`: who is told of an integration that names this owner.
@@ -285,6 +288,7 @@ impl Config {
     fn validate(&self) -> Result<(), (String, String)> {
         self.check_values()?;
         self.ingest.check_bounds()?;
+        self.redaction.check()?;
         for rule in &self.integration {
             let matches = [&rule.service, &rule.peer, &rule.route_prefix, &rule.queue];
             let overrides = rule.tier.is_some() || rule.owner.is_some();

@@ -28,6 +28,7 @@ fn main() -> ExitCode {
             Command::Demo(args) => cli::demo::run::run(args).await,
             Command::Check(args) => cli::check::run(args),
             Command::Test(args) => cli::test::run(args),
+            Command::RedactTest(args) => cli::redact_test::run(args),
         }
     });
     runtime.shutdown_timeout(LINGER);

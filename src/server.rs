@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::decode::Batch;
+use crate::decode::redact::Redactor;
 use crate::inbox::Inbox;
 use crate::pipeline::{self, Corridor, Event};
 use crate::receive::intake::{self, Intake, Taken};
@@ -30,6 +31,7 @@ use rules::Rules;
 mod certificates;
 mod composer;
 mod descriptors;
+pub mod redaction;
 mod rules;
 mod settings;
 mod troubles;
@@ -94,6 +96,7 @@ impl Doors {
 
 /// What of a configuration can only be told by reading the files that it names.
 pub fn check(config: &Config) -> anyhow::Result<()> {
+    redaction::redactor(&config.redaction, None)?;
     Certificates::load(config)?;
     settings::outgoing(config)?;
     settings::oidc(config, "", &crate::clock::system())?;
@@ -156,7 +159,10 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
     let watermark = store.watermark().await?;
     let (inbox, replay) = Inbox::open(inbox_settings, &world, deliver, watermark)
         .with_context(|| format!("the inbox in {} cannot be opened", config.server.data.display()))?;
-    let limits = crate::decode::Limits::default();
+    let email_key = redaction::email_key(&config.server.data, &*world.files)?;
+    let redactor: &'static Redactor =
+        Box::leak(Box::new(redaction::redactor(&config.redaction, Some(email_key))?));
+    let limits = crate::decode::Limits { redactor, ..crate::decode::Limits::default() };
     for entry in replay {
         let (seq, record) = entry.context("the inbox cannot be read")?;
         match intake::replay(&record, &observe_rules, &limits) {
@@ -198,7 +204,7 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         store: store.clone(),
         clock: clock.clone(),
         rules: rules.view(),
-        counters: settings::counters(&intake, inbox.clone(), gauges, clock.clone()),
+        counters: settings::counters(&intake, redactor, inbox.clone(), gauges, clock.clone()),
         live: live_seen,
         stop: stop.clone(),
         mail: mail_info,

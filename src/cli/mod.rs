@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod demo;
+pub mod redact_test;
 pub mod serve;
 pub mod test;
 
@@ -33,6 +34,8 @@ pub enum Command {
     Check(FilesArgs),
     /// Run the rules' own tests (`tests/*.toml` in the rules' folder).
     Test(FilesArgs),
+    /// Show what a sample would become by the configuration, and which secrets were found where.
+    RedactTest(redact_test::RedactTestArgs),
 }
 
 /// Which files to read.

@@ -12,6 +12,7 @@ use crate::access::oidc::Mapping;
 use crate::alert::tier::Tier;
 use crate::clock::Clock;
 use crate::config::{Config, Tls};
+use crate::decode::redact::Redactor;
 use crate::inbox::{self, Inbox};
 use crate::notify::mailer::{self, Mailer, Relay};
 use crate::oidc::provider::{self, Provider};
@@ -252,11 +253,18 @@ pub fn rules_view(loaded: &Loaded, now: Nanos) -> web::RulesView {
 }
 
 /// All counters of the server, by name.
-pub fn counters(intake: &Intake, inbox: Inbox<Taken>, gauges: Arc<Gauges>, clock: Clock) -> web::Counters {
+pub fn counters(
+    intake: &Intake,
+    redactor: &'static Redactor,
+    inbox: Inbox<Taken>,
+    gauges: Arc<Gauges>,
+    clock: Clock,
+) -> web::Counters {
     let (intake, budget) = (intake.counters(), intake.budget().clone());
     Arc::new(move || {
         let mut counters: BTreeMap<String, u64> = intake.snapshot().into_iter().collect();
         counters.insert("in_flight_bytes".into(), budget.used() as u64);
+        counters.extend(redactor.taken().map(|(kind, count)| (format!("redacted_{}", kind.name()), count)));
         for (name, gauge) in [
             ("duplicates", &gauges.duplicates),
             ("claims", &gauges.claims),

@@ -22,6 +22,7 @@ mod pages;
 mod points;
 mod power;
 mod supply;
+mod secrets;
 mod tidy;
 mod tls;
 mod web;
