@@ -16,6 +16,8 @@ pub struct Config {
     pub server: Server,
     /// What comes in, and how much of it at once.
     pub ingest: Ingest,
+    /// Who may come in.
+    pub access: Access,
     /// Who is told.
     pub mail: Mail,
     /// The relay. Without it mails are written as .eml files into the data folder.
@@ -109,6 +111,27 @@ impl Default for Ingest {
             templates_per_peer: 200,
         }
     }
+}
+
+/// `[access]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Access {
+    /// Whether telemetry needs a key where its ports are on loopback.
+    pub loopback_ingest: LoopbackIngest,
+    /// Addresses beyond this machine are bound though nobody could log in or no key exists.
+    pub insecure_public: bool,
+}
+
+/// Whether telemetry from this machine needs a key, once there is one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoopbackIngest {
+    /// Like any other.
+    #[default]
+    Keys,
+    /// It needs none: whoever is on this machine may send as anybody.
+    Open,
 }
 
 /// `[mail]`
@@ -314,13 +337,6 @@ impl Config {
             );
             return Err(("tls".into(), problem));
         }
-        for (name, address) in [
-            ("web", self.server.web),
-            ("otlp_http", self.server.otlp_http),
-            ("otlp_grpc", self.server.otlp_grpc),
-        ] {
-            public_without_keys(name, address).map_err(|problem| (name.to_owned(), problem))?;
-        }
         Ok(())
     }
 }
@@ -349,17 +365,6 @@ impl Ingest {
     }
 }
 
-/// Nothing authenticates yet, so nothing is bound beyond this machine.
-pub fn public_without_keys(name: &str, address: SocketAddr) -> Result<(), String> {
-    if address.ip().is_loopback() {
-        return Ok(());
-    }
-    Err(format!(
-        "{name} = {address} would be open to the network without a key; bind a loopback address (127.0.0.1) and \
-         put a proxy that authenticates in front."
-    ))
-}
-
 fn address<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, D::Error> {
     let text = String::deserialize(from)?;
     values::address(&text).map_err(serde::de::Error::custom)
@@ -377,12 +382,6 @@ mod tests {
     fn an_unknown_key_is_named_with_its_line() {
         let problem = Config::parse("seamwatch.toml", "[server]\nwebb = \"127.0.0.1:1\"\n").unwrap_err();
         assert!(problem.starts_with("seamwatch.toml:2: unknown field `webb`"), "{problem}");
-    }
-
-    #[test]
-    fn a_public_address_is_refused_with_what_to_do() {
-        let problem = Config::parse("c.toml", "[server]\nweb = \"0.0.0.0:80\"\n").unwrap_err();
-        assert!(problem.starts_with("c.toml:2: web = 0.0.0.0:80 would be open"), "{problem}");
     }
 
     #[test]

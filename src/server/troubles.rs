@@ -1,4 +1,4 @@
-//! What the disk does not do now, in sentences for the dashboard; gone once it does.
+//! What the disk does not do now, and which keys need care, in sentences for the dashboard; gone once all is well.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -7,17 +7,22 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::keys::told;
+use crate::clock::Clock;
 use crate::inbox::{Failing, Inbox, Refused};
 use crate::pipeline::gauges::Gauges;
 use crate::receive::intake::Taken;
+use crate::receive::keys::Keys;
 use crate::signals::telemetry::Nanos;
 use crate::web::{Trouble, Troubles};
 
 /// Reads the sentences from where faults are noticed.
-pub fn of(inbox: Inbox<Taken>, gauges: Arc<Gauges>) -> Troubles {
+pub fn of(inbox: Inbox<Taken>, gauges: Arc<Gauges>, keys: Arc<Keys>, clock: Clock) -> Troubles {
     Arc::new(move || {
         let store = gauges.failing.lock().map_or(None, |failing| failing.clone());
-        sentences(inbox.stats().failing, store, gauges.stalled.load(Ordering::Relaxed))
+        let mut all = sentences(inbox.stats().failing, store, gauges.stalled.load(Ordering::Relaxed));
+        all.extend(told::troubles(&keys, clock()));
+        all
     })
 }
 

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
+use crate::access::door::Door;
 use crate::alert::incident::Severity;
 use crate::clock::Clock;
 use crate::signals::telemetry::Nanos;
@@ -77,6 +78,8 @@ pub struct State {
     pub counters: Counters,
     /// What does not work now.
     pub troubles: Troubles,
+    /// Whether everybody may come in.
+    pub door: Door,
     /// Goes up whenever something that pages show has changed.
     pub live: watch::Receiver<u64>,
     /// Ends every open stream.
@@ -133,7 +136,7 @@ pub struct Settings {
     pub non_production: Vec<String>,
     /// Integration → (tier, owner); an empty text leaves what its telemetry says.
     pub overrides: view::health::Overrides,
-    /// Sentences that stand on every page, such as [`OPEN_TO_ALL`].
+    /// Sentences that stand on every page while everybody may come in, such as [`OPEN_TO_ALL`].
     pub notices: Vec<String>,
     /// The host of `public_url`, empty where none is configured: the one name beside this machine's own.
     pub public_host: String,

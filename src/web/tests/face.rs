@@ -40,6 +40,7 @@ pub async fn server() -> Server {
         counters: Arc::new(counters),
         troubles: Arc::new(Vec::new),
         live,
+        door: Default::default(),
         stop: CancellationToken::new(),
         mail: MailInfo {
             transport: "file".into(),
