@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer};
 
+pub mod oidc;
+pub mod outgoing;
+pub mod tls;
 pub mod values;
 
 /// The whole tree. Every field has a default, so that no file is needed.
@@ -16,8 +19,12 @@ pub struct Config {
     pub server: Server,
     /// What comes in, and how much of it at once.
     pub ingest: Ingest,
-    /// Who may come in.
-    pub access: Access,
+    /// Which ports speak TLS, and with which certificates.
+    pub tls: tls::Tls,
+    /// What may be called over HTTP.
+    pub outgoing: outgoing::Outgoing,
+    /// Where people may log in beside here.
+    pub oidc: Option<oidc::Oidc>,
     /// Who is told.
     pub mail: Mail,
     /// The relay. Without it mails are written as .eml files into the data folder.
@@ -28,6 +35,18 @@ pub struct Config {
     pub owners: BTreeMap<String, Owner>,
     /// `[[integration]]`: what the operator says of integrations.
     pub integration: Vec<Integration>,
+    /// The file as it was written, to say where in it a problem is.
+    #[serde(skip)]
+    pub written: Option<Written>,
+}
+
+/// A file's name and text.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// As it was given.
+    pub name: String,
+    /// All of it.
+    pub text: String,
 }
 
 /// `[server]`
@@ -49,6 +68,8 @@ pub struct Server {
     pub otlp_grpc: SocketAddr,
     /// Where people reach the dashboard: the links in mails start with it.
     pub public_url: Option<String>,
+    /// Addresses beyond this machine are served though no user or no key exists.
+    pub insecure_public: bool,
 }
 
 impl Default for Server {
@@ -60,6 +81,7 @@ impl Default for Server {
             otlp_http: ([127, 0, 0, 1], 4318).into(),
             otlp_grpc: ([127, 0, 0, 1], 4317).into(),
             public_url: None,
+            insecure_public: false,
         }
     }
 }
@@ -84,6 +106,8 @@ pub struct Ingest {
     pub cors_origins: Vec<String>,
     /// Headers that their pages may send besides OTLP's own.
     pub cors_headers: Vec<String>,
+    /// Whether what is sent from this machine needs a key too, once there is one.
+    pub keys_on_loopback: bool,
     /// Endpoints an integration; the rest is `(other)`.
     pub endpoints_per_integration: usize,
     /// Metric streams whose last point is remembered; beyond it the longest silent is forgotten.
@@ -105,33 +129,13 @@ impl Default for Ingest {
             claims: 1_000_000,
             cors_origins: Vec::new(),
             cors_headers: Vec::new(),
+            keys_on_loopback: true,
             endpoints_per_integration: 500,
             metric_streams: 100_000,
             metric_streams_per_integration: 20_000,
             templates_per_peer: 200,
         }
     }
-}
-
-/// `[access]`
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Access {
-    /// Whether telemetry needs a key where its ports are on loopback.
-    pub loopback_ingest: LoopbackIngest,
-    /// Addresses beyond this machine are bound though nobody could log in or no key exists.
-    pub insecure_public: bool,
-}
-
-/// Whether telemetry from this machine needs a key, once there is one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LoopbackIngest {
-    /// Like any other.
-    #[default]
-    Keys,
-    /// It needs none: whoever is on this machine may send as anybody.
-    Open,
 }
 
 /// `[mail]`
@@ -238,7 +242,7 @@ impl Config {
 
     /// Reads a file's text. `name` stands in the messages.
     pub fn parse(name: &str, text: &str) -> Result<Config, String> {
-        let config: Config = toml::from_str(text).map_err(|error| {
+        let mut config: Config = toml::from_str(text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
             format!("{name}:{}: {}.", line_of(text, at), error.message().trim_end_matches('.'))
         })?;
@@ -246,7 +250,26 @@ impl Config {
             let at = text.find(&needle).unwrap_or(0);
             format!("{name}:{}: {problem}", line_of(text, at))
         })?;
+        config.written = Some(Written { name: name.to_owned(), text: text.to_owned() });
         Ok(config)
+    }
+
+    /// Where `key` of `[section]` is written, to stand before what is wrong with it: `seamwatch.toml:7: `; empty where
+    /// it stands in no file. For problems that are found after reading, in files that the configuration names.
+    pub fn place(&self, section: &str, key: &str) -> String {
+        let Some(Written { name, text }) = &self.written else { return String::new() };
+        let mut inside = String::new();
+        for (number, line) in text.lines().enumerate() {
+            let line = line.trim();
+            if let Some(header) = line.strip_prefix('[') {
+                inside = header.split(']').next().unwrap_or(header).trim().to_owned();
+            }
+            let is_key = line.split_once('=').is_some_and(|(left, _)| left.trim() == key);
+            if inside == section && is_key {
+                return format!("{name}:{}: ", number + 1);
+            }
+        }
+        format!("{name}: ")
     }
 
     /// Takes the environment's overrides over the file's.

@@ -121,7 +121,7 @@ impl ServerArgs {
             config.server.data.clone_from(data);
         }
         self.ports.go_over(&mut config);
-        config.access.insecure_public |= self.insecure_public;
+        config.server.insecure_public |= self.insecure_public;
         Ok(config)
     }
 }

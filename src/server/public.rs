@@ -3,22 +3,22 @@
 use std::net::SocketAddr;
 
 use super::Addresses;
-use crate::config::{self, LoopbackIngest};
+use crate::config::Config;
 use crate::store;
 
 /// Whether the addresses may be served, by what there is to let somebody in; why not, as a sentence.
-pub fn check(access: &config::Access, addresses: &Addresses, there: &store::Access) -> Result<(), String> {
+pub fn check(config: &Config, addresses: &Addresses, there: &store::Access) -> Result<(), String> {
     let Addresses { web, otlp_http, otlp_grpc } = *addresses;
     let ports = [("web", web), ("otlp_http", otlp_http), ("otlp_grpc", otlp_grpc)];
     for (name, address) in ports.into_iter().filter(|(_, address)| is_public(*address)) {
         let takes_telemetry = name != "web";
-        if takes_telemetry && access.loopback_ingest == LoopbackIngest::Open {
+        if takes_telemetry && !config.ingest.keys_on_loopback {
             return Err(format!(
-                "{name} = {address} is reached by the network, and [access] loopback_ingest = \"open\" would let \
+                "{name} = {address} is reached by the network, and [ingest] keys_on_loopback = false would let \
                  everybody there send without a key. Leave one of them out."
             ));
         }
-        if access.insecure_public {
+        if config.server.insecure_public {
             continue;
         }
         let (missing, command) = match (there.users, there.keys) {
@@ -36,15 +36,15 @@ pub fn check(access: &config::Access, addresses: &Addresses, there: &store::Acce
     Ok(())
 }
 
-/// What stands on every page while everybody may come in.
-pub fn notice(access: &config::Access, addresses: &Addresses) -> String {
+/// What stands on every page of a server that insists.
+pub fn notices(config: &Config, addresses: &Addresses) -> Vec<String> {
     let Addresses { web, otlp_http, otlp_grpc } = *addresses;
-    if access.insecure_public && [web, otlp_http, otlp_grpc].into_iter().any(is_public) {
-        return "Open to everyone on the network: started with --insecure-public while no user and no key exist. \
-                Whoever reaches it can read everything and send as anybody."
-            .to_owned();
+    if config.server.insecure_public && [web, otlp_http, otlp_grpc].into_iter().any(is_public) {
+        let sentence = "Open to everyone on the network: started with --insecure-public. Until a user and a key exist, \
+                        whoever reaches it can send as anybody.";
+        return vec![sentence.to_owned()];
     }
-    crate::web::OPEN_TO_ALL.to_owned()
+    vec![crate::web::OPEN_TO_ALL.to_owned()]
 }
 
 fn is_public(address: SocketAddr) -> bool {
@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn a_public_address_needs_a_user_and_one_for_telemetry_a_key_too() {
-        let usual = config::Access::default();
+        let usual = Config::default();
         let said = |addresses, users, keys| check(&usual, &addresses, &there(users, keys));
         assert_eq!(said(at(HOME, "[::1]:1", "[::ffff:127.0.0.1]:1"), false, false), Ok(()));
         for public in [at(OUT, HOME, HOME), at(HOME, OUT, HOME), at(HOME, HOME, "192.0.2.1:1")] {
@@ -87,17 +87,20 @@ mod tests {
 
     #[test]
     fn who_insists_is_told_on_every_page() {
-        let insists = config::Access { insecure_public: true, ..config::Access::default() };
+        let mut insists = Config::default();
+        insists.server.insecure_public = true;
         assert_eq!(check(&insists, &at(OUT, OUT, OUT), &there(false, false)), Ok(()));
-        assert!(notice(&insists, &at(OUT, HOME, HOME)).starts_with("Open to everyone on the network"));
-        assert_eq!(notice(&insists, &at(HOME, HOME, HOME)), crate::web::OPEN_TO_ALL);
+        let said = |addresses| notices(&insists, &addresses).concat();
+        assert!(said(at(OUT, HOME, HOME)).starts_with("Open to everyone on the network"));
+        assert!(!said(at(HOME, HOME, HOME)).contains("network"));
     }
 
     #[test]
     fn ingest_without_keys_stays_on_this_machine() {
-        let open = config::Access { loopback_ingest: LoopbackIngest::Open, insecure_public: true };
+        let mut open = Config::default();
+        (open.ingest.keys_on_loopback, open.server.insecure_public) = (false, true);
         let said = check(&open, &at(OUT, HOME, OUT), &there(true, true)).unwrap_err();
-        assert!(said.contains("loopback_ingest"), "{said}");
+        assert!(said.contains("keys_on_loopback"), "{said}");
         assert_eq!(check(&open, &at(OUT, HOME, HOME), &there(true, true)), Ok(()));
     }
 }

@@ -1,4 +1,4 @@
-//! What the disk does not do now, and which keys need care, in sentences for the dashboard; gone once all is well.
+//! What does not work now, in sentences for the dashboard; gone once it does: the disk, certificates, and keys.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::certificates::Certificates;
 use super::keys::told;
 use crate::clock::Clock;
 use crate::inbox::{Failing, Inbox, Refused};
@@ -17,12 +18,19 @@ use crate::signals::telemetry::Nanos;
 use crate::web::{Trouble, Troubles};
 
 /// Reads the sentences from where faults are noticed.
-pub fn of(inbox: Inbox<Taken>, gauges: Arc<Gauges>, keys: Arc<Keys>, clock: Clock) -> Troubles {
+pub fn of(
+    inbox: Inbox<Taken>,
+    gauges: Arc<Gauges>,
+    certificates: Certificates,
+    keys: Arc<Keys>,
+    clock: Clock,
+) -> Troubles {
     Arc::new(move || {
         let store = gauges.failing.lock().map_or(None, |failing| failing.clone());
-        let mut all = sentences(inbox.stats().failing, store, gauges.stalled.load(Ordering::Relaxed));
-        all.extend(told::troubles(&keys, clock()));
-        all
+        let mut troubles = sentences(inbox.stats().failing, store, gauges.stalled.load(Ordering::Relaxed));
+        troubles.extend(certificates.troubles(clock()));
+        troubles.extend(told::troubles(&keys, clock()));
+        troubles
     })
 }
 

@@ -17,7 +17,6 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use crate::access::door::Door;
 use crate::alert::incident::Severity;
 use crate::clock::Clock;
 use crate::signals::telemetry::Nanos;
@@ -78,8 +77,6 @@ pub struct State {
     pub counters: Counters,
     /// What does not work now.
     pub troubles: Troubles,
-    /// Whether everybody may come in.
-    pub door: Door,
     /// Goes up whenever something that pages show has changed.
     pub live: watch::Receiver<u64>,
     /// Ends every open stream.
@@ -136,11 +133,11 @@ pub struct Settings {
     pub non_production: Vec<String>,
     /// Integration → (tier, owner); an empty text leaves what its telemetry says.
     pub overrides: view::health::Overrides,
-    /// Sentences that stand on every page while everybody may come in, such as [`OPEN_TO_ALL`].
+    /// Sentences that stand on every page, such as [`OPEN_TO_ALL`].
     pub notices: Vec<String>,
     /// The host of `public_url`, empty where none is configured: the one name beside this machine's own.
     pub public_host: String,
-    /// Where OTLP over HTTP is taken, for the snippet on an empty page: `127.0.0.1:4318`.
+    /// Where OTLP over HTTP is taken, for the snippet on an empty page: `http://127.0.0.1:4318`.
     pub otlp_http: String,
 }
 
@@ -177,6 +174,12 @@ pub fn router(state: State) -> Router {
         .layer(header("x-content-type-options", "nosniff"))
         .layer(header("referrer-policy", "no-referrer"))
         .layer(header("cache-control", "no-store"))
+}
+
+/// The same where the port speaks TLS: a browser that was here once never asks in the clear again.
+pub fn only_over_tls(router: Router) -> Router {
+    let a_year = HeaderValue::from_static("max-age=31536000");
+    router.layer(SetResponseHeaderLayer::if_not_present(header::STRICT_TRANSPORT_SECURITY, a_year))
 }
 
 fn api() -> Router<State> {

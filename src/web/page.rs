@@ -46,8 +46,7 @@ impl Frame {
         let now = (state.clock)();
         let shown = |trouble: Trouble| (trouble.sentence, When::new(trouble.since, now));
         let troubles = (state.troubles)().into_iter().map(shown).collect();
-        let notices = if state.door.is_open() { &*state.settings.notices } else { &[] };
-        Frame { troubles, ..Frame::of(notices, &rules, incidents, here, title.into(), now) }
+        Frame { troubles, ..Frame::of(&state.settings.notices, &rules, incidents, here, title.into(), now) }
     }
 
     /// The same from plain values.

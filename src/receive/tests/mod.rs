@@ -30,6 +30,7 @@ mod keys;
 mod listening;
 mod refusing;
 mod reporting;
+mod tls;
 
 pub(super) const JSON: &str = "application/json";
 pub(super) const PROTOBUF: &str = "application/x-protobuf";

@@ -40,7 +40,6 @@ pub async fn server() -> Server {
         counters: Arc::new(counters),
         troubles: Arc::new(Vec::new),
         live,
-        door: Default::default(),
         stop: CancellationToken::new(),
         mail: MailInfo {
             transport: "file".into(),
