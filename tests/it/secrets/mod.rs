@@ -73,7 +73,8 @@ fn no_secret_is_kept_shown_mailed_or_logged_and_nothing_else_is_lost() {
         std::fs::read_dir(&inbox).expect("an inbox").flatten().map(|entry| entry.path()).collect();
     assert!(files.iter().any(|path| path.extension().is_some_and(|end| end == "inbox")), "{files:?}");
     files.iter().filter(|path| path.is_file()).for_each(|path| assert_eq!(mode(path), 0o600, "{path:?}"));
-    let found = Haystack::of_folder(&inbox).found(&secrets);
+    let verbatim = Haystack::of_folder(&inbox);
+    let found = verbatim.found(&secrets);
     assert!(found.len() > secrets.len() / 2, "the inbox is verbatim: {} of {}", found.len(), secrets.len());
 
     let system = wait_until("everything counted", SOON, || {
