@@ -171,10 +171,8 @@ impl Arriving {
         }
         let mut held = budget.begin(sender)?;
         self.waits = false;
-        // Room for all of it at once saves copies; when many come in it would be memory that nothing counts, for bodies
-        // of which a piece has arrived.
-        let lower = if budget.is_roomy() { self.body.size_hint().lower() } else { 0 };
-        let mut all = BODIES.take(usize::try_from(lower).unwrap_or(0));
+        let expected = usize::try_from(self.body.size_hint().lower()).unwrap_or(0);
+        let mut all = BODIES.take(expected);
         while let Some(frame) = self.body.frame().await {
             let frame = frame.map_err(|error| broken(&error))?;
             let Ok(data) = frame.into_data() else {

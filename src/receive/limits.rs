@@ -80,12 +80,6 @@ impl Budget {
         Ok(held)
     }
 
-    /// Whether most of it is free.
-    pub fn is_roomy(&self) -> bool {
-        let state = self.lock();
-        state.used <= state.bytes / 4
-    }
-
     /// Bytes held now.
     pub fn used(&self) -> usize {
         self.lock().used
