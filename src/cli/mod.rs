@@ -5,6 +5,7 @@ pub mod check;
 pub mod demo;
 pub mod desk;
 pub mod keys;
+pub mod redact_test;
 pub mod serve;
 pub mod test;
 
@@ -36,6 +37,8 @@ pub enum Command {
     Check(FilesArgs),
     /// Run the rules' own tests (`tests/*.toml` in the rules' folder).
     Test(FilesArgs),
+    /// Show what a sample would become by the configuration, and which secrets were found where.
+    RedactTest(redact_test::RedactTestArgs),
     /// Make, list and revoke the keys that telemetry is sent with; a server may be running.
     Keys(keys::KeysArgs),
     /// Print the audit log, or check that nothing in it was changed; a server may be running.
