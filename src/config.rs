@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer};
 
 pub mod oidc;
 pub mod outgoing;
+pub mod redaction;
 pub mod tls;
 pub mod values;
 pub mod written;
@@ -30,6 +31,8 @@ pub struct Config {
     pub mail: Mail,
     /// The relay. Without it mails are written as .eml files into the data folder.
     pub smtp: Option<Smtp>,
+    /// What is taken out of telemetry besides what always is.
+    pub redaction: redaction::Redaction,
     /// Which environments are shown and never notify.
     pub environments: Environments,
     /// `[owners.NAME]`: who is told of an integration that names this owner.
@@ -60,6 +63,8 @@ pub struct Server {
     pub otlp_grpc: SocketAddr,
     /// Where people reach the dashboard: the links in mails start with it.
     pub public_url: Option<String>,
+    /// Addresses beyond this machine are served though no user or no key exists.
+    pub insecure_public: bool,
 }
 
 impl Default for Server {
@@ -71,6 +76,7 @@ impl Default for Server {
             otlp_http: ([127, 0, 0, 1], 4318).into(),
             otlp_grpc: ([127, 0, 0, 1], 4317).into(),
             public_url: None,
+            insecure_public: false,
         }
     }
 }
@@ -95,6 +101,8 @@ pub struct Ingest {
     pub cors_origins: Vec<String>,
     /// Headers that their pages may send besides OTLP's own.
     pub cors_headers: Vec<String>,
+    /// Whether what is sent from this machine needs a key too, once there is one.
+    pub keys_on_loopback: bool,
     /// Endpoints an integration; the rest is `(other)`.
     pub endpoints_per_integration: usize,
     /// Metric streams whose last point is remembered; beyond it the longest silent is forgotten.
@@ -116,6 +124,7 @@ impl Default for Ingest {
             claims: 1_000_000,
             cors_origins: Vec::new(),
             cors_headers: Vec::new(),
+            keys_on_loopback: true,
             endpoints_per_integration: 500,
             metric_streams: 100_000,
             metric_streams_per_integration: 20_000,
@@ -285,6 +294,7 @@ impl Config {
     fn validate(&self) -> Result<(), (String, String)> {
         self.check_values()?;
         self.ingest.check_bounds()?;
+        self.redaction.check()?;
         for rule in &self.integration {
             let matches = [&rule.service, &rule.peer, &rule.route_prefix, &rule.queue];
             let overrides = rule.tier.is_some() || rule.owner.is_some();
@@ -328,13 +338,6 @@ impl Config {
             );
             return Err(("tls".into(), problem));
         }
-        for (name, address) in [
-            ("web", self.server.web),
-            ("otlp_http", self.server.otlp_http),
-            ("otlp_grpc", self.server.otlp_grpc),
-        ] {
-            public_without_keys(name, address).map_err(|problem| (name.to_owned(), problem))?;
-        }
         Ok(())
     }
 }
@@ -363,17 +366,6 @@ impl Ingest {
     }
 }
 
-/// Nothing authenticates yet, so nothing is bound beyond this machine.
-pub fn public_without_keys(name: &str, address: SocketAddr) -> Result<(), String> {
-    if address.ip().is_loopback() {
-        return Ok(());
-    }
-    Err(format!(
-        "{name} = {address} would be open to the network without a key; bind a loopback address (127.0.0.1) and \
-         put a proxy that authenticates in front."
-    ))
-}
-
 fn address<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, D::Error> {
     let text = String::deserialize(from)?;
     values::address(&text).map_err(serde::de::Error::custom)
@@ -391,12 +383,6 @@ mod tests {
     fn an_unknown_key_is_named_with_its_line() {
         let problem = Config::parse("seamwatch.toml", "[server]\nwebb = \"127.0.0.1:1\"\n").unwrap_err();
         assert!(problem.starts_with("seamwatch.toml:2: unknown field `webb`"), "{problem}");
-    }
-
-    #[test]
-    fn a_public_address_is_refused_with_what_to_do() {
-        let problem = Config::parse("c.toml", "[server]\nweb = \"0.0.0.0:80\"\n").unwrap_err();
-        assert!(problem.starts_with("c.toml:2: web = 0.0.0.0:80 would be open"), "{problem}");
     }
 
     #[test]

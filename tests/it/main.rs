@@ -21,6 +21,7 @@ mod overload;
 mod pages;
 mod points;
 mod power;
+mod secrets;
 mod supply;
 mod tidy;
 mod tls;
