@@ -159,7 +159,8 @@ impl<'s> Scan<'s> {
     /// `-----BEGIN …`, `--password …`.
     fn dashes(&self, at: usize) -> Option<Finding> {
         let rest = self.text.get(at..)?;
-        let is_first = self.text.get(..at).is_none_or(|before| !before.ends_with(b"-"));
+        // One key behind another, without a line's end: the dashes between them are of both.
+        let is_first = at == self.floor || self.text.get(..at).is_none_or(|before| !before.ends_with(b"-"));
         if !is_first || !rest.starts_with(b"--") {
             return None;
         }
