@@ -104,7 +104,6 @@ impl<'s> Scan<'s> {
             .flatten()
     }
 
-    #[cold]
     fn long(&self, word: usize, end: usize) -> Option<Finding> {
         let text = self.starting(word)?;
         let run = text.get(..end - word)?;
@@ -124,7 +123,9 @@ impl<'s> Scan<'s> {
         if !matches!(before, b'.' | b',' | b'_') && run.len() <= 19 && all_digits() {
             return Some(Finding::new(Kind::Card, word, numbers::card(text)?));
         }
-        Some(Finding::new(Kind::Iban, word, numbers::iban(text)?))
+        // Hashes and ids in lower case, which most long words are, are no account.
+        let is_account = run.first().is_some_and(u8::is_ascii_uppercase);
+        is_account.then(|| numbers::iban(text)).flatten().map(|length| Finding::new(Kind::Iban, word, length))
     }
 
     /// `4242 4242 4242 4242`, `DE89 3704 …`.
