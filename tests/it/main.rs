@@ -12,6 +12,7 @@ mod disk;
 mod face;
 mod hostile;
 mod journey;
+mod keys;
 mod kill;
 mod mail;
 mod metrics;
