@@ -238,14 +238,26 @@ pub fn paths(data: &[u8]) {
 
 /// Texts that may hold secrets.
 pub fn redaction(data: &[u8]) {
+    let redactor = redact::Redactor::usual();
     let text = String::from_utf8_lossy(data);
-    let clean = redact::Redactor::usual().text(Cow::Borrowed(&text));
+    let clean = redactor.text(Cow::Borrowed(&text));
     assert!(clean.len() <= text.len() + redact::MARK.len() * (text.len() / 2 + 1));
-    let planted = format!("{text} Bearer plantedsecret12345678");
-    let clean = redact::Redactor::usual().text(Cow::Owned(planted));
-    assert!(!clean.contains("plantedsecret"), "{clean}");
+    assert!(redactor.is_clean(&text) == matches!(clean, Cow::Borrowed(_)));
+    // Whatever stands before a secret, it goes.
+    let token = ["7Q", &"x9".repeat(17)].concat();
+    for planted in [
+        format!("{text} Bearer {token}"),
+        format!("{text} sk_live_{token}"),
+        format!("{text}\n{{\"password\": \"{token}\"}}"),
+        format!("{text}\nhttps://api.example/?a=1&token={token}"),
+        format!("{text}\nX-Api-Key: {token}"),
+        format!("{text}\npostgres://app:{token}@db.example/x"),
+    ] {
+        let clean = redactor.text(Cow::Owned(planted));
+        assert!(!clean.contains(&token), "{clean}");
+    }
     if let Ok(mut tree) = serde_json::from_str::<serde_json::Value>(&text) {
-        redact::Redactor::usual().tree(&mut tree);
+        redactor.tree(&mut tree);
     }
 }
 
