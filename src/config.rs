@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer};
 
+pub mod access;
 pub mod values;
 
 /// The whole tree. Every field has a default, so that no file is needed.
@@ -16,6 +17,8 @@ pub struct Config {
     pub server: Server,
     /// What comes in, and how much of it at once.
     pub ingest: Ingest,
+    /// Who may come in.
+    pub access: access::Access,
     /// Who is told.
     pub mail: Mail,
     /// The relay. Without it mails are written as .eml files into the data folder.
@@ -271,6 +274,7 @@ impl Config {
     fn validate(&self) -> Result<(), (String, String)> {
         self.check_values()?;
         self.ingest.check_bounds()?;
+        self.access.check()?;
         for rule in &self.integration {
             let matches = [&rule.service, &rule.peer, &rule.route_prefix, &rule.queue];
             let overrides = rule.tier.is_some() || rule.owner.is_some();
@@ -314,11 +318,7 @@ impl Config {
             );
             return Err(("tls".into(), problem));
         }
-        for (name, address) in [
-            ("web", self.server.web),
-            ("otlp_http", self.server.otlp_http),
-            ("otlp_grpc", self.server.otlp_grpc),
-        ] {
+        for (name, address) in [("otlp_http", self.server.otlp_http), ("otlp_grpc", self.server.otlp_grpc)] {
             public_without_keys(name, address).map_err(|problem| (name.to_owned(), problem))?;
         }
         Ok(())

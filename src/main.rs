@@ -28,6 +28,7 @@ fn main() -> ExitCode {
             Command::Demo(args) => cli::demo::run::run(args).await,
             Command::Check(args) => cli::check::run(args),
             Command::Test(args) => cli::test::run(args),
+            Command::Users(args) => cli::users::run(args).await,
         }
     });
     runtime.shutdown_timeout(LINGER);

@@ -26,8 +26,9 @@ use rules::Rules;
 
 mod composer;
 mod descriptors;
+pub mod people;
 mod rules;
-mod settings;
+pub mod settings;
 mod troubles;
 
 /// How long stopping may take in all.
@@ -56,6 +57,8 @@ impl Addresses {
 pub struct Running {
     /// Where it can be reached.
     pub addresses: Addresses,
+    /// The link that makes the first admin, where one is wanted.
+    pub setup: Option<String>,
     events: mpsc::Sender<Event>,
     inbox: Inbox<Taken>,
     store: Store,
@@ -124,7 +127,13 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         store: store.clone(),
         world: world.clone(),
         policy: settings::policy(&config),
-        compose: composer::Composer::new(&config, base_url, store.clone(), rules.clone(), clock.clone()),
+        compose: composer::Composer::new(
+            &config,
+            base_url.clone(),
+            store.clone(),
+            rules.clone(),
+            clock.clone(),
+        ),
         rules: rules.in_force(),
         claim_window: i64::try_from(config.ingest.claim_seconds)
             .unwrap_or(3600)
@@ -174,6 +183,13 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
     )));
     rooms.push(tokio::spawn(schedule(events.clone(), rules.clone(), stop.clone())));
 
+    let (people_changed, people_seen) = watch::channel(0);
+    let people_changed = Arc::new(people_changed);
+    let people = store.people();
+    let access = people::access(&config.access, &people, addresses.web, people_seen).await?;
+    let setup = people::setup_link(&access, &people, &base_url, clock()).await?;
+    rooms.push(tokio::spawn(people::watch(people, people_changed, stop.clone())));
+
     let troubles = troubles::of(inbox.clone(), gauges.clone());
     rooms.push(tokio::spawn(troubles::announce(troubles.clone(), live, stop.clone())));
     let state = web::State {
@@ -185,6 +201,7 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         live: live_seen,
         stop: stop.clone(),
         mail: mail_info,
+        access: Arc::new(access),
         settings: Arc::new(settings::web(&config, &addresses)),
     };
     let doors = vec![
@@ -199,7 +216,20 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         )),
     ];
     tracing::info!(web = %addresses.web, otlp_http = %addresses.otlp_http, otlp_grpc = %addresses.otlp_grpc, "Ready.");
-    Ok(Running { addresses, events, inbox, store, rules, doors, forward, rooms, corridor, stop, stop_mail })
+    Ok(Running {
+        addresses,
+        setup,
+        events,
+        inbox,
+        store,
+        rules,
+        doors,
+        forward,
+        rooms,
+        corridor,
+        stop,
+        stop_mail,
+    })
 }
 
 impl Running {

@@ -22,6 +22,28 @@ pub struct Entry {
     pub address: String,
 }
 
+/// Who does something, and from where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Actor {
+    /// As [`Entry::actor`] has it.
+    pub name: String,
+    /// From which address; empty for the machine itself.
+    pub address: String,
+}
+
+impl Actor {
+    /// The server itself.
+    pub fn server() -> Actor {
+        Actor { name: "server".to_owned(), address: String::new() }
+    }
+
+    /// What this one did.
+    pub fn did(&self, at: Nanos, action: &str, object: String, detail: String) -> Entry {
+        let (actor, address) = (self.name.clone(), self.address.clone());
+        Entry { at, actor, action: action.to_owned(), object, detail, address }
+    }
+}
+
 /// An entry in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {

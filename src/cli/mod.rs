@@ -4,6 +4,7 @@ pub mod check;
 pub mod demo;
 pub mod serve;
 pub mod test;
+pub mod users;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -33,6 +34,8 @@ pub enum Command {
     Check(FilesArgs),
     /// Run the rules' own tests (`tests/*.toml` in the rules' folder).
     Test(FilesArgs),
+    /// Who may come in: make, list and change users.
+    Users(users::UsersArgs),
 }
 
 /// Which files to read.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -109,10 +110,14 @@ async fn serve(
         Some(true) => about.is_http2(),
         Some(false) => {}
     }
+    let peer = stream.peer_addr().ok();
     let service = service_fn(|request: hyper::Request<Incoming>| {
         let open = about.begin(hyper::body::Body::is_end_stream(request.body()));
         let mut request = request.map(|body| Body::new(Tracked { body, request: open.clone() }));
         request.extensions_mut().insert(about.said.clone());
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(ConnectInfo(peer));
+        }
         let answer = router.clone().oneshot(request);
         async move {
             let answer = answer.await;

@@ -157,7 +157,8 @@ pub fn web(config: &Config, addresses: &super::Addresses) -> web::Settings {
     web::Settings {
         non_production: config.environments.non_production.clone(),
         overrides: config.integration.iter().map(given).collect(),
-        notices: vec![web::OPEN_TO_ALL.to_owned()],
+        notices: Vec::new(),
+        base_url: base_url(config, addresses.web),
         public_host: config.server.public_host(),
         otlp_http: addresses.otlp_http.to_string(),
     }

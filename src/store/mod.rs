@@ -63,6 +63,9 @@ pub enum Error {
     /// Another server works on this folder, or a newer version wrote it.
     #[error("{0}")]
     Refused(String),
+    /// What was asked does not go with what is there; whoever asked can mend it.
+    #[error("{0}")]
+    Unfit(String),
 }
 
 /// How much of each minute is read.
@@ -281,6 +284,11 @@ impl Store {
     /// Bytes in memory that no flush has committed, estimated.
     pub fn hot_bytes(&self) -> usize {
         self.inner.hot.bytes()
+    }
+
+    /// What is known of people.
+    pub fn people(&self) -> catalog::sqlite::people::People {
+        self.inner.catalog.people()
     }
 
     /// The sequence number up to which everything is in the catalog.

@@ -43,6 +43,11 @@ impl Problem {
         Problem { status: StatusCode::NOT_FOUND, detail: detail.into() }
     }
 
+    /// Another status.
+    pub fn of(status: StatusCode, detail: impl Into<String>) -> Problem {
+        Problem { status, detail: detail.into() }
+    }
+
     /// 421: the server has another name.
     pub fn misdirected(detail: impl Into<String>) -> Problem {
         Problem { status: StatusCode::MISDIRECTED_REQUEST, detail: detail.into() }
@@ -73,11 +78,6 @@ impl IntoResponse for Problem {
             .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         response
     }
-}
-
-/// A path below `/api` that is none of ours.
-pub async fn unknown(uri: Uri) -> Problem {
-    Problem::not_found(format!("There is no {} in this API.", uri.path()))
 }
 
 /// There is such a path, but it is only read.

@@ -26,8 +26,10 @@ pub mod commit;
 pub mod measures;
 pub mod minutes;
 pub mod outbox;
+pub mod people;
 pub mod segments;
 pub mod series;
+pub mod sessions;
 pub mod states;
 pub mod streams;
 
@@ -134,6 +136,7 @@ fn migrations() -> Migrator {
         (1, "catalog", include_str!("../../../../migrations/sqlite/0001_catalog.sql")),
         (2, "metrics", include_str!("../../../../migrations/sqlite/0002_metrics.sql")),
         (3, "access", include_str!("../../../../migrations/sqlite/0003_access.sql")),
+        (5, "people", include_str!("../../../../migrations/sqlite/0005_people.sql")),
     ];
     let migrations = migrations.map(|(version, name, sql)| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
@@ -165,6 +168,7 @@ fn opening(path: &Path, error: sqlx::Error) -> Error {
         Error::Busy(reason) => Error::Busy(told(reason)),
         Error::Damaged(reason) => Error::Damaged(told(reason)),
         Error::Refused(reason) => Error::Refused(told(reason)),
+        Error::Unfit(reason) => Error::Unfit(told(reason)),
     }
 }
 
