@@ -62,7 +62,6 @@ CREATE TABLE signing (
 );
 
 -- What changes who may do what adds one to access_version, so that open streams are looked at again.
-INSERT OR IGNORE INTO meta (name, value) VALUES ('access_version', 0);
 CREATE TRIGGER a_user_was_made AFTER INSERT ON users
 BEGIN UPDATE meta SET value = value + 1 WHERE name = 'access_version'; END;
 CREATE TRIGGER a_user_was_changed AFTER UPDATE ON users

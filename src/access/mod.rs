@@ -4,6 +4,8 @@
 //! No secret is kept: of a key, a token or a session only its hash is, and of what was done only who did it.
 
 pub mod audit;
+pub mod door;
+pub mod key;
 pub mod link;
 pub mod password;
 pub mod person;

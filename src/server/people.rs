@@ -17,6 +17,7 @@ use crate::access::secret::{Kind, Secret};
 use crate::access::throttle::Throttle;
 use crate::config::access::Access as Config;
 use crate::signals::telemetry::Nanos;
+use crate::store::Access as Made;
 use crate::store::catalog::sqlite::people::People;
 use crate::web::gate::access::{Access, Proxies};
 
@@ -71,9 +72,9 @@ pub async fn setup_link(
     base_url: &str,
     now: Nanos,
 ) -> anyhow::Result<Option<String>> {
-    let known = people.known().await?;
-    let is_closed = known.key || !access.may_be_open;
-    if known.user || !is_closed || access.proxies.user_header.is_some() {
+    let made = people.access().await?;
+    let is_closed = made.keys || !access.may_be_open;
+    if made.users || !is_closed || access.proxies.user_header.is_some() {
         return Ok(None);
     }
     invite(people, base_url, &Actor::server(), now).await.map(Some)
@@ -97,8 +98,10 @@ pub async fn watch(people: People, changed: Arc<watch::Sender<i64>>, stop: Cance
             () = stop.cancelled() => return,
             _ = look.tick() => {}
         }
-        match people.version().await {
-            Ok(version) => drop(changed.send_if_modified(|seen| std::mem::replace(seen, version) != version)),
+        match people.access().await {
+            Ok(Made { version, .. }) => {
+                drop(changed.send_if_modified(|seen| std::mem::replace(seen, version) != version))
+            }
             // Unknown is not unchanged: those who listen look for themselves.
             Err(error) => {
                 tracing::debug!(%error, "It could not be seen whether people changed.");

@@ -17,6 +17,7 @@ pub mod classify;
 pub mod call;
 pub mod retry;
 pub mod sampling;
+pub mod scope;
 pub mod metric;
 pub mod queue;
 pub mod credential;

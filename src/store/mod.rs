@@ -68,6 +68,17 @@ pub enum Error {
     Unfit(String),
 }
 
+/// What there is to let somebody in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// Rises with every change to who may do what, whoever makes it.
+    pub version: i64,
+    /// Whether an ingest key was ever made.
+    pub keys: bool,
+    /// Whether a user was ever made.
+    pub users: bool,
+}
+
 /// How much of each minute is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {

@@ -10,6 +10,7 @@ mod audit;
 mod evidence;
 mod faults;
 pub mod fixtures;
+mod keys;
 pub mod outbox;
 mod recent;
 mod rollups;
@@ -74,6 +75,10 @@ contract! {
         a_flush_that_was_cut_off_after_its_commit_counts_once, nothing_to_flush_is_nothing,
     }
     audit { entries_hang_together, entries_are_found_by_any_of_their_texts }
+    keys {
+        a_key_is_kept_as_its_hash_and_audited, a_third_valid_key_is_refused_and_leaves_no_trace,
+        keys_made_at_once_are_two_at_most, revoking_may_leave_a_grace_and_end_it, the_last_use_only_moves_forward,
+    }
     alerts { a_tick_is_kept_whole_and_can_be_repeated, incidents_are_found }
     outbox {
         mails_wait_for_the_earlier_of_their_thread, leases_end, deferred_mails_come_back,
@@ -94,5 +99,7 @@ fn futures_can_be_spawned(store: Store) {
     can_be(store.spans(super::SpanQuery::default()));
     can_be(store.logs(super::LogQuery::default()));
     can_be(store.record_tick(from, &[], &[], &[], &[]));
+    can_be(store.access());
+    can_be(store.revoke_key(1, None, &crate::access::audit::Actor::server(), 0));
     can_be(store.claim_mails(0, std::time::Duration::ZERO, 1));
 }

@@ -64,7 +64,7 @@ pub async fn show(
     if who.is_some() {
         return Ok(Redirect::to(next).into_response());
     }
-    let nobody = !state.store.people().known().await?.user && state.access.proxies.user_header.is_none();
+    let nobody = !state.store.people().access().await?.users && state.access.proxies.user_header.is_none();
     Ok(page::render(&Page { next: next.to_owned(), nobody, assets: assets::base(), ..Page::default() }))
 }
 

@@ -10,6 +10,7 @@ pub mod audit;
 pub mod newest;
 pub mod rollups;
 pub mod metrics;
+pub mod keys;
 pub mod lately;
 pub mod spans;
 pub mod logs;

@@ -7,6 +7,8 @@ mod bodies;
 mod decoder;
 mod floods;
 mod growth;
+mod requests;
+mod xss;
 
 use std::time::{Duration, Instant};
 

@@ -23,6 +23,7 @@ pub mod alerts;
 pub mod audit;
 pub mod claims;
 pub mod commit;
+pub mod keys;
 pub mod measures;
 pub mod minutes;
 pub mod outbox;

@@ -11,7 +11,7 @@ use crate::access::person::{Change, NewUser, User};
 use crate::access::role::Role;
 use crate::access::secret::Hash;
 use crate::signals::telemetry::Nanos;
-use crate::store::Error;
+use crate::store::{Access, Error};
 
 /// What the catalog knows of people: a handle that is cheap to clone. The command line opens it beside a server that
 /// runs.
@@ -19,15 +19,6 @@ use crate::store::Error;
 pub struct People {
     pub(super) writer: SqlitePool,
     pub(super) readers: SqlitePool,
-}
-
-/// Whether anybody could have been let in on purpose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Known {
-    /// There is a user.
-    pub user: bool,
-    /// There is an ingest key.
-    pub key: bool,
 }
 
 impl Catalog {
@@ -38,19 +29,13 @@ impl Catalog {
 }
 
 impl People {
-    /// Whether there are users and keys.
-    pub async fn known(&self) -> Result<Known, Error> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM users), EXISTS (SELECT 1 FROM ingest_keys)";
-        let (user, key) =
-            sqlx::query_as(sql).fetch_one(&self.readers).await.map_err(fault("look for users"))?;
-        Ok(Known { user, key })
-    }
-
-    /// A number that is another whenever somebody may do less or more than before.
-    pub async fn version(&self) -> Result<i64, Error> {
-        let sql = "SELECT value FROM meta WHERE name = 'access_version'";
-        let version = sqlx::query_scalar(sql).fetch_one(&self.readers).await;
-        version.map_err(fault("look whether people changed"))
+    /// What there is to let somebody in, and the number of its state.
+    pub async fn access(&self) -> Result<Access, Error> {
+        let sql = "SELECT (SELECT value FROM meta WHERE name = 'access_version'), \
+             EXISTS (SELECT 1 FROM ingest_keys), EXISTS (SELECT 1 FROM users)";
+        let row = sqlx::query_as(sql).fetch_one(&self.readers).await;
+        let (version, keys, users) = row.map_err(fault("read who may do what"))?;
+        Ok(Access { version, keys, users })
     }
 
     /// The random bytes that links and forms are signed with, made at the first call.
