@@ -11,6 +11,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::decode::Batch;
 use crate::inbox::Inbox;
@@ -22,8 +23,11 @@ use crate::scheduler::{self, Due};
 use crate::store::Store;
 use crate::world::World;
 use crate::{config, inbox, notify, receive, web};
+use certificates::Certificates;
+use receive::listen::Port;
 use rules::Rules;
 
+mod certificates;
 mod composer;
 mod descriptors;
 pub mod people;
@@ -63,6 +67,8 @@ pub struct Running {
     inbox: Inbox<Taken>,
     store: Store,
     rules: Arc<Rules>,
+    certificates: Certificates,
+    clock: Clock,
     doors: Vec<JoinHandle<()>>,
     forward: JoinHandle<()>,
     rooms: Vec<JoinHandle<()>>,
@@ -91,6 +97,9 @@ impl Doors {
 
 /// What of a configuration can only be told by reading the files that it names.
 pub fn check(config: &Config) -> anyhow::Result<()> {
+    Certificates::load(config)?;
+    settings::outgoing(config)?;
+    settings::oidc(config, "", &crate::clock::system())?;
     settings::mailer(config).map(drop)
 }
 
@@ -104,6 +113,7 @@ pub async fn start(config: Config, origin: Origin, world: World) -> anyhow::Resu
 pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World) -> anyhow::Result<Running> {
     let clock = world.clock.clone();
     let loaded = origin.load().map_err(|problems| anyhow!("{}", problems.join("\n")))?;
+    let certificates = Certificates::load(&config)?;
     let Doors { web: web_door, otlp_http: http_door, otlp_grpc: grpc_door } = doors;
     let addresses = Addresses {
         web: web_door.local_addr()?,
@@ -181,16 +191,24 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         wake_mailer,
         stop_mail.clone(),
     )));
-    rooms.push(tokio::spawn(schedule(events.clone(), rules.clone(), stop.clone())));
+    rooms.push(tokio::spawn(schedule(
+        events.clone(),
+        rules.clone(),
+        certificates.clone(),
+        clock.clone(),
+        stop.clone(),
+    )));
 
+    let oidc =
+        settings::oidc(&config, &base_url, &clock)?.map(|provider| Arc::new(web::sso::Sso::new(provider)));
     let (people_changed, people_seen) = watch::channel(0);
     let people_changed = Arc::new(people_changed);
     let people = store.people();
-    let access = people::access(&config.access, &people, addresses.web, people_seen).await?;
+    let access = people::access(&config, &people, addresses.web, people_seen).await?;
     let setup = people::setup_link(&access, &people, &base_url, clock()).await?;
     rooms.push(tokio::spawn(people::watch(people, people_changed, stop.clone())));
 
-    let troubles = troubles::of(inbox.clone(), gauges.clone());
+    let troubles = troubles::of(inbox.clone(), gauges.clone(), certificates.clone(), clock.clone());
     rooms.push(tokio::spawn(troubles::announce(troubles.clone(), live, stop.clone())));
     let state = web::State {
         troubles,
@@ -201,15 +219,26 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         live: live_seen,
         stop: stop.clone(),
         mail: mail_info,
+        oidc,
         access: Arc::new(access),
         settings: Arc::new(settings::web(&config, &addresses)),
     };
+    let over_tls = certificates.web.is_some();
+    let port = |listener, tls: &Option<_>| Port { listener, tls: tls.clone() };
     let doors = vec![
-        tokio::spawn(receive::http::serve_http(http_door, intake.clone(), stop.clone())),
-        tokio::spawn(receive::grpc::serve_grpc(grpc_door, intake.clone(), stop.clone())),
+        tokio::spawn(receive::http::serve_http(
+            port(http_door, &certificates.otlp_http),
+            intake.clone(),
+            stop.clone(),
+        )),
+        tokio::spawn(receive::grpc::serve_grpc(
+            port(grpc_door, &certificates.otlp_grpc),
+            intake.clone(),
+            stop.clone(),
+        )),
         tokio::spawn(receive::listen::listen(
-            web_door,
-            web::router(state),
+            port(web_door, &certificates.web),
+            if over_tls { web::only_over_tls(web::router(state)) } else { web::router(state) },
             doors_settings,
             intake.counters(),
             stop.clone(),
@@ -223,6 +252,8 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         inbox,
         store,
         rules,
+        certificates,
+        clock,
         doors,
         forward,
         rooms,
@@ -233,8 +264,9 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
 }
 
 impl Running {
-    /// Reads the rules again; a broken set is told on the dashboard and the old one stays.
-    pub fn reload_rules(&self) {
+    /// Reads rules and certificates again; what is broken is told on the dashboard and the old stays.
+    pub fn reload(&self) {
+        self.certificates.look((self.clock)());
         let (rules, events) = (self.rules.clone(), self.events.clone());
         tokio::spawn(async move { rules.reload(&events).await });
     }
@@ -300,18 +332,26 @@ async fn pass(store: Store, inbox: Inbox<Taken>, mut live: watch::Receiver<u64>)
     }
 }
 
-async fn schedule(events: mpsc::Sender<Event>, rules: Arc<Rules>, stop: CancellationToken) {
+async fn schedule(
+    events: mpsc::Sender<Event>,
+    rules: Arc<Rules>,
+    certificates: Certificates,
+    clock: Clock,
+    stop: CancellationToken,
+) {
     let (to_reload, mut reload) = mpsc::channel::<()>(1);
+    let (to_look, mut look) = mpsc::channel::<()>(1);
     let into = events.clone();
     let started = scheduler::start(move |due| {
         // A job that finds the corridor busy is not queued twice: the next one comes in a second.
         let into = into.clone();
-        let to_reload = to_reload.clone();
+        let (to_reload, to_look) = (to_reload.clone(), to_look.clone());
         Box::pin(async move {
             match due {
                 Due::Flush => drop(into.try_send(Event::Flush)),
                 Due::Tick => drop(into.try_send(Event::Tick)),
                 Due::Rules => drop(to_reload.try_send(())),
+                Due::Certificates => drop(to_look.try_send(())),
             }
         })
     })
@@ -327,6 +367,7 @@ async fn schedule(events: mpsc::Sender<Event>, rules: Arc<Rules>, stop: Cancella
                 Some(()) => rules.reload_if_changed(&events).await,
                 None => break,
             },
+            Some(()) = look.recv() => certificates.look(clock()),
         }
     }
     let _ = scheduler.shutdown().await;

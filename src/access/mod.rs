@@ -9,6 +9,7 @@ pub mod key;
 pub mod link;
 pub mod password;
 pub mod person;
+pub mod oidc;
 pub mod role;
 pub mod secret;
 pub mod session;

@@ -17,7 +17,7 @@ const COST: (u32, u32, u32) = (19 * 1024, 2, 1);
 /// Hashes at a time.
 pub const AT_ONCE: usize = 4;
 /// Logins that may wait for one.
-const WAITING: usize = 128;
+const WAITING: usize = 64;
 /// The shortest password.
 pub const SHORTEST: usize = 12;
 /// The longest: argon2 takes more, people do not.

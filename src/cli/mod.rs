@@ -130,9 +130,12 @@ impl DemoArgs {
 
 impl PortArgs {
     fn go_over(&self, config: &mut Config) -> anyhow::Result<()> {
+        if let Some(web) = self.web {
+            config.web_in_the_clear("--web", web).map_err(anyhow::Error::msg)?;
+            config.server.web = web;
+        }
         let server = &mut config.server;
         for (name, given, kept) in [
-            ("--web", self.web, &mut server.web),
             ("--otlp-http", self.otlp_http, &mut server.otlp_http),
             ("--otlp-grpc", self.otlp_grpc, &mut server.otlp_grpc),
         ] {

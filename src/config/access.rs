@@ -1,8 +1,11 @@
 //! `[access]`: who may come in, beside those who sign in here.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use serde::Deserialize;
+
+use super::Config;
 
 /// `[access]`
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -23,6 +26,21 @@ pub struct Access {
 
 /// (text to look for in the file, what is wrong and what to do).
 type Problem = (String, String);
+
+impl Config {
+    /// Beyond this machine, people type their passwords over TLS: ours, or a proxy's in front.
+    pub fn web_in_the_clear(&self, name: &str, address: SocketAddr) -> Result<(), String> {
+        let is_covered =
+            self.tls.of("web", &self.tls.web).is_some() || !self.access.trusted_proxies.is_empty();
+        if address.ip().is_loopback() || is_covered {
+            return Ok(());
+        }
+        Err(format!(
+            "{name} = {address} would take passwords in the clear from the network; name a certificate in [tls], or, \
+             behind a proxy that speaks TLS, that proxy in [access] trusted_proxies."
+        ))
+    }
+}
 
 impl Access {
     pub(super) fn check(&self) -> Result<(), Problem> {

@@ -15,7 +15,7 @@ use crate::access::link::Signer;
 use crate::access::password::Passwords;
 use crate::access::secret::{Kind, Secret};
 use crate::access::throttle::Throttle;
-use crate::config::access::Access as Config;
+use crate::config::{self, Config};
 use crate::signals::telemetry::Nanos;
 use crate::store::Access as Made;
 use crate::store::catalog::sqlite::people::People;
@@ -33,8 +33,8 @@ pub async fn access(
     web: SocketAddr,
     changes: watch::Receiver<i64>,
 ) -> anyhow::Result<Access> {
-    let proxies = proxies(config).map_err(|said| anyhow!("[access]: {said}"))?;
-    let may_be_open = web.ip().is_loopback() && proxies.networks.is_empty();
+    let proxies = proxies(&config.access).map_err(|said| anyhow!("[access]: {said}"))?;
+    let may_be_open = web.ip().is_loopback() && proxies.networks.is_empty() && config.oidc.is_none();
     Ok(Access {
         passwords: Passwords::default(),
         throttle: Mutex::new(Throttle::default()),
@@ -52,7 +52,7 @@ pub async fn signer(people: &People) -> anyhow::Result<Signer> {
     Ok(Signer::new(&people.signing_secret(&fresh).await?))
 }
 
-fn proxies(config: &Config) -> Result<Proxies, String> {
+fn proxies(config: &config::access::Access) -> Result<Proxies, String> {
     let networks = config.trusted_proxies.iter().map(|network| network.parse());
     let groups = config.groups.iter().map(|(group, role)| Ok((group.clone(), role.parse()?)));
     Ok(Proxies {
@@ -100,7 +100,7 @@ pub async fn watch(people: People, changed: Arc<watch::Sender<i64>>, stop: Cance
         }
         match people.access().await {
             Ok(Made { version, .. }) => {
-                drop(changed.send_if_modified(|seen| std::mem::replace(seen, version) != version))
+                changed.send_if_modified(|seen| std::mem::replace(seen, version) != version);
             }
             // Unknown is not unchanged: those who listen look for themselves.
             Err(error) => {

@@ -34,6 +34,7 @@ pub struct Page {
     name: String,
     problem: String,
     nobody: bool,
+    oidc: bool,
 }
 
 /// What the page is asked with.
@@ -64,8 +65,10 @@ pub async fn show(
     if who.is_some() {
         return Ok(Redirect::to(next).into_response());
     }
-    let nobody = !state.store.people().access().await?.users && state.access.proxies.user_header.is_none();
-    Ok(page::render(&Page { next: next.to_owned(), nobody, assets: assets::base(), ..Page::default() }))
+    let oidc = state.oidc.is_some();
+    let nobody =
+        !oidc && !state.store.people().access().await?.users && state.access.proxies.user_header.is_none();
+    Ok(page::render(&Page { next: next.to_owned(), nobody, oidc, assets: assets::base(), ..Page::default() }))
 }
 
 /// Signs in.
@@ -79,7 +82,8 @@ pub async fn sign_in(
     let next = next::path(login.next.as_deref());
     let again = |status, problem: String| {
         let (next, name) = (next.to_owned(), login.name.chars().take(64).collect());
-        let page = Page { next, name, problem, assets: assets::base(), nobody: false };
+        let oidc = state.oidc.is_some();
+        let page = Page { next, name, problem, assets: assets::base(), nobody: false, oidc };
         (status, page::render(&page)).into_response()
     };
     let now = (state.clock)();

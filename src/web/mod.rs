@@ -29,6 +29,7 @@ pub mod runbook;
 pub mod mail;
 pub mod system;
 pub mod login;
+pub mod sso;
 pub mod setup;
 pub mod password;
 pub mod account;
@@ -97,6 +98,8 @@ pub struct State {
     pub stop: CancellationToken,
     /// How mail leaves.
     pub mail: MailInfo,
+    /// Where people may sign in beside here.
+    pub oidc: Option<Arc<sso::Sso>>,
     /// Who may come in.
     pub access: Arc<gate::access::Access>,
     /// What the operator says.
@@ -155,7 +158,7 @@ pub struct Settings {
     pub public_host: String,
     /// Where people reach this server, without a slash at its end.
     pub base_url: String,
-    /// Where OTLP over HTTP is taken, for the snippet on an empty page: `127.0.0.1:4318`.
+    /// Where OTLP over HTTP is taken, for the snippet on an empty page: `http://127.0.0.1:4318`.
     pub otlp_http: String,
 }
 
@@ -180,6 +183,12 @@ pub fn router(state: State) -> Router {
         .layer(header("cross-origin-resource-policy", "same-origin"))
         .layer(header("permissions-policy", PERMISSIONS))
         .layer(header("cache-control", "no-store"))
+}
+
+/// The same where the port speaks TLS: a browser that was here once never asks in the clear again.
+pub fn only_over_tls(router: Router) -> Router {
+    let a_year = HeaderValue::from_static("max-age=31536000");
+    router.layer(SetResponseHeaderLayer::if_not_present(header::STRICT_TRANSPORT_SECURITY, a_year))
 }
 
 #[cfg(test)]

@@ -24,8 +24,10 @@ const WALLS: Walls = Walls(&[
     ("inbox", &["world"]),
     ("receive", &["access", "decode", "signals", "inbox", "clock", "world"]),
     ("store", &["access", "signals", "rollup", "decode", "alert::incident", "world"]),
+    ("outgoing", &[]),
+    ("oidc", &["access", "outgoing", "clock", "signals"]),
     ("notify", &["signals", "rollup", "alert", "store", "world"]),
-    ("web", &["access", "signals", "rollup", "alert", "store", "clock", "world"]),
+    ("web", &["access", "oidc", "signals", "rollup", "alert", "store", "clock", "world"]),
     ("pipeline", &["inbox", "decode", "signals", "rollup", "alert", "store", "world"]),
     ("rules", &["alert"]),
     ("server", &["*"]),
@@ -61,7 +63,7 @@ const IMPURE: &[&str] = &[
 /// Files and folders of `src/web` that are no page.
 const NOT_PAGES: &[&str] = &[
     "mod", "tests", "api", "asked", "assets", "chart", "format", "gate", "host", "live", "load", "page",
-    "period", "probes", "view",
+    "period", "probes", "sso", "view",
 ];
 
 /// Templates that are no page of their own.

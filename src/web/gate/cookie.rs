@@ -10,6 +10,7 @@ use crate::access::session::ABSOLUTE;
 
 /// Its name. A browser takes a name that begins so from the host itself only, over a trusted connection.
 pub const NAME: &str = "__Host-seamwatch";
+const TICKET: &str = "__Host-seamwatch-login";
 const FLAGS: &str = "Path=/; HttpOnly; Secure; SameSite=Lax";
 
 /// Sets it.
@@ -25,12 +26,32 @@ pub fn clear() -> HeaderValue {
     HeaderValue::from_str(&format!("{NAME}=; {FLAGS}; Max-Age=0")).unwrap_or(HeaderValue::from_static(""))
 }
 
+/// Sets what a browser holds while it is at a provider to sign in: letters, digits and `-_.` alone.
+pub fn set_ticket(text: &str) -> HeaderValue {
+    let text = format!("{TICKET}={text}; {FLAGS}; Max-Age=600");
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""))
+}
+
+/// Takes that away.
+pub fn clear_ticket() -> HeaderValue {
+    HeaderValue::from_str(&format!("{TICKET}=; {FLAGS}; Max-Age=0")).unwrap_or(HeaderValue::from_static(""))
+}
+
+/// What a browser holds that comes back from a provider.
+pub fn read_ticket(headers: &HeaderMap) -> Option<&str> {
+    named(headers, TICKET)
+}
+
 /// The session that a request shows.
 pub fn read(headers: &HeaderMap) -> Option<Secret> {
+    let text = named(headers, NAME)?;
+    Secret::read(text).filter(|(kind, _)| *kind == Kind::Session).map(|(_, secret)| secret)
+}
+
+fn named<'h>(headers: &'h HeaderMap, wanted: &str) -> Option<&'h str> {
     let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = all.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    let (_, text) = pairs.find(|(name, _)| *name == NAME)?;
-    Secret::read(text).filter(|(kind, _)| *kind == Kind::Session).map(|(_, secret)| secret)
+    pairs.find(|(name, _)| *name == wanted).map(|(_, text)| text)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use axum::routing::{MethodRouter, get, post};
 
 use super::{
     State, account, api, assets, audit, incidents, integration, live, login, mail, overview, password,
-    people, probes, runbook, setup, system,
+    people, probes, runbook, setup, sso, system,
 };
 use crate::access::role::Role;
 use Kind::{Api, Form, Machine, Page};
@@ -92,6 +92,8 @@ pub const ROUTES: &[Route] = &[
     route(Form, "/audit/export", ADMIN, || post(audit::export)),
     route(Page, "/login", EVERYONE, || get(login::show)),
     route(Form, "/login", EVERYONE, || post(login::sign_in)),
+    route(Page, "/login/oidc", EVERYONE, || get(sso::begin)),
+    route(Page, "/login/oidc/callback", EVERYONE, || get(sso::come_back)),
     route(Page, "/setup", EVERYONE, || get(setup::show)),
     route(Form, "/setup", EVERYONE, || post(setup::make)),
     route(Page, "/a/{token}", EVERYONE, || get(password::show)),

@@ -52,6 +52,7 @@ pub async fn server() -> Server {
             folder: Some("mail".into()),
             from: "seamwatch@example.com".into(),
         },
+        oidc: None,
         access: Arc::new(Access {
             passwords: Passwords::default(),
             throttle: Mutex::default(),

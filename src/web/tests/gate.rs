@@ -183,6 +183,8 @@ async fn the_public_surface_is_this() {
     let expected = [
         "GET /login",
         "POST /login",
+        "GET /login/oidc",
+        "GET /login/oidc/callback",
         "GET /setup",
         "POST /setup",
         "GET /a/{token}",

@@ -28,6 +28,8 @@ pub mod measures;
 pub mod minutes;
 pub mod outbox;
 pub mod people;
+pub mod outcomes;
+pub mod packs;
 pub mod segments;
 pub mod series;
 pub mod sessions;
@@ -138,6 +140,7 @@ fn migrations() -> Migrator {
         (2, "metrics", include_str!("../../../../migrations/sqlite/0002_metrics.sql")),
         (3, "access", include_str!("../../../../migrations/sqlite/0003_access.sql")),
         (5, "people", include_str!("../../../../migrations/sqlite/0005_people.sql")),
+        (4, "packs", include_str!("../../../../migrations/sqlite/0004_packs.sql")),
     ];
     let migrations = migrations.map(|(version, name, sql)| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
