@@ -71,6 +71,8 @@ pub struct Server {
     pub otlp_grpc: SocketAddr,
     /// Where people reach the dashboard: the links in mails start with it.
     pub public_url: Option<String>,
+    /// Addresses beyond this machine are served though no user or no key exists.
+    pub insecure_public: bool,
 }
 
 impl Default for Server {
@@ -82,6 +84,7 @@ impl Default for Server {
             otlp_http: ([127, 0, 0, 1], 4318).into(),
             otlp_grpc: ([127, 0, 0, 1], 4317).into(),
             public_url: None,
+            insecure_public: false,
         }
     }
 }
@@ -106,6 +109,8 @@ pub struct Ingest {
     pub cors_origins: Vec<String>,
     /// Headers that their pages may send besides OTLP's own.
     pub cors_headers: Vec<String>,
+    /// Whether what is sent from this machine needs a key too, once there is one.
+    pub keys_on_loopback: bool,
     /// Endpoints an integration; the rest is `(other)`.
     pub endpoints_per_integration: usize,
     /// Metric streams whose last point is remembered; beyond it the longest silent is forgotten.
@@ -127,6 +132,7 @@ impl Default for Ingest {
             claims: 1_000_000,
             cors_origins: Vec::new(),
             cors_headers: Vec::new(),
+            keys_on_loopback: true,
             endpoints_per_integration: 500,
             metric_streams: 100_000,
             metric_streams_per_integration: 20_000,
@@ -315,7 +321,6 @@ impl Config {
         self.check_values()?;
         self.ingest.check_bounds()?;
         self.access.check()?;
-        self.web_in_the_clear("web", self.server.web).map_err(|problem| ("web".to_owned(), problem))?;
         for rule in &self.integration {
             let matches = [&rule.service, &rule.peer, &rule.route_prefix, &rule.queue];
             let overrides = rule.tier.is_some() || rule.owner.is_some();
@@ -359,9 +364,6 @@ impl Config {
             );
             return Err(("tls".into(), problem));
         }
-        for (name, address) in [("otlp_http", self.server.otlp_http), ("otlp_grpc", self.server.otlp_grpc)] {
-            public_without_keys(name, address).map_err(|problem| (name.to_owned(), problem))?;
-        }
         Ok(())
     }
 }
@@ -390,17 +392,6 @@ impl Ingest {
     }
 }
 
-/// Nothing authenticates yet, so nothing is bound beyond this machine.
-pub fn public_without_keys(name: &str, address: SocketAddr) -> Result<(), String> {
-    if address.ip().is_loopback() {
-        return Ok(());
-    }
-    Err(format!(
-        "{name} = {address} would be open to the network without a key; bind a loopback address (127.0.0.1) and \
-         put a proxy that authenticates in front."
-    ))
-}
-
 fn address<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, D::Error> {
     let text = String::deserialize(from)?;
     values::address(&text).map_err(serde::de::Error::custom)
@@ -418,21 +409,6 @@ mod tests {
     fn an_unknown_key_is_named_with_its_line() {
         let problem = Config::parse("seamwatch.toml", "[server]\nwebb = \"127.0.0.1:1\"\n").unwrap_err();
         assert!(problem.starts_with("seamwatch.toml:2: unknown field `webb`"), "{problem}");
-    }
-
-    #[test]
-    fn a_public_address_is_refused_with_what_to_do() {
-        let problem = Config::parse("c.toml", "[server]\notlp_http = \"0.0.0.0:80\"\n").unwrap_err();
-        assert!(problem.starts_with("c.toml:2: otlp_http = 0.0.0.0:80 would be open"), "{problem}");
-        let web = "[server]\nweb = \"0.0.0.0:80\"\n";
-        let problem = Config::parse("c.toml", web).unwrap_err();
-        assert!(
-            problem.starts_with("c.toml:2: web = 0.0.0.0:80 would take passwords in the clear"),
-            "{problem}"
-        );
-        assert!(
-            Config::parse("c.toml", &format!("{web}[access]\ntrusted_proxies = [\"10.0.0.1\"]\n")).is_ok()
-        );
     }
 
     #[test]

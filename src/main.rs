@@ -29,6 +29,8 @@ fn main() -> ExitCode {
             Command::Check(args) => cli::check::run(args),
             Command::Test(args) => cli::test::run(args),
             Command::Users(args) => cli::users::run(args).await,
+            Command::Keys(args) => cli::keys::run(args).await,
+            Command::Audit(args) => cli::audit::run(args).await,
         }
     });
     runtime.shutdown_timeout(LINGER);

@@ -2,7 +2,6 @@
 //! change within a second.
 
 use std::io::{IsTerminal, Write as _, stdin, stdout};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
@@ -10,25 +9,21 @@ use clap::{Args, Subcommand};
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
 use super::FilesArgs;
-use crate::access::audit::Actor;
+use super::desk::{DataArgs, actor};
 use crate::access::link::{Link, Scope};
 use crate::access::password::{self, Passwords};
 use crate::access::person::{Change, NewUser, User, check_name};
 use crate::access::role::Role;
+use crate::clock;
 use crate::server::{people, settings};
-use crate::store::catalog::sqlite::Catalog;
 use crate::store::catalog::sqlite::people::People;
-use crate::world::World;
 
 /// Which folder, and what to do.
 #[derive(Debug, Args)]
 pub struct UsersArgs {
-    /// Configuration.
+    /// Which data folder.
     #[command(flatten)]
-    files: FilesArgs,
-    /// Data folder [default: seamwatch-data].
-    #[arg(long, value_name = "DIR", env = "SEAMWATCH_DATA", global = true)]
-    data: Option<PathBuf>,
+    pub data: DataArgs,
     /// What to do.
     #[command(subcommand)]
     what: What,
@@ -83,15 +78,9 @@ enum What {
 
 /// Does it and says so.
 pub async fn run(args: UsersArgs) -> anyhow::Result<ExitCode> {
-    let mut config = args.files.read()?;
-    if let Some(data) = args.data {
-        config.server.data = data;
-    }
-    let world = World::real();
-    let folder = &config.server.data;
-    world.files.make_folder(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-    let catalog = Catalog::open(folder).await?;
-    let (people, by, now) = (catalog.people(), console(), (world.clock)());
+    let config = FilesArgs { config: args.data.config.clone(), alerts: None }.read()?;
+    let catalog = args.data.open(true).await?;
+    let (people, by, now) = (catalog.people(), actor(), (clock::system())());
     let base_url = settings::base_url(&config, config.server.web);
     let change = async |name: &str, change: Change| {
         let user = named(&people, name).await?;
@@ -148,11 +137,6 @@ pub async fn run(args: UsersArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Somebody at the machine.
-fn console() -> Actor {
-    Actor { name: "console".into(), address: String::new() }
-}
-
 async fn named(people: &People, name: &str) -> anyhow::Result<User> {
     let user = people.user_named(name).await?;
     user.with_context(|| format!("there is no user named {name}; `seamwatch users list` shows who there is"))
@@ -166,7 +150,7 @@ async fn print_link(people: &People, user: &User, base_url: &str, now: i64) -> a
     let link = Link { scope: Scope::Password, object: user.id, edition: user.version, expires_at };
     let link = people::signer(people).await?.link(&link);
     people
-        .note(&console().did(now, "link.made", user.name.clone(), "To choose a password, for a day.".into()))
+        .note(&actor().did(now, "link.made", user.name.clone(), "To choose a password, for a day.".into()))
         .await?;
     println!(
         "Within a day, once, this link sets the password of {}:\n\n    {base_url}/a/{link}\n",

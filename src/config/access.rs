@@ -1,7 +1,6 @@
 //! `[access]`: who may come in, beside those who sign in here.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 
 use serde::Deserialize;
 
@@ -28,17 +27,14 @@ pub struct Access {
 type Problem = (String, String);
 
 impl Config {
-    /// Beyond this machine, people type their passwords over TLS: ours, or a proxy's in front.
-    pub fn web_in_the_clear(&self, name: &str, address: SocketAddr) -> Result<(), String> {
-        let is_covered =
-            self.tls.of("web", &self.tls.web).is_some() || !self.access.trusted_proxies.is_empty();
-        if address.ip().is_loopback() || is_covered {
-            return Ok(());
-        }
-        Err(format!(
-            "{name} = {address} would take passwords in the clear from the network; name a certificate in [tls], or, \
-             behind a proxy that speaks TLS, that proxy in [access] trusted_proxies."
-        ))
+    /// Whether people are told from each other by somebody else: a proxy, or a provider of identities.
+    pub fn others_vouch(&self) -> bool {
+        self.oidc.is_some() || self.access.user_header.is_some()
+    }
+
+    /// Whether what people type on the pages is covered: by our certificate, or by a proxy in front.
+    pub fn web_is_covered(&self) -> bool {
+        self.tls.of("web", &self.tls.web).is_some() || !self.access.trusted_proxies.is_empty()
     }
 }
 

@@ -14,7 +14,8 @@ use super::reading::Reading;
 use super::texts::{NONE, Texts};
 use super::value::cut_text;
 use super::{Batch, Decoded, Limits, Malformed, Rejected, name, redact};
-use crate::signals::observe::{Observer, Rules};
+use crate::signals::observe::{OUTSIDE, Observer, Rules};
+use crate::signals::scope::Scope;
 use crate::signals::telemetry::{
     Attributes, Log, Nanos, Origin, Point, Refusal, Sink, Span, SpanEvent, SpanLink, Value,
 };
@@ -53,6 +54,9 @@ pub struct Collector {
     last: Last,
     records: u64,
     rejected: u64,
+    /// Of these, records that the sender may not speak for, and what it may.
+    outside: u64,
+    scope: Option<Arc<Scope>>,
     reasons: Vec<Reason>,
     /// Records among the rejected whose own bytes cannot be read, and what is wrong with the first of them.
     malformed: u64,
@@ -91,12 +95,14 @@ impl Collector {
             resource: (usize::MAX, 0),
             series: Vec::new(),
             last: Last::default(),
+            scope: rules.scope.clone(),
             observer: Observer::new(rules, received_at),
             received_at,
             spans: SpanColumns::default(),
             logs: LogColumns::default(),
             records: 0,
             rejected: 0,
+            outside: 0,
             reasons: Vec::new(),
             malformed: 0,
             problem: None,
@@ -184,6 +190,10 @@ impl Collector {
             return;
         };
         self.rejected += 1;
+        if why == OUTSIDE {
+            self.outside += 1;
+            return;
+        }
         // A million records of one fault cost a comparison each, not a sentence each.
         let name = cut_text(Cow::Borrowed(name), SHOWN);
         let same = |known: &&mut Reason| known.why == why && known.kind == kind && known.name == name;
@@ -194,7 +204,8 @@ impl Collector {
         }
     }
 
-    /// All that the request came to. The claim is the hash of path and body.
+    /// All that the request came to. The claim is the hash of path and body, and of those among its integrations that
+    /// the sender may not speak for: who may send less of a body does not claim it for who may send more.
     ///
     /// # Errors
     /// Nothing could be read: then the sender is told so by the status, as for a body that is no message at all.
@@ -206,6 +217,16 @@ impl Collector {
         let mut hasher = Xxh3::new();
         hasher.update(path.as_bytes());
         hasher.update(body);
+        let mut denied = self.observer.denied().to_vec();
+        denied.sort();
+        for key in &denied {
+            for name in [&key.environment, &key.name] {
+                hasher.update(&(name.len() as u64).to_le_bytes());
+                hasher.update(name.as_bytes());
+            }
+        }
+        let outside =
+            self.scope.filter(|_| self.outside > 0).map(|scope| scope.refusal(self.outside, &denied));
         let (mut spans, mut logs, mut texts) = (self.spans, self.logs, self.reading.texts);
         texts.seal();
         // A request has spans or logs, never both.
@@ -215,7 +236,8 @@ impl Collector {
             logs.texts = texts;
         }
         let said = |Reason { kind, name, why, count }: &Reason| format!("{count} × {kind} \"{name}\": {why}");
-        let message: Vec<String> = self.reasons.iter().map(said).chain(self.warning).collect();
+        let message: Vec<String> =
+            outside.into_iter().chain(self.reasons.iter().map(said)).chain(self.warning).collect();
         let batch = Batch {
             received_at: self.received_at,
             hash: self.timed.then(|| hasher.digest128()),
@@ -226,7 +248,7 @@ impl Collector {
             bytes: body.len() as u64,
         };
         let message = cut_text(Cow::Owned(message.join("; ")), MESSAGE).into_owned();
-        Ok(Decoded { batch, rejected: Rejected { count: self.rejected, message } })
+        Ok(Decoded { batch, rejected: Rejected { count: self.rejected, outside: self.outside, message } })
     }
 }
 

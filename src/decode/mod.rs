@@ -114,6 +114,8 @@ impl std::error::Error for Malformed {}
 pub struct Rejected {
     /// Records rejected.
     pub count: u64,
+    /// Of these, records that the sender's key may not send.
+    pub outside: u64,
     /// What and why, at most 1 KiB. With a count of 0, a warning.
     pub message: String,
 }

@@ -37,9 +37,13 @@ pub fn decode(
     };
     let report = read(&fields)?;
     let mut observer = Observer::new(rules.clone(), received_at);
-    observer.report(integration, &report);
-    let observations = observer.finish();
     let bytes = body.len() as u64;
+    if observer.report(integration, &report).is_err() {
+        let said = rules.scope.as_ref().map(|scope| scope.refusal(1, observer.denied()));
+        let rejected = Rejected { count: 1, outside: 1, message: said.unwrap_or_default() };
+        return Ok(Decoded { batch: Batch { received_at, bytes, ..Batch::default() }, rejected });
+    }
+    let observations = observer.finish();
     let batch = Batch { received_at, observations, records: 1, bytes, ..Batch::default() };
     Ok(Decoded { batch, rejected: Rejected::default() })
 }

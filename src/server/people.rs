@@ -34,7 +34,8 @@ pub async fn access(
     changes: watch::Receiver<i64>,
 ) -> anyhow::Result<Access> {
     let proxies = proxies(&config.access).map_err(|said| anyhow!("[access]: {said}"))?;
-    let may_be_open = web.ip().is_loopback() && proxies.networks.is_empty() && config.oidc.is_none();
+    let reached = web.ip().is_loopback() || config.server.insecure_public;
+    let may_be_open = reached && proxies.networks.is_empty() && !config.others_vouch();
     Ok(Access {
         passwords: Passwords::default(),
         throttle: Mutex::new(Throttle::default()),
@@ -67,14 +68,16 @@ fn proxies(config: &config::access::Access) -> Result<Proxies, String> {
 /// The link that makes the first admin, where it is wanted: nobody may come in any more, and there is no user who could
 /// let others in.
 pub async fn setup_link(
+    config: &Config,
     access: &Access,
     people: &People,
+    web: SocketAddr,
     base_url: &str,
     now: Nanos,
 ) -> anyhow::Result<Option<String>> {
     let made = people.access().await?;
-    let is_closed = made.keys || !access.may_be_open;
-    if made.users || !is_closed || access.proxies.user_header.is_some() {
+    let is_wanted = made.keys || !access.may_be_open || !web.ip().is_loopback();
+    if made.users || !is_wanted || config.others_vouch() {
         return Ok(None);
     }
     invite(people, base_url, &Actor::server(), now).await.map(Some)

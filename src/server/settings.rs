@@ -20,6 +20,7 @@ use crate::outgoing::guard::{self, Policy};
 use crate::pipeline::gauges::Gauges;
 use crate::pipeline::{self, bounds};
 use crate::receive::intake::{Intake, Taken};
+use crate::receive::keys::Keys;
 use crate::rollup::stream;
 use crate::rules::Loaded;
 use crate::signals::integration::Naming;
@@ -51,7 +52,8 @@ pub fn observe_rules(config: &Config, addresses: &super::Addresses) -> Rules {
         queue: rule.queue.clone(),
     });
     let own = [addresses.otlp_http, addresses.otlp_grpc];
-    Rules { naming: named.collect(), own_addresses: own.map(|at| (at.ip().to_string(), at.port())).into() }
+    let own_addresses = own.map(|at| (at.ip().to_string(), at.port())).into();
+    Rules { naming: named.collect(), own_addresses, scope: None }
 }
 
 /// Tiers and environments.
@@ -215,8 +217,8 @@ pub fn web(config: &Config, addresses: &super::Addresses) -> web::Settings {
     web::Settings {
         non_production: config.environments.non_production.clone(),
         overrides: config.integration.iter().map(given).collect(),
-        notices: Vec::new(),
         base_url: base_url(config, addresses.web),
+        notices: super::public::notices(config, addresses),
         public_host: config.server.public_host(),
         otlp_http: format!(
             "{}://{}",
@@ -253,10 +255,17 @@ pub fn rules_view(loaded: &Loaded, now: Nanos) -> web::RulesView {
 }
 
 /// All counters of the server, by name.
-pub fn counters(intake: &Intake, inbox: Inbox<Taken>, gauges: Arc<Gauges>, clock: Clock) -> web::Counters {
+pub fn counters(
+    intake: &Intake,
+    keys: Arc<Keys>,
+    inbox: Inbox<Taken>,
+    gauges: Arc<Gauges>,
+    clock: Clock,
+) -> web::Counters {
     let (intake, budget) = (intake.counters(), intake.budget().clone());
     Arc::new(move || {
         let mut counters: BTreeMap<String, u64> = intake.snapshot().into_iter().collect();
+        counters.extend(keys.snapshot());
         counters.insert("in_flight_bytes".into(), budget.used() as u64);
         for (name, gauge) in [
             ("duplicates", &gauges.duplicates),

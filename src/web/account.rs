@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::format::When;
+use super::format::{self, When};
 use super::gate::cookie;
 use super::gate::posted::Posted;
 use super::gate::who::{Means, Who};
@@ -60,7 +60,7 @@ struct TokenRow {
     role: Role,
     made: When,
     used: Option<When>,
-    ends: Option<When>,
+    ends: String,
     over: bool,
 }
 
@@ -126,7 +126,7 @@ async fn shown(
         over: !token.is_good(now),
         made: When::new(token.made_at, now),
         used: token.last_used_at.map(|at| When::new(at, now)),
-        ends: token.expires_at.map(|at| When::new(at, now)),
+        ends: token.expires_at.map(|at| format::stamp(at, "%-d %b %Y")).unwrap_or_default(),
         id: token.id,
         name: token.name,
         tail: token.tail,

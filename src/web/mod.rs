@@ -34,6 +34,7 @@ pub mod setup;
 pub mod password;
 pub mod account;
 pub mod people;
+pub mod keys;
 pub mod audit;
 pub mod gate;
 pub mod api;

@@ -85,7 +85,7 @@ impl Frame {
         let shown = |trouble: Trouble| (trouble.sentence, When::new(trouble.since, now));
         let troubles = (state.troubles)().into_iter().map(shown).collect();
         let mut notices = state.settings.notices.clone();
-        if matches!(who.means, Means::Open) {
+        if matches!(who.means, Means::Open) && notices.is_empty() {
             notices.push(OPEN_TO_ALL.to_owned());
         }
         let me = Me::of(state, who);

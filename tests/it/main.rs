@@ -16,6 +16,7 @@ mod kill;
 mod mail;
 mod metrics;
 mod once;
+mod openapi;
 mod overload;
 mod pages;
 mod points;

@@ -14,6 +14,7 @@ pub mod metrics;
 pub mod evidence;
 pub mod incidents;
 pub mod system;
+pub mod document;
 
 /// `{"items": […]}`.
 #[derive(Debug, Serialize)]

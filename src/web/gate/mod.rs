@@ -7,7 +7,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, get, post};
 
 use super::{
-    State, account, api, assets, audit, incidents, integration, live, login, mail, overview, password,
+    State, account, api, assets, audit, incidents, integration, keys, live, login, mail, overview, password,
     people, probes, runbook, setup, sso, system,
 };
 use crate::access::role::Role;
@@ -88,6 +88,9 @@ pub const ROUTES: &[Route] = &[
     route(Page, "/people", ADMIN, || get(people::list)),
     route(Form, "/people", ADMIN, || post(people::add)),
     route(Form, "/people/{id}", ADMIN, || post(people::change)),
+    route(Page, "/keys", ADMIN, || get(keys::list)),
+    route(Form, "/keys", ADMIN, || post(keys::make)),
+    route(Form, "/keys/{id}", ADMIN, || post(keys::change)),
     route(Page, "/audit", ADMIN, || get(audit::show)),
     route(Form, "/audit/export", ADMIN, || post(audit::export)),
     route(Page, "/login", EVERYONE, || get(login::show)),
@@ -106,6 +109,7 @@ pub const ROUTES: &[Route] = &[
     route(Api, "/api/v1/logs", VIEWER, || get(api::evidence::logs)),
     route(Api, "/api/v1/incidents", VIEWER, || get(api::incidents::list)),
     route(Api, "/api/v1/system", VIEWER, || get(api::system::show)),
+    route(Api, "/api/v1/openapi.json", VIEWER, || get(api::document::show)),
     route(Machine, "/live", VIEWER, || get(live::stream)),
     route(Machine, "/metrics", VIEWER, || get(probes::metrics)),
     route(Machine, "/healthz", EVERYONE, || get(probes::healthz)),

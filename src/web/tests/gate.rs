@@ -198,6 +198,18 @@ async fn the_public_surface_is_this() {
 }
 
 #[test]
+fn every_question_to_the_api_is_in_its_document_and_nothing_else_is() {
+    let document: serde_json::Value = serde_json::from_str(crate::web::api::document::TEXT).unwrap();
+    let said = document["paths"].as_object().unwrap().iter().flat_map(|(path, ways)| {
+        ways.as_object().unwrap().keys().map(move |way| format!("{} {path}", way.to_uppercase()))
+    });
+    let api = ROUTES.iter().filter(|route| route.kind == Asks::Api);
+    let api: std::collections::BTreeSet<String> =
+        api.map(|route| format!("{} {}", route.method(), route.path)).collect();
+    assert_eq!(said.collect::<std::collections::BTreeSet<_>>(), api);
+}
+
+#[test]
 fn the_table_stands_in_the_documentation() {
     let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/security.md")).unwrap();
     assert!(text.contains(&markdown()), "docs/security.md is to hold this table:\n\n{}", markdown());
