@@ -21,7 +21,13 @@ pub fn check(config: &Config, addresses: &Addresses, there: &store::Access) -> R
         if config.server.insecure_public {
             continue;
         }
-        let (missing, command) = match (there.users, there.keys) {
+        if name == "web" && !config.web_is_covered() {
+            return Err(format!(
+                "{name} = {address} would take passwords in the clear from the network; name a certificate in [tls], \
+                 or, behind a proxy that speaks TLS, that proxy in [access] trusted_proxies."
+            ));
+        }
+        let (missing, command) = match (there.users || config.others_vouch(), there.keys) {
             (false, _) => ("no user exists who could log in", "`seamwatch users add NAME`"),
             (true, false) if takes_telemetry => {
                 ("no ingest key exists", "`seamwatch keys add NAME --integration PATTERN`")
@@ -65,7 +71,7 @@ fn openness(config: &Config, addresses: &Addresses) -> Vec<String> {
                         whoever reaches it can send as anybody.";
         return vec![sentence.to_owned()];
     }
-    vec![crate::web::OPEN_TO_ALL.to_owned()]
+    Vec::new()
 }
 
 fn is_public(address: SocketAddr) -> bool {
@@ -91,7 +97,10 @@ mod tests {
 
     #[test]
     fn a_public_address_needs_a_user_and_one_for_telemetry_a_key_too() {
-        let usual = Config::default();
+        let mut usual = Config::default();
+        let said = check(&usual, &at(OUT, HOME, HOME), &there(true, true)).unwrap_err();
+        assert!(said.starts_with("web = 0.0.0.0:1 would take passwords in the clear"), "{said}");
+        usual.access.trusted_proxies = vec!["10.0.0.0/8".into()];
         let said = |addresses, users, keys| check(&usual, &addresses, &there(users, keys));
         assert_eq!(said(at(HOME, "[::1]:1", "[::ffff:127.0.0.1]:1"), false, false), Ok(()));
         for public in [at(OUT, HOME, HOME), at(HOME, OUT, HOME), at(HOME, HOME, "192.0.2.1:1")] {

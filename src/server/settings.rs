@@ -218,6 +218,7 @@ pub fn web(config: &Config, addresses: &super::Addresses) -> web::Settings {
     web::Settings {
         non_production: config.environments.non_production.clone(),
         overrides: config.integration.iter().map(given).collect(),
+        base_url: base_url(config, addresses.web),
         notices: super::public::notices(config, addresses),
         public_host: config.server.public_host(),
         otlp_http: format!(
