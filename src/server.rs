@@ -22,7 +22,6 @@ use crate::receive::intake::{self, Intake, Taken};
 use crate::receive::keys::Keys;
 use crate::receive::limits::Budget;
 use crate::rules::Origin;
-use crate::scheduler::{self, Due};
 use crate::store::Store;
 use crate::world::World;
 use crate::{config, inbox, notify, receive, web};
@@ -38,6 +37,7 @@ pub mod people;
 mod public;
 pub mod redaction;
 mod rules;
+mod schedule;
 pub mod settings;
 mod troubles;
 
@@ -210,7 +210,7 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         wake_mailer,
         stop_mail.clone(),
     )));
-    rooms.push(tokio::spawn(schedule(
+    rooms.push(tokio::spawn(schedule::run(
         events.clone(),
         rules.clone(),
         certificates.clone(),
@@ -359,47 +359,6 @@ async fn pass(store: Store, inbox: Inbox<Taken>, mut live: watch::Receiver<u64>)
             inbox.passed(watermark);
         }
     }
-}
-
-async fn schedule(
-    events: mpsc::Sender<Event>,
-    rules: Arc<Rules>,
-    certificates: Certificates,
-    clock: Clock,
-    stop: CancellationToken,
-) {
-    let (to_reload, mut reload) = mpsc::channel::<()>(1);
-    let (to_look, mut look) = mpsc::channel::<()>(1);
-    let into = events.clone();
-    let started = scheduler::start(move |due| {
-        // A job that finds the corridor busy is not queued twice: the next one comes in a second.
-        let into = into.clone();
-        let (to_reload, to_look) = (to_reload.clone(), to_look.clone());
-        Box::pin(async move {
-            match due {
-                Due::Flush => drop(into.try_send(Event::Flush)),
-                Due::Tick => drop(into.try_send(Event::Tick)),
-                Due::Rules => drop(to_reload.try_send(())),
-                Due::Certificates => drop(to_look.try_send(())),
-            }
-        })
-    })
-    .await;
-    let mut scheduler = match started {
-        Ok(scheduler) => scheduler,
-        Err(error) => return tracing::error!(%error, "The scheduler did not start: no rule is judged."),
-    };
-    loop {
-        tokio::select! {
-            _ = stop.cancelled() => break,
-            due = reload.recv() => match due {
-                Some(()) => rules.reload_if_changed(&events).await,
-                None => break,
-            },
-            Some(()) = look.recv() => certificates.look(clock()),
-        }
-    }
-    let _ = scheduler.shutdown().await;
 }
 
 #[cfg(test)]
