@@ -9,8 +9,10 @@ use serde::{Deserialize, Deserializer};
 pub mod access;
 pub mod oidc;
 pub mod outgoing;
+pub mod redaction;
 pub mod tls;
 pub mod values;
+pub mod written;
 
 /// The whole tree. Every field has a default, so that no file is needed.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -32,6 +34,8 @@ pub struct Config {
     pub mail: Mail,
     /// The relay. Without it mails are written as .eml files into the data folder.
     pub smtp: Option<Smtp>,
+    /// What is taken out of telemetry besides what always is.
+    pub redaction: redaction::Redaction,
     /// Which environments are shown and never notify.
     pub environments: Environments,
     /// `[owners.NAME]`: who is told of an integration that names this owner.
@@ -40,16 +44,7 @@ pub struct Config {
     pub integration: Vec<Integration>,
     /// The file as it was written, to say where in it a problem is.
     #[serde(skip)]
-    pub written: Option<Written>,
-}
-
-/// A file's name and text.
-#[derive(Clone, Debug)]
-pub struct Written {
-    /// As it was given.
-    pub name: String,
-    /// All of it.
-    pub text: String,
+    pub written: Option<written::Written>,
 }
 
 /// `[server]`
@@ -253,26 +248,8 @@ impl Config {
             let at = text.find(&needle).unwrap_or(0);
             format!("{name}:{}: {problem}", line_of(text, at))
         })?;
-        config.written = Some(Written { name: name.to_owned(), text: text.to_owned() });
+        config.written = Some(written::Written { name: name.to_owned(), text: text.to_owned() });
         Ok(config)
-    }
-
-    /// Where `key` of `[section]` is written, to stand before what is wrong with it: `seamwatch.toml:7: `; empty where
-    /// it stands in no file. For problems that are found after reading, in files that the configuration names.
-    pub fn place(&self, section: &str, key: &str) -> String {
-        let Some(Written { name, text }) = &self.written else { return String::new() };
-        let mut inside = String::new();
-        for (number, line) in text.lines().enumerate() {
-            let line = line.trim();
-            if let Some(header) = line.strip_prefix('[') {
-                inside = header.split(']').next().unwrap_or(header).trim().to_owned();
-            }
-            let is_key = line.split_once('=').is_some_and(|(left, _)| left.trim() == key);
-            if inside == section && is_key {
-                return format!("{name}:{}: ", number + 1);
-            }
-        }
-        format!("{name}: ")
     }
 
     /// Takes the environment's overrides over the file's.
@@ -321,6 +298,7 @@ impl Config {
         self.check_values()?;
         self.ingest.check_bounds()?;
         self.access.check()?;
+        self.redaction.check()?;
         for rule in &self.integration {
             let matches = [&rule.service, &rule.peer, &rule.route_prefix, &rule.queue];
             let overrides = rule.tier.is_some() || rule.owner.is_some();

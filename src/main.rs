@@ -29,6 +29,7 @@ fn main() -> ExitCode {
             Command::Check(args) => cli::check::run(args),
             Command::Test(args) => cli::test::run(args),
             Command::Users(args) => cli::users::run(args).await,
+            Command::RedactTest(args) => cli::redact_test::run(args),
             Command::Keys(args) => cli::keys::run(args).await,
             Command::Audit(args) => cli::audit::run(args).await,
         }

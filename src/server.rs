@@ -15,6 +15,7 @@ use crate::access::door::Door;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::decode::Batch;
+use crate::decode::redact::Redactor;
 use crate::inbox::Inbox;
 use crate::pipeline::{self, Corridor, Event};
 use crate::receive::intake::{self, Intake, Taken};
@@ -35,6 +36,7 @@ mod descriptors;
 mod keys;
 pub mod people;
 mod public;
+pub mod redaction;
 mod rules;
 pub mod settings;
 mod troubles;
@@ -101,6 +103,7 @@ impl Doors {
 
 /// What of a configuration can only be told by reading the files that it names.
 pub fn check(config: &Config) -> anyhow::Result<()> {
+    redaction::redactor(&config.redaction, None)?;
     Certificates::load(config)?;
     settings::outgoing(config)?;
     settings::oidc(config, "", &crate::clock::system())?;
@@ -117,6 +120,7 @@ pub async fn start(config: Config, origin: Origin, world: World) -> anyhow::Resu
 pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World) -> anyhow::Result<Running> {
     let clock = world.clock.clone();
     let loaded = origin.load().map_err(|problems| anyhow!("{}", problems.join("\n")))?;
+    check(&config)?;
     let certificates = Certificates::load(&config)?;
     let Doors { web: web_door, otlp_http: http_door, otlp_grpc: grpc_door } = doors;
     let addresses = Addresses {
@@ -175,7 +179,10 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
     let watermark = store.watermark().await?;
     let (inbox, replay) = Inbox::open(inbox_settings, &world, deliver, watermark)
         .with_context(|| format!("the inbox in {} cannot be opened", config.server.data.display()))?;
-    let limits = crate::decode::Limits::default();
+    let email_key = redaction::email_key(&config.server.data, &*world.files)?;
+    let redactor: &'static Redactor =
+        Box::leak(Box::new(redaction::redactor(&config.redaction, Some(email_key))?));
+    let limits = crate::decode::Limits { redactor, ..crate::decode::Limits::default() };
     for entry in replay {
         let (seq, record) = entry.context("the inbox cannot be read")?;
         let decoded = keys.of_kept(record.key_id).and_then(|rules| intake::replay(&record, &rules, &limits));
@@ -211,14 +218,9 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         stop.clone(),
     )));
 
-    let oidc =
-        settings::oidc(&config, &base_url, &clock)?.map(|provider| Arc::new(web::sso::Sso::new(provider)));
-    let (people_changed, people_seen) = watch::channel(0);
-    let people_changed = Arc::new(people_changed);
-    let people = store.people();
-    let access = people::access(&config, &people, addresses.web, people_seen).await?;
-    let setup = people::setup_link(&config, &access, &people, addresses.web, &base_url, clock()).await?;
-    rooms.push(tokio::spawn(people::watch(people, people_changed, stop.clone())));
+    let (access, setup, watching) =
+        people::open(&config, &store, addresses.web, &base_url, &clock, &stop).await?;
+    rooms.push(watching);
 
     let keeper = keys::Keeper {
         keys: keys.clone(),
@@ -237,11 +239,11 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         store: store.clone(),
         clock: clock.clone(),
         rules: rules.view(),
-        counters: settings::counters(&intake, keys, inbox.clone(), gauges, clock.clone()),
+        counters: settings::counters(&intake, redactor, keys, inbox.clone(), gauges, clock.clone()),
         live: live_seen,
         stop: stop.clone(),
         mail: mail_info,
-        oidc,
+        oidc: settings::oidc(&config, &base_url, &clock)?.map(web::sso::Sso::new),
         access: Arc::new(access),
         settings: Arc::new(settings::web(&config, &addresses)),
     };

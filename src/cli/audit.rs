@@ -81,7 +81,7 @@ fn holds(link: &Link, wanted: &str) -> bool {
 fn line(link: &Link) -> String {
     let entry = &link.entry;
     let from = if entry.address.is_empty() { String::new() } else { format!(" from {}", entry.address) };
-    format!(
+    let line = format!(
         "{:>6}  {}  {}{from}  {}  {}  {}",
         link.number,
         time(link),
@@ -89,7 +89,9 @@ fn line(link: &Link) -> String {
         entry.action,
         entry.object,
         entry.detail
-    )
+    );
+    // What somebody called themselves is not to move the cursor of a terminal.
+    line.replace(char::is_control, "\u{fffd}")
 }
 
 fn json(link: &Link) -> String {

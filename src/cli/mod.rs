@@ -5,6 +5,7 @@ pub mod check;
 pub mod demo;
 pub mod desk;
 pub mod keys;
+pub mod redact_test;
 pub mod serve;
 pub mod test;
 pub mod users;
@@ -39,6 +40,8 @@ pub enum Command {
     Test(FilesArgs),
     /// Who may come in: make, list and change users.
     Users(users::UsersArgs),
+    /// Show what a sample would become by the configuration, and which secrets were found where.
+    RedactTest(redact_test::RedactTestArgs),
     /// Make, list and revoke the keys that telemetry is sent with; a server may be running.
     Keys(keys::KeysArgs),
     /// Print the audit log, or check that nothing in it was changed; a server may be running.

@@ -11,9 +11,10 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::columns::{LogColumns, Maps, NO_CLASS, SpanColumns};
 use super::reading::Reading;
+use super::redact::{Redactor, Secrecy};
 use super::texts::{NONE, Texts};
 use super::value::cut_text;
-use super::{Batch, Decoded, Limits, Malformed, Rejected, name, redact};
+use super::{Batch, Decoded, Limits, Malformed, Rejected, name};
 use crate::signals::observe::{OUTSIDE, Observer, Rules};
 use crate::signals::scope::Scope;
 use crate::signals::telemetry::{
@@ -125,8 +126,9 @@ impl Collector {
         if self.is_repeated(span) {
             return self.observer.notice("spans that came twice in one request");
         }
-        span.name = name::clean(redact::text(cut_text(std::mem::take(&mut span.name), NAME)));
-        span.status_message = redact::text(cut_text(std::mem::take(&mut span.status_message), TEXT));
+        let redactor = self.reading.limits.redactor;
+        span.name = name::clean(redactor.text(cut_text(std::mem::take(&mut span.name), NAME)));
+        span.status_message = redactor.text(cut_text(std::mem::take(&mut span.status_message), TEXT));
         span.trace_state = cut_text(std::mem::take(&mut span.trace_state), NAME);
         let taken = self.span(origin, span);
         self.count("span", &span.name, taken);
@@ -145,12 +147,14 @@ impl Collector {
 
     /// Takes a log record, or counts it as rejected.
     pub fn offer_log(&mut self, origin: &Origin<'_, '_>, mut log: Log<'_>) {
-        log.body = match log.body {
-            Value::Str(text) => Value::Str(redact::text(cut_text(text, TEXT))),
+        let redactor = self.reading.limits.redactor;
+        let body = match log.body {
+            Value::Str(text) => Value::Str(cut_text(text, TEXT)),
             other => other,
         };
-        log.event_name = cut_text(log.event_name, NAME);
-        log.severity_text = cut_text(log.severity_text, NAME);
+        log.body = redactor.under(Secrecy::Open, body);
+        log.event_name = redactor.text(cut_text(log.event_name, NAME));
+        log.severity_text = redactor.text(cut_text(log.severity_text, NAME));
         let taken = self.log(origin, &log);
         self.count("log", &log.event_name, taken);
     }
@@ -164,9 +168,8 @@ impl Collector {
 
     /// Systems that share a span between its two ends give both the same id, so the kind is part of what repeats.
     fn is_repeated(&mut self, span: &Span<'_>) -> bool {
-        span.trace_id != [0; 16]
-            && span.span_id != [0; 8]
-            && !self.ids.insert(self.ids.hasher().hash_one((span.trace_id, span.span_id, span.kind as u8)))
+        let (trace, own) = (u128::from_le_bytes(span.trace_id), u64::from_le_bytes(span.span_id));
+        trace != 0 && own != 0 && !self.ids.insert(self.ids.hasher().hash_one((trace, own, span.kind as u8)))
     }
 
     /// Tells the sender of something that is no record and seems to be a mistake.
@@ -293,7 +296,12 @@ impl Sink for Collector {
         columns.status_message.push(texts.again(&mut last.message, &span.status_message));
         columns.name.push(texts.again(&mut last.name, &span.name));
         columns.scope.push(texts.again(&mut last.scope, &cut_text(Cow::Borrowed(origin.scope_name), NAME)));
-        columns.events.push(if span.events.is_empty() { 0 } else { texts.add(&events(&span.events)) });
+        let redactor = self.reading.limits.redactor;
+        columns.events.push(if span.events.is_empty() {
+            0
+        } else {
+            texts.add(&events(&span.events, redactor))
+        });
         columns.links.push(if span.links.is_empty() { 0 } else { texts.add(&links(&span.links)) });
         keep(&mut columns.attributes, texts, &span.attributes);
         if self.resource.0 != origin.resource_index {
@@ -358,11 +366,11 @@ fn object(attributes: &Attributes<'_>) -> serde_json::Value {
         .into()
 }
 
-fn events(events: &[SpanEvent<'_>]) -> String {
+fn events(events: &[SpanEvent<'_>], redactor: &Redactor) -> String {
     if events.is_empty() {
         return String::new();
     }
-    let one = |event: &SpanEvent<'_>| json!({"time": event.time, "name": redact::text(event.name.clone()), "attributes": object(&event.attributes)});
+    let one = |event: &SpanEvent<'_>| json!({"time": event.time, "name": redactor.text(event.name.clone()), "attributes": object(&event.attributes)});
     serde_json::Value::Array(events.iter().map(one).collect()).to_string()
 }
 

@@ -6,8 +6,9 @@ use serde_json::{Map, Value as Json};
 
 use super::reading::Reading;
 use super::wire::Cursor;
-use super::{Limits, Malformed, name, redact};
+use super::{Limits, Malformed, name};
 use crate::signals::telemetry::{Attributes, Value};
+use crate::signals::vocabulary::Attr;
 
 /// Longest name of an attribute, in bytes.
 pub const KEY: usize = 1024;
@@ -15,8 +16,9 @@ pub const KEY: usize = 1024;
 /// Adds one attribute to a list: redacted, cut to the limits.
 pub fn push<'a>(list: &mut Attributes<'a>, key: Cow<'a, str>, value: Value<'a>, limits: &Limits) {
     if list.len() < limits.attributes && !key.is_empty() {
-        let value = name::attribute(&key, redact::attribute(&key, cut(value, limits)));
-        list.push(cut_text(key, KEY), value);
+        let key = limits.redactor.text(cut_text(key, KEY));
+        let value = name::attribute(&key, limits.redactor.attribute(&key, cut(value, limits)));
+        list.push(key, value);
     }
 }
 
@@ -56,19 +58,17 @@ pub fn key_value<'a>(message: &'a [u8], list: &mut Attributes<'a>, limits: &Limi
     Ok(())
 }
 
-/// Reads a KeyValue into a list whose texts are kept.
+/// Reads a KeyValue into a list whose texts are kept. Gives what the vocabulary has of its key, where that was asked.
 pub fn kept_key_value<'a>(
     message: &'a [u8],
     list: &mut Attributes<'a>,
     reading: &mut Reading,
-) -> Result<(), Malformed> {
+) -> Result<Option<(Attr, bool)>, Malformed> {
     if let Some((key, value)) = usual_pair(message) {
-        reading.push(list, Cow::Borrowed(key), value);
-        return Ok(());
+        return Ok(reading.push(list, Cow::Borrowed(key), value));
     }
     let (key, value) = pair(message, &reading.limits)?;
-    reading.push(list, key, value);
-    Ok(())
+    Ok(reading.push(list, key, value))
 }
 
 /// The usual form: key, then a value that is one text or one integer, in that order and once each. None for any other.
@@ -116,7 +116,7 @@ fn pair<'a>(message: &'a [u8], limits: &Limits) -> Result<(Cow<'a, str>, Value<'
             _ => {}
         }
     }
-    Ok((key, value.finish()))
+    Ok((key, value.finish(limits)))
 }
 
 /// An AnyValue while it is read: a message that comes in pieces is what its pieces say together.
@@ -156,14 +156,14 @@ impl<'a> AnyValue<'a> {
     }
 
     /// The value. Arrays and maps become their JSON text.
-    pub fn finish(self) -> Value<'a> {
-        if self.branch.is_null() { self.value } else { text_of(self.branch) }
+    pub fn finish(self, limits: &Limits) -> Value<'a> {
+        if self.branch.is_null() { self.value } else { text_of(self.branch, limits) }
     }
 }
 
 /// The text of an array or a map, without the secrets in it.
-pub fn text_of<'a>(mut branch: Json) -> Value<'a> {
-    redact::tree(&mut branch);
+pub fn text_of<'a>(mut branch: Json, limits: &Limits) -> Value<'a> {
+    limits.redactor.tree(&mut branch);
     Value::Json(Cow::Owned(branch.to_string()))
 }
 

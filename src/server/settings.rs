@@ -12,6 +12,7 @@ use crate::access::oidc::Mapping;
 use crate::alert::tier::Tier;
 use crate::clock::Clock;
 use crate::config::{Config, Tls};
+use crate::decode::redact::Redactor;
 use crate::inbox::{self, Inbox};
 use crate::notify::mailer::{self, Mailer, Relay};
 use crate::oidc::provider::{self, Provider};
@@ -257,6 +258,7 @@ pub fn rules_view(loaded: &Loaded, now: Nanos) -> web::RulesView {
 /// All counters of the server, by name.
 pub fn counters(
     intake: &Intake,
+    redactor: &'static Redactor,
     keys: Arc<Keys>,
     inbox: Inbox<Taken>,
     gauges: Arc<Gauges>,
@@ -267,6 +269,7 @@ pub fn counters(
         let mut counters: BTreeMap<String, u64> = intake.snapshot().into_iter().collect();
         counters.extend(keys.snapshot());
         counters.insert("in_flight_bytes".into(), budget.used() as u64);
+        counters.extend(redactor.taken().map(|(kind, count)| (format!("redacted_{}", kind.name()), count)));
         for (name, gauge) in [
             ("duplicates", &gauges.duplicates),
             ("claims", &gauges.claims),

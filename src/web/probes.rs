@@ -49,10 +49,11 @@ const GAUGES: [&str; 11] = [
 ];
 
 /// What figures are, by how their names start.
-const HELP: [(&str, &str); 24] = [
+const HELP: [(&str, &str); 25] = [
     ("accepted_", "Records accepted, by signal."),
     ("rejected_", "Records left out of accepted requests, by signal."),
     ("refused_", "Requests refused, by reason."),
+    ("redacted_", "Secrets taken out of what was read, by kind."),
     ("requests", "Requests to the OTLP ports."),
     ("bytes", "Bytes of accepted bodies, decompressed."),
     ("duplicates", "Requests whose body had been counted within the last hour."),

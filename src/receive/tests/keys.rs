@@ -73,7 +73,7 @@ async fn a_key_is_taken_in_each_form_that_is_customary() {
 }
 
 #[tokio::test]
-async fn who_has_no_good_key_is_told_what_to_do_on_both_ports_and_never_to_come_again() {
+async fn x4_who_has_no_good_key_is_told_what_to_do_on_both_ports_and_never_to_come_again() {
     let (good, expired, revoked) = (secret(), secret(), secret());
     let (server, ..) = knowing(vec![
         key(1, "good", "*", &good),
@@ -114,7 +114,7 @@ async fn who_has_no_good_key_is_told_what_to_do_on_both_ports_and_never_to_come_
 }
 
 #[tokio::test]
-async fn what_is_refused_for_its_key_is_never_read() {
+async fn x4_what_is_refused_for_its_key_is_never_read() {
     let (server, ..) = knowing(vec![key(1, "a", "*", &secret())]).await;
     // A body that promises more than is ever sent would be waited for.
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -129,7 +129,7 @@ async fn what_is_refused_for_its_key_is_never_read() {
 }
 
 #[tokio::test]
-async fn a_key_sends_for_what_it_names_and_for_nobody_else() {
+async fn x4_a_key_sends_for_what_it_names_and_for_nobody_else() {
     let secret = secret();
     let (server, ..) = knowing(vec![key(7, "shop-1", "shop", &secret)]).await;
     let bearer = format!("Bearer {}", secret.reveal());
@@ -243,7 +243,7 @@ async fn a_store_that_cannot_be_read_refuses_nobody_for_good() {
 }
 
 #[tokio::test]
-async fn who_sends_too_fast_is_told_when_to_come_again_and_others_are_not() {
+async fn r9_who_sends_too_fast_is_told_when_to_come_again_and_others_are_not() {
     let (fast, calm) = (secret(), secret());
     let limited = IngestKey { rate: Some(1), ..key(1, "fast", "*", &fast) };
     let (server, ring, _) = knowing(vec![limited, key(2, "calm", "*", &calm)]).await;
