@@ -218,14 +218,9 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         stop.clone(),
     )));
 
-    let oidc =
-        settings::oidc(&config, &base_url, &clock)?.map(|provider| Arc::new(web::sso::Sso::new(provider)));
-    let (people_changed, people_seen) = watch::channel(0);
-    let people_changed = Arc::new(people_changed);
-    let people = store.people();
-    let access = people::access(&config, &people, addresses.web, people_seen).await?;
-    let setup = people::setup_link(&config, &access, &people, addresses.web, &base_url, clock()).await?;
-    rooms.push(tokio::spawn(people::watch(people, people_changed, stop.clone())));
+    let (access, setup, watching) =
+        people::open(&config, &store, addresses.web, &base_url, &clock, &stop).await?;
+    rooms.push(watching);
 
     let keeper = keys::Keeper {
         keys: keys.clone(),
@@ -248,7 +243,7 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         live: live_seen,
         stop: stop.clone(),
         mail: mail_info,
-        oidc,
+        oidc: settings::oidc(&config, &base_url, &clock)?.map(web::sso::Sso::new),
         access: Arc::new(access),
         settings: Arc::new(settings::web(&config, &addresses)),
     };
