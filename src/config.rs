@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer};
 
+pub mod oidc;
+pub mod outgoing;
+pub mod tls;
 pub mod values;
 
 /// The whole tree. Every field has a default, so that no file is needed.
@@ -16,6 +19,12 @@ pub struct Config {
     pub server: Server,
     /// What comes in, and how much of it at once.
     pub ingest: Ingest,
+    /// Which ports speak TLS, and with which certificates.
+    pub tls: tls::Tls,
+    /// What may be called over HTTP.
+    pub outgoing: outgoing::Outgoing,
+    /// Where people may log in beside here.
+    pub oidc: Option<oidc::Oidc>,
     /// Who is told.
     pub mail: Mail,
     /// The relay. Without it mails are written as .eml files into the data folder.
@@ -26,6 +35,18 @@ pub struct Config {
     pub owners: BTreeMap<String, Owner>,
     /// `[[integration]]`: what the operator says of integrations.
     pub integration: Vec<Integration>,
+    /// The file as it was written, to say where in it a problem is.
+    #[serde(skip)]
+    pub written: Option<Written>,
+}
+
+/// A file's name and text.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// As it was given.
+    pub name: String,
+    /// All of it.
+    pub text: String,
 }
 
 /// `[server]`
@@ -215,7 +236,7 @@ impl Config {
 
     /// Reads a file's text. `name` stands in the messages.
     pub fn parse(name: &str, text: &str) -> Result<Config, String> {
-        let config: Config = toml::from_str(text).map_err(|error| {
+        let mut config: Config = toml::from_str(text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
             format!("{name}:{}: {}.", line_of(text, at), error.message().trim_end_matches('.'))
         })?;
@@ -223,7 +244,26 @@ impl Config {
             let at = text.find(&needle).unwrap_or(0);
             format!("{name}:{}: {problem}", line_of(text, at))
         })?;
+        config.written = Some(Written { name: name.to_owned(), text: text.to_owned() });
         Ok(config)
+    }
+
+    /// Where `key` of `[section]` is written, to stand before what is wrong with it: `seamwatch.toml:7: `; empty where
+    /// it stands in no file. For problems that are found after reading, in files that the configuration names.
+    pub fn place(&self, section: &str, key: &str) -> String {
+        let Some(Written { name, text }) = &self.written else { return String::new() };
+        let mut inside = String::new();
+        for (number, line) in text.lines().enumerate() {
+            let line = line.trim();
+            if let Some(header) = line.strip_prefix('[') {
+                inside = header.split(']').next().unwrap_or(header).trim().to_owned();
+            }
+            let is_key = line.split_once('=').is_some_and(|(left, _)| left.trim() == key);
+            if inside == section && is_key {
+                return format!("{name}:{}: ", number + 1);
+            }
+        }
+        format!("{name}: ")
     }
 
     /// Takes the environment's overrides over the file's.

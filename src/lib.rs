@@ -7,7 +7,8 @@
 //! - [`access`]: who may do what, with secrets kept as hashes, and the audit log.
 //! - [`receive`] and [`inbox`]: the edge where requests come in and are acknowledged once they are on disk.
 //! - [`pipeline`]: the corridor, one loop that absorbs, flushes, evaluates and records.
-//! - [`store`]: the one room that knows SQL and Parquet. [`notify`] and [`web`]: the edges where things go out.
+//! - [`store`]: the one room that knows SQL and Parquet. [`notify`], [`outgoing`] and [`web`]: the edges where things go out.
+//! - [`oidc`]: logging in at a provider of identities, through [`outgoing`].
 //! - [`clock`] and [`world`]: the machine as an argument, so that tests own it.
 //! - [`config`], [`rules`], [`scheduler`], [`server`], [`cli`]: what is wired from what.
 
@@ -23,6 +24,8 @@ pub mod alert;
 pub mod store;
 pub mod pipeline;
 pub mod notify;
+pub mod outgoing;
+pub mod oidc;
 pub mod config;
 pub mod rules;
 pub mod web;

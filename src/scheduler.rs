@@ -13,12 +13,15 @@ pub enum Due {
     Tick,
     /// Look whether rule files changed.
     Rules,
+    /// Look whether certificates changed.
+    Certificates,
 }
 
 const JOBS: &[(Duration, Due)] = &[
     (Duration::from_secs(1), Due::Tick),
     (Duration::from_secs(2), Due::Flush),
     (Duration::from_secs(2), Due::Rules),
+    (Duration::from_secs(5), Due::Certificates),
 ];
 
 /// What a job runs when its time has come.

@@ -11,6 +11,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::decode::Batch;
 use crate::inbox::Inbox;
@@ -22,8 +23,11 @@ use crate::scheduler::{self, Due};
 use crate::store::Store;
 use crate::world::World;
 use crate::{config, inbox, notify, receive, web};
+use certificates::Certificates;
+use receive::listen::Port;
 use rules::Rules;
 
+mod certificates;
 mod composer;
 mod descriptors;
 mod rules;
@@ -60,6 +64,8 @@ pub struct Running {
     inbox: Inbox<Taken>,
     store: Store,
     rules: Arc<Rules>,
+    certificates: Certificates,
+    clock: Clock,
     doors: Vec<JoinHandle<()>>,
     forward: JoinHandle<()>,
     rooms: Vec<JoinHandle<()>>,
@@ -88,6 +94,9 @@ impl Doors {
 
 /// What of a configuration can only be told by reading the files that it names.
 pub fn check(config: &Config) -> anyhow::Result<()> {
+    Certificates::load(config)?;
+    settings::outgoing(config)?;
+    settings::oidc(config, "", &crate::clock::system())?;
     settings::mailer(config).map(drop)
 }
 
@@ -101,6 +110,7 @@ pub async fn start(config: Config, origin: Origin, world: World) -> anyhow::Resu
 pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World) -> anyhow::Result<Running> {
     let clock = world.clock.clone();
     let loaded = origin.load().map_err(|problems| anyhow!("{}", problems.join("\n")))?;
+    let certificates = Certificates::load(&config)?;
     let Doors { web: web_door, otlp_http: http_door, otlp_grpc: grpc_door } = doors;
     let addresses = Addresses {
         web: web_door.local_addr()?,
@@ -172,9 +182,15 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         wake_mailer,
         stop_mail.clone(),
     )));
-    rooms.push(tokio::spawn(schedule(events.clone(), rules.clone(), stop.clone())));
+    rooms.push(tokio::spawn(schedule(
+        events.clone(),
+        rules.clone(),
+        certificates.clone(),
+        clock.clone(),
+        stop.clone(),
+    )));
 
-    let troubles = troubles::of(inbox.clone(), gauges.clone());
+    let troubles = troubles::of(inbox.clone(), gauges.clone(), certificates.clone(), clock.clone());
     rooms.push(tokio::spawn(troubles::announce(troubles.clone(), live, stop.clone())));
     let state = web::State {
         troubles,
@@ -187,24 +203,49 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         mail: mail_info,
         settings: Arc::new(settings::web(&config, &addresses)),
     };
+    let over_tls = certificates.web.is_some();
+    let port = |listener, tls: &Option<_>| Port { listener, tls: tls.clone() };
     let doors = vec![
-        tokio::spawn(receive::http::serve_http(http_door, intake.clone(), stop.clone())),
-        tokio::spawn(receive::grpc::serve_grpc(grpc_door, intake.clone(), stop.clone())),
+        tokio::spawn(receive::http::serve_http(
+            port(http_door, &certificates.otlp_http),
+            intake.clone(),
+            stop.clone(),
+        )),
+        tokio::spawn(receive::grpc::serve_grpc(
+            port(grpc_door, &certificates.otlp_grpc),
+            intake.clone(),
+            stop.clone(),
+        )),
         tokio::spawn(receive::listen::listen(
-            web_door,
-            web::router(state),
+            port(web_door, &certificates.web),
+            if over_tls { web::only_over_tls(web::router(state)) } else { web::router(state) },
             doors_settings,
             intake.counters(),
             stop.clone(),
         )),
     ];
     tracing::info!(web = %addresses.web, otlp_http = %addresses.otlp_http, otlp_grpc = %addresses.otlp_grpc, "Ready.");
-    Ok(Running { addresses, events, inbox, store, rules, doors, forward, rooms, corridor, stop, stop_mail })
+    Ok(Running {
+        addresses,
+        events,
+        inbox,
+        store,
+        rules,
+        certificates,
+        clock,
+        doors,
+        forward,
+        rooms,
+        corridor,
+        stop,
+        stop_mail,
+    })
 }
 
 impl Running {
-    /// Reads the rules again; a broken set is told on the dashboard and the old one stays.
-    pub fn reload_rules(&self) {
+    /// Reads rules and certificates again; what is broken is told on the dashboard and the old stays.
+    pub fn reload(&self) {
+        self.certificates.look((self.clock)());
         let (rules, events) = (self.rules.clone(), self.events.clone());
         tokio::spawn(async move { rules.reload(&events).await });
     }
@@ -270,18 +311,26 @@ async fn pass(store: Store, inbox: Inbox<Taken>, mut live: watch::Receiver<u64>)
     }
 }
 
-async fn schedule(events: mpsc::Sender<Event>, rules: Arc<Rules>, stop: CancellationToken) {
+async fn schedule(
+    events: mpsc::Sender<Event>,
+    rules: Arc<Rules>,
+    certificates: Certificates,
+    clock: Clock,
+    stop: CancellationToken,
+) {
     let (to_reload, mut reload) = mpsc::channel::<()>(1);
+    let (to_look, mut look) = mpsc::channel::<()>(1);
     let into = events.clone();
     let started = scheduler::start(move |due| {
         // A job that finds the corridor busy is not queued twice: the next one comes in a second.
         let into = into.clone();
-        let to_reload = to_reload.clone();
+        let (to_reload, to_look) = (to_reload.clone(), to_look.clone());
         Box::pin(async move {
             match due {
                 Due::Flush => drop(into.try_send(Event::Flush)),
                 Due::Tick => drop(into.try_send(Event::Tick)),
                 Due::Rules => drop(to_reload.try_send(())),
+                Due::Certificates => drop(to_look.try_send(())),
             }
         })
     })
@@ -297,6 +346,7 @@ async fn schedule(events: mpsc::Sender<Event>, rules: Arc<Rules>, stop: Cancella
                 Some(()) => rules.reload_if_changed(&events).await,
                 None => break,
             },
+            Some(()) = look.recv() => certificates.look(clock()),
         }
     }
     let _ = scheduler.shutdown().await;

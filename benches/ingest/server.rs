@@ -33,8 +33,13 @@ impl Server {
         let _ = std::fs::remove_dir_all(data);
         std::fs::create_dir_all(data).expect("the data folder can be made");
         let config = data.join("bench.toml");
-        std::fs::write(&config, format!("[ingest]\nendpoints_per_integration = {}\n", endpoints.max(500)))
-            .expect("the configuration can be written");
+        // Each of them is to be a series of its own: past these limits it would be `(other)`.
+        let limits = format!(
+            "[ingest]\nendpoints_per_integration = {}\ntemplates_per_peer = {}\n",
+            endpoints.max(500),
+            endpoints.max(200)
+        );
+        std::fs::write(&config, limits).expect("the configuration can be written");
         let mut child = Command::new(binary)
             .arg("serve")
             .args(["--data", &data.join("seamwatch").display().to_string()])

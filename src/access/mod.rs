@@ -6,5 +6,6 @@
 pub mod audit;
 pub mod door;
 pub mod key;
+pub mod oidc;
 pub mod role;
 pub mod secret;

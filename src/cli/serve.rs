@@ -56,13 +56,13 @@ impl Signals {
         }
     }
 
-    /// Waits for SIGTERM or Ctrl-C; SIGHUP meanwhile reads the rules again.
+    /// Waits for SIGTERM or Ctrl-C; SIGHUP meanwhile reads rules and certificates again.
     pub async fn until_stopped(&mut self, running: &server::Running) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
-                _ = self.hangup.recv() => running.reload_rules(),
+                _ = self.hangup.recv() => running.reload(),
             }
         }
     }

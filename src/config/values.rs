@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::oidc::Oidc;
 use super::{Config, Ingest, Server, Smtp};
 
 /// (text to look for in the file, what is wrong and what to do).
@@ -32,6 +33,8 @@ impl Config {
         self.server.check()?;
         self.ingest.check()?;
         self.ingest.check_pages()?;
+        self.tls.check()?;
+        self.oidc.as_ref().map_or(Ok(()), Oidc::check)?;
         if self.mail.to.is_empty() {
             let problem = "[mail] to is empty: nobody would be told. Name an address, or leave the key out.";
             return Err(("to = []".into(), problem.into()));

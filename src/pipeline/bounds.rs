@@ -66,8 +66,7 @@ impl<K> Default for Seen<K> {
 impl<K: Clone + Eq + Hash> Seen<K> {
     /// Whether it is known, or there is room for it.
     fn admits(&mut self, key: &K, limit: usize, at: Nanos) -> bool {
-        if let Some(seen) = self.0.get_mut(key) {
-            *seen = at.max(*seen);
+        if self.knows(key, at) {
             return true;
         }
         let room = self.0.len() < limit;
@@ -77,9 +76,51 @@ impl<K: Clone + Eq + Hash> Seen<K> {
         room
     }
 
+    /// Whether it is known; then it was seen.
+    fn knows(&mut self, key: &K, at: Nanos) -> bool {
+        let seen = self.0.get_mut(key);
+        seen.map(|seen| *seen = at.max(*seen)).is_some()
+    }
+
     fn forget_before(&mut self, oldest: Nanos) {
         self.0.retain(|_, seen| *seen >= oldest);
         self.0.shrink_to(2 * self.0.len());
+    }
+}
+
+/// Endpoints by peer.
+#[derive(Debug, Default)]
+struct Endpoints {
+    by_peer: Map<Arc<str>, Seen<Arc<str>>>,
+    /// Of all peers.
+    count: usize,
+}
+
+impl Endpoints {
+    /// Whether an endpoint is known, or there is room for it. Endpoints of no known peer are not one API's: only the
+    /// integration's limit is theirs.
+    fn admits(&mut self, key: &CallKey, limits: &Limits, at: Nanos) -> bool {
+        let of_peer = self.by_peer.get_mut(&key.peer);
+        let mut count = 0;
+        if let Some(known) = of_peer {
+            if known.knows(&key.endpoint, at) {
+                return true;
+            }
+            count = known.0.len();
+        }
+        let room = self.count < limits.endpoints && (key.peer.is_empty() || count < limits.templates);
+        if room {
+            self.by_peer.entry(key.peer.clone()).or_default().0.insert(key.endpoint.clone(), at);
+            self.count += 1;
+        }
+        room
+    }
+
+    fn forget_before(&mut self, oldest: Nanos) {
+        self.by_peer.values_mut().for_each(|known| known.forget_before(oldest));
+        self.by_peer.retain(|_, known| !known.0.is_empty());
+        self.by_peer.shrink_to(2 * self.by_peer.len());
+        self.count = self.by_peer.values().map(|known| known.0.len()).sum();
     }
 }
 
@@ -87,8 +128,7 @@ type Pair = (Arc<str>, Arc<str>);
 
 #[derive(Debug, Default)]
 struct Known {
-    /// Peer and endpoint.
-    endpoints: Seen<Pair>,
+    endpoints: Endpoints,
     /// Peers with endpoints past the limit.
     others: Seen<Arc<str>>,
     /// Peer, and connection or credential; a credential slot has no peer.
@@ -102,13 +142,17 @@ struct Known {
 }
 
 impl Known {
-    /// Whether an endpoint is known, or one peer has room for it. Endpoints of no known peer are not one API's: only
-    /// the integration's limit is theirs.
-    fn room_at_peer(&self, pair: &Pair, most: usize) -> bool {
-        let endpoints = &self.endpoints.0;
-        pair.0.is_empty()
-            || endpoints.contains_key(pair)
-            || endpoints.keys().filter(|(peer, _)| *peer == pair.0).count() < most
+    /// Folds an endpoint that there is no room for; false then.
+    fn admit(&mut self, key: &mut CallKey, limits: &Limits, at: Nanos) -> bool {
+        if self.endpoints.admits(key, limits, at) {
+            return true;
+        }
+        key.endpoint = OTHER.into();
+        // Peers can explode too.
+        if !self.others.admits(&key.peer, limits.endpoints, at) {
+            key.peer = OTHER.into();
+        }
+        false
     }
 }
 
@@ -166,26 +210,11 @@ impl Bounds {
         for info in &mut seen.integrations {
             self.of(&mut info.key, at);
         }
-        for key in &mut seen.series {
-            self.admit(key, at);
+        // Most series of a request are one integration's, so it is looked for once.
+        for series in seen.series.chunk_by_mut(|one, next| one.integration == next.integration) {
+            self.admit_all(series, at);
         }
-        // Calls repeat their series and names, so each pair is decided once.
-        let mut decided: Map<(u32, u32), bool> = Map::default();
-        for call in &mut seen.calls {
-            let series = call.series;
-            for index in [&mut call.connection, &mut call.credential] {
-                let Some(name) = *index else { continue };
-                let admitted = *decided.entry((series, name)).or_insert_with(|| {
-                    let key = seen.series.get(series as usize);
-                    key.zip(seen.names.get(name as usize)).is_none_or(|(key, name)| {
-                        self.admit_name(&key.integration, (key.peer.clone(), name.clone()), at)
-                    })
-                });
-                if !admitted {
-                    *index = None;
-                }
-            }
-        }
+        self.admit_names(seen, at);
         seen.gauges.retain(|gauge| self.admit_gauge(&gauge.key, at));
         seen.slots
             .retain(|slot| self.admit_name(&slot.integration, ("".into(), slot.credential.clone()), at));
@@ -225,18 +254,46 @@ impl Bounds {
     }
 
     fn admit(&mut self, key: &mut CallKey, at: Nanos) {
-        let (limit, templates) = (self.limits.endpoints, self.limits.templates);
-        let known = self.of(&mut key.integration, at);
-        let pair = (key.peer.clone(), key.endpoint.clone());
-        if known.room_at_peer(&pair, templates) && known.endpoints.admits(&pair, limit, at) {
-            return;
+        self.admit_all(std::slice::from_mut(key), at);
+    }
+
+    /// Folds series of one integration.
+    fn admit_all(&mut self, series: &mut [CallKey], at: Nanos) {
+        let Some(first) = series.first() else { return };
+        let (limits, mut whose) = (self.limits, first.integration.clone());
+        let known = self.of(&mut whose, at);
+        let (mut folded, mut renamed) = (0, 0);
+        for key in series {
+            if key.integration != whose {
+                key.integration = whose.clone();
+                renamed += 1;
+            }
+            folded += u64::from(!known.admit(key, &limits, at));
         }
-        key.endpoint = OTHER.into();
-        // Peers can explode too.
-        if !known.others.admits(&key.peer, limit, at) {
-            key.peer = OTHER.into();
+        // One that was renamed is counted already.
+        self.folded += folded + u64::saturating_sub(renamed, 1);
+    }
+
+    /// Leaves out connections and credentials that there is no room for. Calls repeat them and their peers, so each
+    /// pair is decided once.
+    fn admit_names(&mut self, seen: &mut Observations, at: Nanos) {
+        let sides = seen.sides();
+        let mut decided: Map<(u32, u32), bool> = Map::default();
+        for call in &mut seen.calls {
+            let Some(side) = sides.get(call.series as usize).copied() else { continue };
+            for index in [&mut call.connection, &mut call.credential] {
+                let Some(name) = *index else { continue };
+                let admitted = *decided.entry((side, name)).or_insert_with(|| {
+                    let key = seen.series.get(side as usize);
+                    key.zip(seen.names.get(name as usize)).is_none_or(|(key, name)| {
+                        self.admit_name(&key.integration, (key.peer.clone(), name.clone()), at)
+                    })
+                });
+                if !admitted {
+                    *index = None;
+                }
+            }
         }
-        self.folded += 1;
     }
 
     fn admit_name(&mut self, integration: &IntegrationKey, name: Pair, at: Nanos) -> bool {

@@ -46,8 +46,11 @@ const EVALUATION_DELAY: Nanos = 20_000_000_000;
 const LOOKBACK: i64 = 130;
 /// Ticks missed while the server was down are judged, this many at most.
 const CATCH_UP: i64 = 360;
-/// A flush does not wait for its turn once this much is in memory.
-const FLUSH_BYTES: usize = 32 << 20;
+/// A flush does not wait for its turn once this much is in memory: the more there is in one, the fewer rows a series
+/// takes.
+const FLUSH_BYTES: usize = 64 << 20;
+/// While no flush succeeds this much is taken, and no more.
+const MOST_BYTES: usize = 160 << 20;
 
 /// All that can happen in the corridor besides a request that is on disk, which comes by a way of its own: the
 /// events go first.
@@ -235,7 +238,7 @@ impl<C: Compose> Corridor<C> {
         if self.store.hot_bytes() <= FLUSH_BYTES {
             return;
         }
-        while !self.flush().await && self.store.hot_bytes() > 8 * FLUSH_BYTES {
+        while !self.flush().await && self.store.hot_bytes() > MOST_BYTES {
             self.gauges.stalled.store(true, Ordering::Relaxed);
             tokio::time::sleep(Duration::from_secs(1)).await;
         }

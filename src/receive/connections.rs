@@ -19,11 +19,12 @@ use hyper::body::Incoming;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::certificate::Certificate;
 use crate::signals::observation::Observations;
 
-/// Who sends, as far as it is known before a body is read: the integration that was last heard of on the connection.
-/// Connections that have not said yet whose they are count as one sender together, so that nobody gains by making a
-/// new one for each request.
+/// Who sends, as far as it is known before a body is read: the integration that was last heard of on the connection,
+/// else the subject of its certificate. Connections that have not said yet whose they are count as one sender together,
+/// so that nobody gains by making a new one for each request.
 #[derive(Clone, Debug, Default)]
 pub struct Sender {
     /// The same for all requests of a sender; 0 for one that is not known.
@@ -35,15 +36,17 @@ impl Sender {
     /// Whose request it is.
     pub fn of(extensions: &Extensions) -> Sender {
         let said: Arc<AtomicU64> = extensions.get().cloned().unwrap_or_default();
-        Sender { number: said.load(Ordering::Relaxed), said }
+        let number = match (said.load(Ordering::Relaxed), Certificate::of_client(extensions)) {
+            (0, Some(certificate)) => number(&certificate.subject),
+            (said, _) => said,
+        };
+        Sender { number, said }
     }
 
     /// What a request turned out to bring.
     pub(super) fn learn(&self, seen: &Observations) {
         if let Some(info) = seen.integrations.first() {
-            let mut hasher = DefaultHasher::new();
-            info.key.hash(&mut hasher);
-            self.said.store(hasher.finish().max(1), Ordering::Relaxed);
+            self.said.store(number(&info.key), Ordering::Relaxed);
         }
     }
 
@@ -51,6 +54,13 @@ impl Sender {
     pub(super) fn numbered(number: u64) -> Sender {
         Sender { number, said: Arc::default() }
     }
+}
+
+/// Never 0, which stands for nobody.
+fn number(of: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    of.hash(&mut hasher);
+    hasher.finish().max(1)
 }
 
 /// The connections of one port.

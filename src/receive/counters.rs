@@ -19,6 +19,7 @@ pub struct Counters {
     connections: AtomicU64,
     crowded_out: AtomicU64,
     slow_heads: AtomicU64,
+    handshakes_failed: AtomicU64,
 }
 
 /// Names of the four kinds of records, in the order of [`Door::index`].
@@ -65,6 +66,11 @@ impl Counters {
         self.slow_heads.fetch_add(count, Ordering::Relaxed);
     }
 
+    /// A TLS handshake failed: no TLS, no version or certificate that both sides take.
+    pub(super) fn handshake_failed(&self) {
+        self.handshakes_failed.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Name and count: `requests`, `bytes` (decompressed), `accepted_spans` …, `rejected_spans` … (records of requests
     /// that were taken), `refused_<reason>` (whole requests), `connections` (open now), `connections_…` (closed, and why).
     pub fn snapshot(&self) -> Vec<(String, u64)> {
@@ -83,6 +89,7 @@ impl Counters {
         all.push(("connections".to_owned(), get(&self.connections)));
         all.push(("connections_crowded_out".to_owned(), get(&self.crowded_out)));
         all.push(("connections_slow".to_owned(), get(&self.slow_heads)));
+        all.push(("connections_handshake_failed".to_owned(), get(&self.handshakes_failed)));
         all
     }
 }

@@ -16,7 +16,6 @@ use http::header::{ALLOW, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use http_body_util::{BodyExt, Full};
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::decode::Rejected;
@@ -26,7 +25,7 @@ use super::body::{Arriving, Encoding};
 use super::connections::Sender;
 use super::http::media_type;
 use super::intake::{self, Door, Incoming, Intake};
-use super::listen::listen;
+use super::listen::{Port, listen};
 use super::refusal::{self, Refusal};
 
 /// Bytes before each message: the flag and the length.
@@ -41,10 +40,10 @@ const STATUS_DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-
 const RETRY_INFO: HeaderName = HeaderName::from_static("google.rpc.retryinfo-bin");
 
 /// Serves until `stop`.
-pub async fn serve_grpc(listener: TcpListener, intake: Arc<Intake>, stop: CancellationToken) {
+pub async fn serve_grpc(port: impl Into<Port>, intake: Arc<Intake>, stop: CancellationToken) {
     let settings = intake.settings().clone();
     let counters = intake.counters();
-    listen(listener, router(intake), settings, counters, stop).await;
+    listen(port, router(intake), settings, counters, stop).await;
 }
 
 pub(super) fn router(intake: Arc<Intake>) -> Router {

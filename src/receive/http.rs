@@ -10,7 +10,6 @@ use axum::response::Response;
 use axum::routing::any;
 use http::header::{ALLOW, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
@@ -22,15 +21,15 @@ use super::body::{Arriving, Encoding};
 use super::connections::Sender;
 use super::grpc;
 use super::intake::{self, Door, Incoming, Intake};
-use super::listen::listen;
+use super::listen::{Port, listen};
 use super::refusal::{self, Refusal};
 use super::report::report;
 
-/// Serves until `stop`; HTTP/1 and HTTP/2 without TLS.
-pub async fn serve_http(listener: TcpListener, intake: Arc<Intake>, stop: CancellationToken) {
+/// Serves until `stop`; HTTP/1 and HTTP/2.
+pub async fn serve_http(port: impl Into<Port>, intake: Arc<Intake>, stop: CancellationToken) {
     let settings = intake.settings().clone();
     let counters = intake.counters();
-    listen(listener, router(intake), settings, counters, stop).await;
+    listen(port, router(intake), settings, counters, stop).await;
 }
 
 /// Every route of the port.

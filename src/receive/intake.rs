@@ -20,8 +20,9 @@ use super::limits::{Budget, Held};
 use super::refusal::Refusal;
 use super::turns::{Turn, Turns};
 
-/// Bytes of a body, as it arrives, that are decoded at once.
-const SMALL: usize = 4 << 10;
+/// Bytes of a body that are decoded at once: a millisecond or two, no more than as much of anything else, where to hand
+/// it over and back wakes two threads.
+const SMALL: usize = 512 << 10;
 
 /// What a request brings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -186,7 +187,8 @@ impl Intake {
     ) -> Result<Decoded, Refusal> {
         let (decoder, max_body, limits) = (self.decoder, self.settings.max_body, self.limits);
         let rules = self.rules.clone();
-        let is_small = body.len() <= SMALL;
+        // What is compressed may be anything.
+        let is_small = body.len() <= if encoding == Encoding::Identity { SMALL } else { SMALL / 16 };
         let work = move || {
             // Goes with the work: it goes on when the sender has gone and nobody waits for it.
             let _turn = turn;

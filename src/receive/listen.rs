@@ -1,9 +1,8 @@
 //! The accept loop: bounded, and it ends.
 
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
@@ -12,15 +11,17 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::Settings;
+use super::certificate::Certificate;
 use super::connections::{Connection, Connections, Tracked};
 use super::counters::Counters;
+use super::stream::{Heard, Stream};
+use super::tls::{self, Tls};
 
 /// How often an HTTP/2 connection is asked whether it lives, and how long it may take to say so.
 const PING: Duration = Duration::from_secs(20);
@@ -37,15 +38,30 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// What an HTTP/2 client says first.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
+/// A bound port.
+pub struct Port {
+    /// Where connections come from.
+    pub listener: TcpListener,
+    /// How they are secured; none for a port in the clear.
+    pub tls: Option<Arc<Tls>>,
+}
+
+impl From<TcpListener> for Port {
+    fn from(listener: TcpListener) -> Port {
+        Port { listener, tls: None }
+    }
+}
+
 /// Serves `router` on HTTP/1 and HTTP/2 until `stop`. Then no connection is accepted, open requests have
 /// `settings.drain` to end, and what is still open is dropped.
 pub async fn listen(
-    listener: TcpListener,
+    port: impl Into<Port>,
     router: Router,
     settings: Settings,
     counters: Arc<Counters>,
     stop: CancellationToken,
 ) {
+    let Port { listener, tls } = port.into();
     let builder = builder(&settings);
     let all = Connections::new(settings.max_connections);
     let mut tasks = JoinSet::new();
@@ -74,9 +90,19 @@ pub async fn listen(
             }
         };
         let (builder, router, stop) = (builder.clone(), router.clone(), stop.clone());
+        let (tls, counters) = (tls.clone(), counters.clone());
         let open = counters.connected();
         tasks.spawn(async move {
-            serve(stream, &place.connection, &builder, router, &stop).await;
+            let about = &place.connection;
+            let begun = tokio::select! {
+                () = stop.cancelled() => None,
+                // The sweep, when a handshake or a first byte is too long in coming.
+                () = about.close.cancelled() => None,
+                begun = begin(stream, tls.as_deref(), &counters) => begun,
+            };
+            if let Some(begun) = begun {
+                serve(begun, about, &builder, router, &stop).await;
+            }
             drop((place, open));
         });
     }
@@ -91,28 +117,57 @@ pub async fn listen(
     tasks.shutdown().await;
 }
 
+/// A connection of which it is known what it speaks.
+struct Begun {
+    stream: Stream,
+    http2: bool,
+    /// Who the client is, where it showed a certificate.
+    client: Option<Arc<Certificate>>,
+}
+
+/// Shakes hands, or waits for the first bytes of what is in the clear; none when that fails.
+async fn begin(stream: TcpStream, tls: Option<&Tls>, counters: &Counters) -> Option<Begun> {
+    // Answers are small and whole; waiting to fill a packet only delays them.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "could not set TCP_NODELAY");
+    }
+    let Some(tls) = tls else {
+        let http2 = speaks_http2(&stream).await?;
+        return Some(Begun { stream: Stream::Clear(stream), http2, client: None });
+    };
+    match tls.accept(stream).await {
+        Ok(stream) => {
+            // Over TLS, HTTP/2 is agreed on in the handshake or not spoken (RFC 9113, 3.2).
+            let http2 = stream.get_ref().1.alpn_protocol() == Some(tls::H2);
+            let client = tls::client(&stream);
+            Some(Begun { stream: Stream::Tls(Box::new(stream)), http2, client })
+        }
+        Err(error) => {
+            counters.handshake_failed();
+            tracing::debug!(%error, "a TLS handshake failed");
+            None
+        }
+    }
+}
+
 /// Serves one connection to its end: its own, the server's, or because it has to make room.
 async fn serve(
-    stream: TcpStream,
+    Begun { stream, http2, client }: Begun,
     about: &Arc<Connection>,
     builder: &Builder<TokioExecutor>,
     router: Router,
     stop: &CancellationToken,
 ) {
-    let http2 = tokio::select! {
-        () = stop.cancelled() => None,
-        () = about.close.cancelled() => None,
-        spoke = speaks_http2(&stream) => spoke,
-    };
-    match http2 {
-        None => return,
-        Some(true) => about.is_http2(),
-        Some(false) => {}
+    if http2 {
+        about.is_http2();
     }
     let service = service_fn(|request: hyper::Request<Incoming>| {
         let open = about.begin(hyper::body::Body::is_end_stream(request.body()));
         let mut request = request.map(|body| Body::new(Tracked { body, request: open.clone() }));
         request.extensions_mut().insert(about.said.clone());
+        if let Some(client) = &client {
+            request.extensions_mut().insert(client.clone());
+        }
         let answer = router.clone().oneshot(request);
         async move {
             let answer = answer.await;
@@ -121,6 +176,8 @@ async fn serve(
         }
     });
     let heard = Heard { stream, about: about.clone() };
+    let builder = builder.clone();
+    let builder = if http2 { builder.http2_only() } else { builder.http1_only() };
     let mut connection = pin!(builder.serve_connection(TokioIo::new(heard), service));
     let (mut stopping, mut closing) = (false, false);
     let ended = loop {
@@ -164,12 +221,8 @@ fn builder(settings: &Settings) -> Builder<TokioExecutor> {
 }
 
 /// Waits until the client has sent enough to tell HTTP/1 from HTTP/2, and says whether it is the latter; none when it
-/// has gone. The builder waits for that too, but would not say.
+/// has gone.
 async fn speaks_http2(stream: &TcpStream) -> Option<bool> {
-    // Answers are small and whole; waiting to fill a packet only delays them.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "could not set TCP_NODELAY");
-    }
     let mut seen = [0; PREFACE.len()];
     loop {
         let length = stream.peek(&mut seen).await.ok().filter(|length| *length > 0)?;
@@ -179,56 +232,5 @@ async fn speaks_http2(stream: &TcpStream) -> Option<bool> {
         }
         // Part of a preface. Peeking returns at once while it lies there.
         tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
-/// A stream that tells when bytes come.
-struct Heard {
-    stream: TcpStream,
-    about: Arc<Connection>,
-}
-
-impl AsyncRead for Heard {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        into: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = into.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(context, into);
-        if into.filled().len() > before {
-            self.about.heard();
-        }
-        polled
-    }
-}
-
-impl AsyncWrite for Heard {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }

@@ -8,7 +8,7 @@
 //! `intake` is the way both transports go, `refusal` the reasons to refuse, `answer` the bytes of answers. `http`
 //! and `report` are the doors of the OTLP/HTTP port, `grpc` that of the other; each maps refusals to its protocol
 //! in one table. `listen` is the accept loop, which the web port uses too, and `connections` says who gives way when
-//! there are too many. `limits` and `turns` share out memory and processors, so that one sender does not keep the
+//! there are too many. `tls` secures a port, with what `certificate` reads. `limits` and `turns` share out memory and processors, so that one sender does not keep the
 //! others from theirs. Every bound and its counter: docs/reliability.md.
 
 use std::time::Duration;
@@ -16,6 +16,7 @@ use std::time::Duration;
 pub mod answer;
 pub mod body;
 pub mod buffers;
+pub mod certificate;
 pub mod connections;
 pub mod counters;
 pub mod grpc;
@@ -25,6 +26,8 @@ pub mod limits;
 pub mod listen;
 pub mod refusal;
 pub mod report;
+pub mod stream;
+pub mod tls;
 pub mod turns;
 #[cfg(test)]
 mod tests;

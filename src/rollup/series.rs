@@ -191,30 +191,39 @@ impl Outcomes {
     /// Takes outcomes in. The latest attempt of an operation stands for it.
     pub fn record_all(&mut self, outcomes: &mut [(Nanos, u64, bool)]) {
         outcomes.sort_unstable_by(|a, b| b.cmp(a));
-        let latest = latest_of(outcomes.iter().copied());
-        self.merge(&Outcomes { latest });
+        self.merge_sorted(outcomes);
     }
-}
 
-/// The first outcome of each operation, of outcomes that come newest first.
-fn latest_of(newest_first: impl Iterator<Item = (Nanos, u64, bool)>) -> Vec<(Nanos, u64, bool)> {
-    let mut kept: Vec<(Nanos, u64, bool)> = Vec::with_capacity(OUTCOMES);
-    for outcome in newest_first {
-        if kept.len() == OUTCOMES {
-            break;
+    /// Merges outcomes that come newest first, without an allocation: this happens for each series of each request.
+    fn merge_sorted(&mut self, theirs: &[(Nanos, u64, bool)]) {
+        let mut kept = [(0, 0, false); OUTCOMES];
+        let mut count = 0;
+        let (mut ours, mut theirs) = (self.latest.iter().peekable(), theirs.iter().peekable());
+        while count < OUTCOMES {
+            let next = match (ours.peek(), theirs.peek()) {
+                (Some(our), Some(their)) if our >= their => ours.next(),
+                (Some(_), None) => ours.next(),
+                (_, Some(_)) => theirs.next(),
+                (None, None) => break,
+            };
+            let Some(next) = next else { break };
+            // The first of an operation is its latest.
+            let (before, after) = kept.split_at_mut(count);
+            if !before.iter().any(|(_, operation, _)| *operation == next.1)
+                && let Some(place) = after.first_mut()
+            {
+                *place = *next;
+                count += 1;
+            }
         }
-        if !kept.iter().any(|(_, operation, _)| *operation == outcome.1) {
-            kept.push(outcome);
-        }
+        self.latest.clear();
+        self.latest.extend(kept.iter().take(count));
     }
-    kept
 }
 
 impl Merge for Outcomes {
     fn merge(&mut self, other: &Self) {
-        let mut all: Vec<_> = self.latest.iter().chain(&other.latest).copied().collect();
-        all.sort_unstable_by(|a, b| b.cmp(a));
-        self.latest = latest_of(all.into_iter());
+        self.merge_sorted(&other.latest);
     }
 }
 

@@ -115,64 +115,66 @@ impl Part {
 
     /// Adds calls, all of one series and minute together: one look-up a group instead of one a call.
     fn absorb_calls(&mut self, seen: &Observations) {
-        let series: Vec<Arc<CallKey>> = seen.series.iter().cloned().map(Arc::new).collect();
-        let mut order: Vec<(u32, Minute, u32)> =
-            (0u32..).zip(&seen.calls).map(|(at, call)| (call.series, Minute::of(call.end), at)).collect();
-        order.sort_unstable();
         let mut outcomes: Vec<(Nanos, u64, bool)> = Vec::new();
-        for of_series in order.chunk_by(|a, b| a.0 == b.0) {
-            let Some(key) = of_series.first().and_then(|first| series.get(first.0 as usize)) else {
+        let groups = grouped(seen.series.len(), seen.calls.iter().map(|call| call.series));
+        for (series, group) in seen.series.iter().zip(groups.iter()) {
+            if group.is_empty() {
                 continue;
-            };
-            let calls = |group: &[(u32, Minute, u32)]| {
-                let places: Vec<u32> = group.iter().map(|(.., at)| *at).collect();
-                places.into_iter().filter_map(|at| seen.calls.get(at as usize))
-            };
-            for group in of_series.chunk_by(|a, b| a.1 == b.1) {
-                let Some((_, minute, _)) = group.first() else { continue };
-                let row = self.calls.entry((*minute, key.clone())).or_default();
-                for call in calls(group) {
+            }
+            let key = Arc::new(series.clone());
+            let calls = || group.iter().filter_map(|at| seen.calls.get(*at as usize));
+            let mut calls_left = calls().peekable();
+            while let Some(minute) = calls_left.peek().map(|call| Minute::of(call.end)) {
+                let row = self.calls.entry((minute, key.clone())).or_default();
+                while let Some(call) = calls_left.next_if(|call| Minute::of(call.end) == minute) {
                     row.record(call, key.source);
                 }
             }
             outcomes.clear();
             outcomes.extend(
-                calls(of_series)
+                calls()
                     .filter(|call| is_outcome(call))
                     .map(|call| (call.end, call.operation, call.class.is_good())),
             );
             if !outcomes.is_empty() {
-                self.outcomes.entry(key.clone()).or_default().record_all(&mut outcomes);
+                self.outcomes.entry(key).or_default().record_all(&mut outcomes);
             }
         }
-        self.absorb_facets(seen, &series);
+        self.absorb_facets(seen);
     }
 
-    fn absorb_facets(&mut self, seen: &Observations, series: &[Arc<CallKey>]) {
-        let facets = |(at, call): (u32, &Call)| {
-            let minute = Minute::of(call.end);
-            let connection = call.connection.map(|name| (call.series, Facet::Connection, name, minute, at));
-            let credential = call.credential.map(|name| (call.series, Facet::Credential, name, minute, at));
-            connection.into_iter().chain(credential)
-        };
-        let mut order: Vec<(u32, Facet, u32, Minute, u32)> =
-            (0u32..).zip(&seen.calls).flat_map(facets).collect();
-        order.sort_unstable();
-        for group in order.chunk_by(|a, b| (a.0, a.1, a.2, a.3) == (b.0, b.1, b.2, b.3)) {
-            let Some((of, facet, name, minute, _)) = group.first() else { continue };
-            let Some((of, id)) = series.get(*of as usize).zip(seen.names.get(*name as usize)) else {
-                continue;
+    fn absorb_facets(&mut self, seen: &Observations) {
+        // By peer, not by series: they are one row there.
+        let sides = seen.sides();
+        for facet in [Facet::Connection, Facet::Credential] {
+            let name_of = |call: &Call| match facet {
+                Facet::Connection => call.connection,
+                Facet::Credential => call.credential,
             };
-            let key = FacetKey {
-                integration: of.integration.clone(),
-                direction: of.direction,
-                peer: of.peer.clone(),
-                facet: *facet,
-                id: id.clone(),
-            };
-            let row = self.facets.entry((*minute, Arc::new(key))).or_default();
-            for call in group.iter().filter_map(|(.., at)| seen.calls.get(*at as usize)) {
-                row.record(call);
+            let names = seen.calls.iter().map(|call| name_of(call).unwrap_or(u32::MAX));
+            let groups = grouped(seen.names.len(), names);
+            for (id, group) in seen.names.iter().zip(groups.iter()) {
+                let calls = group.iter().filter_map(|at| seen.calls.get(*at as usize));
+                let place = |call: &Call| (sides.get(call.series as usize).copied(), Minute::of(call.end));
+                let mut calls = calls.peekable();
+                while let Some(at @ (side, minute)) = calls.peek().map(|call| place(call)) {
+                    let of = side.and_then(|side| seen.series.get(side as usize));
+                    let mut row = of.map(|of| {
+                        let key = FacetKey {
+                            integration: of.integration.clone(),
+                            direction: of.direction,
+                            peer: of.peer.clone(),
+                            facet,
+                            id: id.clone(),
+                        };
+                        self.facets.entry((minute, Arc::new(key))).or_default()
+                    });
+                    while let Some(call) = calls.next_if(|call| place(call) == at) {
+                        if let Some(row) = &mut row {
+                            row.record(call);
+                        }
+                    }
+                }
             }
         }
     }
@@ -188,6 +190,15 @@ impl Part {
         if run.time > kept.time {
             kept.clone_from(run);
         }
+    }
+
+    /// An empty part with room for as many series as this one has: the next is mostly of the same.
+    pub fn next(&self) -> Part {
+        let mut next = Part::default();
+        next.calls.reserve(self.calls.len());
+        next.outcomes.reserve(self.outcomes.len());
+        next.facets.reserve(self.facets.len());
+        next
     }
 
     /// Whether it holds nothing.
@@ -244,6 +255,44 @@ impl Merge for Part {
 fn join<K: Clone + Eq + Hash, V: Merge>(ours: &mut Map<K, V>, theirs: &Map<K, V>) {
     for (key, value) in theirs {
         ours.entry(key.clone()).or_default().merge(value);
+    }
+}
+
+/// The places of things by the group of each, in order of arrival. Those of no group below `groups` are left out.
+fn grouped(groups: usize, of: impl Iterator<Item = u32> + Clone) -> Grouped {
+    let mut ends = vec![0u32; groups];
+    for group in of.clone() {
+        if let Some(count) = ends.get_mut(group as usize) {
+            *count += 1;
+        }
+    }
+    let mut before = 0;
+    for end in &mut ends {
+        // For now where the group begins.
+        before += std::mem::replace(end, before);
+    }
+    let mut places = vec![0; before as usize];
+    for (at, group) in (0u32..).zip(of) {
+        let Some(end) = ends.get_mut(group as usize) else { continue };
+        if let Some(place) = places.get_mut(*end as usize) {
+            *place = at;
+            *end += 1;
+        }
+    }
+    Grouped { ends, places }
+}
+
+/// Places, one group after another.
+struct Grouped {
+    ends: Vec<u32>,
+    places: Vec<u32>,
+}
+
+impl Grouped {
+    fn iter(&self) -> impl Iterator<Item = &[u32]> {
+        let begins = std::iter::once(&0).chain(&self.ends);
+        let ranges = begins.zip(&self.ends).map(|(from, to)| *from as usize..*to as usize);
+        ranges.map(|range| self.places.get(range).unwrap_or_default())
     }
 }
 

@@ -8,11 +8,15 @@ use std::sync::atomic::Ordering;
 
 use anyhow::{Context as _, bail};
 
+use crate::access::oidc::Mapping;
 use crate::alert::tier::Tier;
 use crate::clock::Clock;
 use crate::config::{Config, Tls};
 use crate::inbox::{self, Inbox};
 use crate::notify::mailer::{self, Mailer, Relay};
+use crate::oidc::provider::{self, Provider};
+use crate::outgoing::client::{self, Client};
+use crate::outgoing::guard::{self, Policy};
 use crate::pipeline::gauges::Gauges;
 use crate::pipeline::{self, bounds};
 use crate::receive::intake::{Intake, Taken};
@@ -26,7 +30,15 @@ use crate::{receive, web};
 /// Where people reach the dashboard, without a slash at its end.
 pub fn base_url(config: &Config, web: SocketAddr) -> String {
     let given = config.server.public_url.clone();
-    given.unwrap_or_else(|| format!("http://{web}")).trim_end_matches('/').to_owned()
+    given
+        .unwrap_or_else(|| format!("{}://{web}", scheme(config, "web", &config.tls.web)))
+        .trim_end_matches('/')
+        .to_owned()
+}
+
+/// How a port is asked.
+fn scheme(config: &Config, name: &str, port: &crate::config::tls::Port) -> &'static str {
+    if config.tls.of(name, port).is_some() { "https" } else { "http" }
 }
 
 /// The operator's naming rules, and our own addresses.
@@ -102,6 +114,52 @@ pub fn receive(config: &Config, max_connections: usize) -> receive::Settings {
     }
 }
 
+/// The one client for all that calls out over HTTP.
+pub fn outgoing(config: &Config) -> anyhow::Result<Client> {
+    let of = &config.outgoing;
+    let ports = of.ports.as_deref().unwrap_or(&guard::PORTS);
+    let at = |key: &str| config.place("outgoing", key);
+    let policy = Policy::new(&of.allow, &of.in_the_clear, ports)
+        .map_err(|problem| anyhow::anyhow!("{}[outgoing] allow or in_the_clear: {problem}", at("allow")))?;
+    let authorities = of.ca_file.as_deref().map(|file| {
+        std::fs::read(file)
+            .with_context(|| format!("{}ca_file = {} cannot be read", at("ca_file"), file.display()))
+    });
+    let authorities = authorities.transpose()?;
+    let tls = client::trust(authorities.as_deref())
+        .map_err(|problem| anyhow::anyhow!("{}ca_file is not usable: {problem}.", at("ca_file")))?;
+    Ok(Client::new(policy, client::system(), tls))
+}
+
+/// The provider of identities, where one is configured. `base_url` is where people reach the pages.
+pub fn oidc(config: &Config, base_url: &str, clock: &Clock) -> anyhow::Result<Option<Arc<Provider>>> {
+    let Some(oidc) = &config.oidc else { return Ok(None) };
+    let secret = oidc.client_secret_file.as_deref().map(|file| {
+        let at = config.place("oidc", "client_secret_file");
+        let said = |why: &dyn std::fmt::Display| {
+            anyhow::anyhow!("{at}client_secret_file = {} cannot be read: {why}.", file.display())
+        };
+        let text = std::fs::read_to_string(file).map_err(|error| said(&error))?;
+        let text = text.trim();
+        if text.is_empty() { Err(said(&"it is empty")) } else { Ok(text.to_owned()) }
+    });
+    let settings = provider::Settings {
+        issuer: oidc.issuer.clone(),
+        client_id: oidc.client_id.clone(),
+        client_secret: secret.transpose()?,
+        scopes: oidc.scopes.clone(),
+        redirect_uri: format!("{base_url}{}", provider::CALLBACK),
+        mapping: Mapping {
+            groups_claim: oidc.groups_claim.clone(),
+            admin: oidc.admin_groups.clone(),
+            operator: oidc.operator_groups.clone(),
+            viewer: oidc.viewer_groups.clone(),
+            domains: oidc.allowed_domains.clone(),
+        },
+    };
+    Ok(Some(Arc::new(Provider::new(settings, outgoing(config)?, clock.clone()))))
+}
+
 /// The relay, or the folder that stands in for it; and what the pages say of it.
 pub fn mailer(config: &Config) -> anyhow::Result<(Arc<Mailer>, web::MailInfo)> {
     let from = config.mail.from.clone();
@@ -159,7 +217,11 @@ pub fn web(config: &Config, addresses: &super::Addresses) -> web::Settings {
         overrides: config.integration.iter().map(given).collect(),
         notices: vec![web::OPEN_TO_ALL.to_owned()],
         public_host: config.server.public_host(),
-        otlp_http: addresses.otlp_http.to_string(),
+        otlp_http: format!(
+            "{}://{}",
+            scheme(config, "otlp_http", &config.tls.otlp_http),
+            addresses.otlp_http
+        ),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the disk does not do now, in sentences for the dashboard; gone once it does.
+//! What does not work now, in sentences for the dashboard; gone once it does: the disk, and certificates.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -7,6 +7,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::certificates::Certificates;
+use crate::clock::Clock;
 use crate::inbox::{Failing, Inbox, Refused};
 use crate::pipeline::gauges::Gauges;
 use crate::receive::intake::Taken;
@@ -14,10 +16,12 @@ use crate::signals::telemetry::Nanos;
 use crate::web::{Trouble, Troubles};
 
 /// Reads the sentences from where faults are noticed.
-pub fn of(inbox: Inbox<Taken>, gauges: Arc<Gauges>) -> Troubles {
+pub fn of(inbox: Inbox<Taken>, gauges: Arc<Gauges>, certificates: Certificates, clock: Clock) -> Troubles {
     Arc::new(move || {
         let store = gauges.failing.lock().map_or(None, |failing| failing.clone());
-        sentences(inbox.stats().failing, store, gauges.stalled.load(Ordering::Relaxed))
+        let mut troubles = sentences(inbox.stats().failing, store, gauges.stalled.load(Ordering::Relaxed));
+        troubles.extend(certificates.troubles(clock()));
+        troubles
     })
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Names that repeat (series, connections) are interned per request: the tables are short, the lists long.
 
+use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -61,7 +63,7 @@ pub enum Source {
 }
 
 /// A series of calls.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct CallKey {
     /// Whose.
     pub integration: IntegrationKey,
@@ -73,6 +75,18 @@ pub struct CallKey {
     pub endpoint: Arc<str>,
     /// Where the count comes from.
     pub source: Source,
+}
+
+/// Keys are looked up for every series of every request, so few pieces are hashed, and what tells keys apart: the
+/// same series in a few environments share a place.
+impl Hash for CallKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(self.endpoint.as_bytes());
+        state.write(self.peer.as_bytes());
+        state.write(self.integration.name.as_bytes());
+        let lengths = (self.endpoint.len() as u64) << 32 | self.peer.len() as u64;
+        state.write_u64(lengths << 8 | (self.direction as u64) << 4 | self.source as u64);
+    }
 }
 
 /// What else a call is counted by.
@@ -313,6 +327,25 @@ pub struct Observations {
 }
 
 impl Observations {
+    /// For each series the first of the same integration, direction and peer: what is counted by peer looks there.
+    pub fn sides(&self) -> Vec<u32> {
+        let mut firsts: HashMap<(&IntegrationKey, Direction, &str), u32> = HashMap::new();
+        let mut sides: Vec<u32> = Vec::with_capacity(self.series.len());
+        for (at, key) in (0u32..).zip(&self.series) {
+            // Nearly always as the one before.
+            let before = sides.last().copied().filter(|first| {
+                self.series.get(*first as usize).is_some_and(|first| {
+                    first.direction == key.direction
+                        && first.peer == key.peer
+                        && first.integration == key.integration
+                })
+            });
+            let first = || *firsts.entry((&key.integration, key.direction, &*key.peer)).or_insert(at);
+            sides.push(before.unwrap_or_else(first));
+        }
+        sides
+    }
+
     /// Bytes that it takes in memory, about: names are cut to a length, so each kind has a size.
     pub fn bytes(&self) -> usize {
         let named = self.integrations.len() + self.gauges.len() + self.slots.len();

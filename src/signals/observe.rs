@@ -52,7 +52,8 @@ pub struct Observer {
     /// Room for an endpoint's name.
     endpoint: String,
     keys: Map<IntegrationKey, usize>,
-    series: Map<u64, Vec<u32>>,
+    /// By hash; one of two that are alike stands at the next number.
+    series: Map<u64, u32>,
     names: Map<Arc<str>, u32>,
     attempts: Vec<retry::Attempt>,
     slots: HashMap<u64, usize>,
@@ -218,10 +219,10 @@ impl Observer {
         source: Source,
     ) -> u32 {
         let whose = &self.seen.integrations[integration].key;
-        let slot = self.series.hasher().hash_one((integration, direction, peer, endpoint, source));
+        let mut slot = self.series.hasher().hash_one((integration, direction, peer, endpoint, source));
         let series = &self.seen.series;
-        let same = |at: &&u32| {
-            series.get(**at as usize).is_some_and(|key| {
+        let same = |at: u32| {
+            series.get(at as usize).is_some_and(|key| {
                 key.direction == direction
                     && &*key.peer == peer
                     && &*key.endpoint == endpoint
@@ -229,16 +230,21 @@ impl Observer {
                     && (Arc::ptr_eq(&key.integration.name, &whose.name) || key.integration == *whose)
             })
         };
-        let known = self.series.entry(slot).or_default();
-        if let Some(at) = known.iter().find(same) {
-            return *at;
+        while let Some(at) = self.series.get(&slot).copied() {
+            if same(at) {
+                return at;
+            }
+            slot = slot.wrapping_add(1);
         }
-        let at = self.seen.series.len() as u32;
-        known.push(at);
+        let at = series.len() as u32;
+        self.series.insert(slot, at);
+        // Mostly the peer of the series before.
+        let before = series.last().map(|key| &key.peer).filter(|before| ***before == *peer);
+        let peer = before.map_or_else(|| peer.into(), Arc::clone);
         self.seen.series.push(CallKey {
             integration: whose.clone(),
             direction,
-            peer: peer.into(),
+            peer,
             endpoint: endpoint.into(),
             source,
         });

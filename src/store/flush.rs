@@ -41,6 +41,8 @@ impl Store {
                 None => flushing.untold = Some(generation.part.clone()),
                 Some(part) => Arc::make_mut(part).merge(&generation.part),
             }
+            drop(generation);
+            self.inner.hot.trim();
         }
         Ok(flushing.untold.take())
     }

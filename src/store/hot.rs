@@ -20,7 +20,16 @@ const KEEP: usize = 2;
 /// Older ones stay this long …
 const KEEP_FOR: Duration = Duration::from_secs(30);
 /// … unless all of them together are larger than this.
-const KEEP_BYTES: usize = 64 << 20;
+const KEEP_BYTES: usize = 32 << 20;
+/// Rows of committed generations go earlier: they are most of their size, and whoever reads them has a snapshot that is
+/// some milliseconds old, where a read of minutes may take seconds.
+const KEEP_ROWS: usize = 16 << 20;
+/// What a series of a minute takes in memory, about, besides its histograms.
+const SERIES: usize = 768;
+/// What a call adds to its histogram at most.
+const SLOT: usize = 16;
+/// What any other thing takes, about.
+const THING: usize = 256;
 
 /// What the sequence numbers (from, upto] said.
 #[derive(Clone, Debug, Default)]
@@ -37,8 +46,10 @@ pub struct Generation {
     pub spans: Vec<Arc<SpanColumns>>,
     /// Logs by request.
     pub logs: Vec<Arc<LogColumns>>,
-    /// Size in memory, estimated.
+    /// Size in memory without its rows, estimated.
     pub bytes: usize,
+    /// Size of its rows.
+    pub row_bytes: usize,
 }
 
 impl Generation {
@@ -104,30 +115,30 @@ struct State {
     committed: VecDeque<(Instant, Arc<Generation>)>,
     /// Generations up to here are no longer in memory.
     dropped: u64,
+    /// Rows of generations up to here are no longer in memory.
+    rows_dropped: u64,
 }
 
 impl Hot {
     /// Nothing yet, above the catalog's watermark.
     pub fn new(watermark: u64) -> Hot {
         let current = Generation { from: watermark, upto: watermark, ..Generation::default() };
-        let state = State { current, flushing: None, committed: VecDeque::new(), dropped: watermark };
+        let state = State {
+            current,
+            flushing: None,
+            committed: VecDeque::new(),
+            dropped: watermark,
+            rows_dropped: watermark,
+        };
         Hot { state: RwLock::new(state) }
     }
 
     /// Takes a batch in, with what its metric points add; one at or below the last sequence number is left out.
     pub fn absorb(&self, seq: u64, batch: Batch, deltas: Deltas) {
         let Batch { received_at, observations, spans, logs, .. } = batch;
-        let seen = &observations;
-        let counted = [
-            seen.calls.len(),
-            seen.gauges.len(),
-            seen.slots.len(),
-            seen.reconciliations.len(),
-            seen.runs.len(),
-        ];
         // One for the request itself: its claim waits for the flush too.
-        let points = 1 + counted.iter().sum::<usize>();
-        let points = points + deltas.counters.len() + deltas.durations.len() + deltas.calls.len();
+        let things =
+            1 + observations.runs.len() + observations.reconciliations.len() + deltas.durations.len();
         let mut state = self.write();
         if seq <= state.current.upto {
             tracing::warn!(
@@ -140,16 +151,19 @@ impl Hot {
         let current = &mut state.current;
         current.upto = seq;
         let part = Arc::make_mut(&mut current.part);
+        let before = part.rows() + part.outcomes.len();
         part.absorb(&observations, received_at);
         part.absorb_deltas(&deltas);
-        current.bytes += points * 256 + deltas.changes.bytes();
+        let series = part.rows() + part.outcomes.len() - before;
+        current.bytes += series * SERIES + observations.calls.len() * SLOT + things * THING;
+        current.bytes += deltas.changes.bytes();
         current.changes.extend(deltas.changes);
         if !spans.is_empty() {
-            current.bytes += spans.bytes();
+            current.row_bytes += spans.bytes();
             current.spans.push(Arc::new(spans));
         }
         if !logs.is_empty() {
-            current.bytes += logs.bytes();
+            current.row_bytes += logs.bytes();
             current.logs.push(Arc::new(logs));
         }
     }
@@ -163,7 +177,8 @@ impl Hot {
     /// Bytes that are not committed.
     pub fn bytes(&self) -> usize {
         let state = self.read();
-        state.current.bytes + state.flushing.as_ref().map_or(0, |generation| generation.bytes)
+        let all = |one: &Generation| one.bytes + one.row_bytes;
+        all(&state.current) + state.flushing.as_ref().map_or(0, |generation| all(generation))
     }
 
     /// What a flush has to write next: the generation whose flush did not finish, else the current one, which is
@@ -172,7 +187,8 @@ impl Hot {
         let mut state = self.write();
         if state.flushing.is_none() && state.current.upto > state.current.from {
             let upto = state.current.upto;
-            let next = Generation { from: upto, upto, ..Generation::default() };
+            let part = Arc::new(state.current.part.next());
+            let next = Generation { from: upto, upto, part, ..Generation::default() };
             state.flushing = Some(Arc::new(std::mem::replace(&mut state.current, next)));
         }
         state.flushing.clone()
@@ -193,6 +209,42 @@ impl Hot {
             state.dropped = generation.upto;
             state.committed.pop_front();
         }
+    }
+
+    /// Lets go of the rows of committed generations, the oldest first, until no more is left than is kept. One that
+    /// somebody reads just now keeps them until the next time.
+    pub fn trim(&self) {
+        // Dropped after the lock is: it is a thousand pieces.
+        let mut gone = Vec::new();
+        let mut state = self.write();
+        let State { committed, dropped, rows_dropped, .. } = &mut *state;
+        *rows_dropped = (*rows_dropped).max(*dropped);
+        let mut bytes: usize = committed.iter().map(|(_, generation)| generation.row_bytes).sum();
+        for (_, generation) in committed {
+            if bytes <= KEEP_ROWS {
+                break;
+            }
+            let Some(only) = Arc::get_mut(generation) else { continue };
+            bytes -= only.row_bytes;
+            only.row_bytes = 0;
+            gone.push((std::mem::take(&mut only.spans), std::mem::take(&mut only.logs)));
+            *rows_dropped = (*rows_dropped).max(only.upto);
+        }
+    }
+
+    /// The rows of one signal above a snapshot's watermark, oldest first. None when some are gone from memory: the
+    /// snapshot is too old, take a new one.
+    pub fn rows_above(&self, watermark: u64, signal: Signal) -> Option<Rows> {
+        let state = self.read();
+        if watermark < state.dropped.max(state.rows_dropped) {
+            return None;
+        }
+        let frozen = state.committed.iter().map(|(_, generation)| generation).chain(&state.flushing);
+        let mut rows = state.current.rows(signal);
+        frozen
+            .filter(|generation| generation.upto > watermark)
+            .for_each(|generation| rows.extend(generation.rows(signal)));
+        Some(rows)
     }
 
     /// The generations above a snapshot's watermark, oldest first: those that no longer change, and what `look`
@@ -236,6 +288,40 @@ impl Hot {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn spans_above(hot: &Hot, watermark: u64) -> Option<usize> {
+        hot.rows_above(watermark, Signal::Spans).map(|rows| rows.len())
+    }
+
+    #[test]
+    fn rows_leave_memory_before_their_minutes_and_never_while_they_are_read() {
+        let hot = Hot::new(0);
+        let batch = || {
+            let mut batch = Batch::default();
+            batch.spans.trace_id.resize(100, [7; 16]);
+            batch
+        };
+        let flush = |seq, bytes| {
+            hot.absorb(seq, batch(), Deltas::default());
+            hot.write().current.row_bytes = bytes;
+            hot.cut();
+            hot.committed();
+            hot.trim();
+        };
+        flush(1, KEEP_ROWS / 2);
+        flush(2, KEEP_ROWS / 2);
+        assert_eq!((spans_above(&hot, 0), spans_above(&hot, 1)), (Some(200), Some(100)));
+        let reading = hot.frozen_above(0).unwrap();
+        flush(3, KEEP_ROWS / 2);
+        assert_eq!((spans_above(&hot, 2), spans_above(&hot, 3)), (None, Some(0)), "the first two are read");
+        assert_eq!(reading.iter().map(|(one, _)| one.spans.len()).sum::<usize>(), 2);
+        drop(reading);
+        flush(4, KEEP_ROWS / 2);
+        assert_eq!((spans_above(&hot, 2), spans_above(&hot, 3)), (None, Some(100)));
+        flush(5, 2 * KEEP_ROWS);
+        assert_eq!((spans_above(&hot, 4), spans_above(&hot, 5)), (None, Some(0)));
+        assert_eq!(frozen(&hot, 3), Some(vec![(3, 4), (4, 5), (5, 5)]), "the minutes stay");
+    }
 
     fn frozen(hot: &Hot, watermark: u64) -> Option<Vec<(u64, u64)>> {
         let (frozen, current) = hot.above(watermark, |current| (current.from, current.upto))?;

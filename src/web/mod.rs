@@ -137,7 +137,7 @@ pub struct Settings {
     pub notices: Vec<String>,
     /// The host of `public_url`, empty where none is configured: the one name beside this machine's own.
     pub public_host: String,
-    /// Where OTLP over HTTP is taken, for the snippet on an empty page: `127.0.0.1:4318`.
+    /// Where OTLP over HTTP is taken, for the snippet on an empty page: `http://127.0.0.1:4318`.
     pub otlp_http: String,
 }
 
@@ -174,6 +174,12 @@ pub fn router(state: State) -> Router {
         .layer(header("x-content-type-options", "nosniff"))
         .layer(header("referrer-policy", "no-referrer"))
         .layer(header("cache-control", "no-store"))
+}
+
+/// The same where the port speaks TLS: a browser that was here once never asks in the clear again.
+pub fn only_over_tls(router: Router) -> Router {
+    let a_year = HeaderValue::from_static("max-age=31536000");
+    router.layer(SetResponseHeaderLayer::if_not_present(header::STRICT_TRANSPORT_SECURITY, a_year))
 }
 
 fn api() -> Router<State> {

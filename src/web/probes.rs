@@ -49,7 +49,7 @@ const GAUGES: [&str; 11] = [
 ];
 
 /// What figures are, by how their names start.
-const HELP: [(&str, &str); 20] = [
+const HELP: [(&str, &str); 23] = [
     ("accepted_", "Records accepted, by signal."),
     ("rejected_", "Records left out of accepted requests, by signal."),
     ("refused_", "Requests refused, by reason."),
@@ -63,6 +63,9 @@ const HELP: [(&str, &str); 20] = [
     ("flush_failures", "Flushes that failed and were tried again."),
     ("inbox_", "Requests on disk that are not in the catalog yet."),
     ("notice", "Oddities in what was received."),
+    ("connections_crowded_out", "Waiting connections that made room for others."),
+    ("connections_slow", "Connections closed for taking too long over a head or a TLS handshake."),
+    ("connections_handshake_failed", "Connections whose TLS handshake failed."),
     ("connections", "Open connections."),
     ("in_flight_bytes", "Bytes of requests that are received, decoded or waiting to be counted."),
     ("hot_bytes", "Bytes in memory that no flush has committed."),

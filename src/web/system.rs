@@ -134,6 +134,7 @@ fn spoken(name: &str) -> String {
         "hot_bytes" => "Bytes in memory that the catalog does not hold yet",
         "in_flight_bytes" => "Bytes received that are not counted yet",
         "connections" => "Open connections",
+        "connections_handshake_failed" => "Connections whose TLS handshake failed",
         name => return format::capital(&format::words(name.strip_suffix("_ms").unwrap_or(name))),
     };
     words.into()

@@ -28,6 +28,7 @@ mod http_port;
 mod listening;
 mod refusing;
 mod reporting;
+mod tls;
 
 pub(super) const JSON: &str = "application/json";
 pub(super) const PROTOBUF: &str = "application/x-protobuf";

@@ -107,10 +107,7 @@ impl Store {
         let inner = &self.inner;
         for _ in 0..TRIES {
             let (watermark, segments) = inner.catalog.segments(signal, from, to).await?;
-            let Some((frozen, mut hot)) = inner.hot.above(watermark, |current| current.rows(signal)) else {
-                continue;
-            };
-            frozen.iter().for_each(|generation| hot.extend(generation.rows(signal)));
+            let Some(hot) = inner.hot.rows_above(watermark, signal) else { continue };
             let files = segments.into_iter().map(|segment| {
                 let object = inner.segments.object(&segment);
                 (segment, object)

@@ -21,12 +21,34 @@ pub struct Gathered<'t> {
     known: HashMap<&'t [u8], u32, BuildHasherDefault<RapidHasher<'static>>>,
     /// By number of the request's text: its place in the dictionary.
     seen: Vec<u32>,
+    expected: usize,
+    /// Entries and values when the request began.
+    begun: (usize, usize),
+    /// Values of the latest requests, each of which brought many new entries for its values.
+    poor: usize,
 }
+
+/// Texts are written whole, without a dictionary, when it would have more entries than one of so many values: the
+/// compressor finds what is left of repetition.
+const DISTINCT: usize = 16;
+/// Up to so many entries it is worth it in any case.
+const FEW: usize = 256;
 
 impl<'t> Gathered<'t> {
     /// Nothing yet, with room for so many values.
     pub fn expecting(values: usize) -> Gathered<'t> {
-        Gathered { indexes: Vec::with_capacity(values), ..Gathered::default() }
+        Gathered { indexes: Vec::with_capacity(values), expected: values, ..Gathered::default() }
+    }
+
+    /// Whether a dictionary of all that is here is not worth it.
+    pub fn is_worthless(&self) -> bool {
+        self.dictionary.len() > FEW && self.dictionary.len() * DISTINCT > self.indexes.len()
+    }
+
+    /// Whether it will not be worth it, seen before all are here: a quarter of them in a row was of requests that
+    /// each brought too many new ones. To find each of them a place is most of what a file costs.
+    pub fn is_hopeless(&self) -> bool {
+        self.dictionary.len() > FEW && self.poor * 4 >= self.expected
     }
 
     /// Adds values of one request.
@@ -37,6 +59,10 @@ impl<'t> Gathered<'t> {
 
     /// Begins with the texts of another request.
     pub fn begin(&mut self, texts: &'t Texts) {
+        let (entries, values) = (self.dictionary.len(), self.indexes.len());
+        let (new, of) = (entries - self.begun.0, values - self.begun.1);
+        self.poor = if new * DISTINCT > of { self.poor + of } else { 0 };
+        self.begun = (entries, values);
         self.seen.clear();
         self.seen.resize(texts.len(), NONE);
     }

@@ -23,9 +23,6 @@ use crate::decode::texts::{NONE, Texts};
 
 /// Rows of a page: what a reader that wants one row has to decompress.
 const PAGE_ROWS: usize = 8192;
-/// Texts are written whole, without a dictionary, when it would have more entries than one of so many values: the
-/// compressor finds what is left of repetition.
-const DISTINCT: usize = 16;
 /// One of zstd's fast levels: compaction compresses for good.
 const LEVEL: i32 = -3;
 
@@ -38,9 +35,11 @@ pub fn compression() -> Result<Compression> {
 /// What every chunk of a file works with.
 pub struct Workbench {
     zstd: zstd::bulk::Compressor<'static>,
-    /// Room for a page and for what it compresses to, used again: fresh memory has to be cleared by the system.
+    /// Room for a page, for what it compresses to, and for a column, used again: fresh memory has to be cleared by the
+    /// system.
     page: Vec<u8>,
     packed: Vec<u8>,
+    sink: Vec<u8>,
 }
 
 impl Workbench {
@@ -48,7 +47,7 @@ impl Workbench {
     pub fn new() -> Result<Workbench> {
         let zstd =
             zstd::bulk::Compressor::new(LEVEL).map_err(|error| ParquetError::External(Box::new(error)))?;
-        Ok(Workbench { zstd, page: Vec::new(), packed: Vec::new() })
+        Ok(Workbench { zstd, page: Vec::new(), packed: Vec::new(), sink: Vec::new() })
     }
 
     fn compress(&mut self, body: &[u8]) -> Result<Bytes> {
@@ -81,9 +80,10 @@ impl<'b> Chunk<'b> {
     /// Nothing yet of this column.
     pub fn new(column: ColumnDescPtr, bench: &'b mut Workbench) -> Chunk<'b> {
         let index = Some(ColumnIndexBuilder::new(column.physical_type()));
+        let sink = TrackedWrite::new(std::mem::take(&mut bench.sink));
         Chunk {
             column,
-            sink: TrackedWrite::new(Vec::new()),
+            sink,
             bench,
             pages: OffsetIndexBuilder::new(),
             index,
@@ -143,11 +143,17 @@ impl<'b> Chunk<'b> {
     }
 
     /// Writes one text a row.
-    pub fn texts<'c>(self, columns: impl Iterator<Item = (&'c Texts, &'c [u32])>) -> Result<Chunk<'b>> {
-        let columns: Vec<_> = columns.collect();
-        let mut gathered = Gathered::expecting(columns.iter().map(|(_, numbers)| numbers.len()).sum());
-        for (texts, numbers) in columns {
+    pub fn texts<'c>(
+        self,
+        columns: impl Iterator<Item = (&'c Texts, &'c [u32])> + Clone,
+    ) -> Result<Chunk<'b>> {
+        let mut gathered = Gathered::expecting(columns.clone().map(|(_, numbers)| numbers.len()).sum());
+        for (texts, numbers) in columns.clone() {
             gathered.add(texts, numbers.iter().copied());
+            if gathered.is_hopeless() {
+                let rows = columns.flat_map(|(texts, all)| all.chunks(1).map(move |row| (texts, row)));
+                return self.plain(rows, |number| *number, false);
+            }
         }
         let rows: Vec<usize> = (1..=gathered.indexes.len()).collect();
         self.gathered(&gathered, &rows, false)
@@ -159,24 +165,64 @@ impl<'b> Chunk<'b> {
         columns: &[(&'c Texts, &'c Maps, Option<&'c [u32]>)],
         of: impl Fn(&(u32, u32)) -> u32 + Copy,
     ) -> Result<Chunk<'b>> {
-        let expected = columns.iter().map(|(_, maps, _)| maps.entries.len()).sum();
-        let (mut gathered, mut rows) = (Gathered::expecting(expected), Vec::new());
-        for (texts, maps, places) in columns.iter().copied() {
+        let rows = |(texts, maps, places): (&'c Texts, &'c Maps, Option<&'c [u32]>)| {
+            let place = move |row| places.map_or(row, |places| places[row] as usize);
             let count = places.map_or(maps.len(), <[u32]>::len);
-            gathered.begin(texts);
-            for row in 0..count {
-                let place = places.map_or(row, |places| places[row] as usize);
-                gathered.take(texts, maps.get(place).iter().map(of));
-                rows.push(gathered.indexes.len());
+            (0..count).map(move |row| (texts, maps.get(place(row))))
+        };
+        let values = |(_, maps, places): &(_, &Maps, Option<&[u32]>)| match places {
+            Some(places) => places.len() * maps.entries.len() / maps.len().max(1),
+            None => maps.entries.len(),
+        };
+        let expected = columns.iter().map(values).sum();
+        let (mut gathered, mut ends) = (Gathered::expecting(expected), Vec::new());
+        for column in columns.iter().copied() {
+            gathered.begin(column.0);
+            for (texts, row) in rows(column) {
+                gathered.take(texts, row.iter().map(of));
+                ends.push(gathered.indexes.len());
+            }
+            if gathered.is_hopeless() {
+                return self.plain(columns.iter().copied().flat_map(rows), of, true);
             }
         }
-        self.gathered(&gathered, &rows, true)
+        self.gathered(&gathered, &ends, true)
+    }
+
+    /// Writes texts whole: of each row its values, of each value the number that `of` takes from it.
+    fn plain<'c, V: 'c>(
+        mut self,
+        mut rows: impl Iterator<Item = (&'c Texts, &'c [V])> + Clone,
+        of: impl Fn(&V) -> u32,
+        is_repeated: bool,
+    ) -> Result<Chunk<'b>> {
+        loop {
+            let page = rows.clone().take(PAGE_ROWS);
+            let count = |end: &mut usize, (_, values): (_, &[V])| {
+                *end += values.len();
+                Some(*end)
+            };
+            let ends: Vec<usize> = page.clone().scan(0, count).collect();
+            if ends.is_empty() {
+                return Ok(self);
+            }
+            let mut body = self.body();
+            let levels = if is_repeated { repeated(0, &ends, &mut body) } else { ends.len() };
+            for (texts, values) in page {
+                values.iter().for_each(|value| plain_text(&mut body, texts.raw(of(value))));
+            }
+            self.data_page(&body, levels, ends.len(), Encoding::PLAIN, None)?;
+            self.bench.page = body;
+            if ends.len() < PAGE_ROWS || rows.nth(PAGE_ROWS - 1).is_none() {
+                return Ok(self);
+            }
+        }
     }
 
     /// `rows` = for each row the number of values up to its end. A row of a repeated column may have none.
     fn gathered(mut self, all: &Gathered<'_>, rows: &[usize], is_repeated: bool) -> Result<Chunk<'b>> {
         let entries = all.dictionary.len();
-        let plain = entries > 256 && entries * DISTINCT > all.indexes.len();
+        let plain = all.is_worthless();
         if !plain {
             let bytes = all.dictionary.iter().map(|text| text.len() + 4).sum();
             let mut dictionary = Vec::with_capacity(bytes);
@@ -288,7 +334,12 @@ impl<'b> Chunk<'b> {
             column_index: self.index.map(ColumnIndexBuilder::build).transpose()?,
             offset_index: Some(self.pages.build()),
         };
-        group.append_column(&bytes, close)
+        group.append_column(&bytes, close)?;
+        if let Ok(bytes) = bytes.try_into_mut() {
+            self.bench.sink = Vec::from(bytes);
+            self.bench.sink.clear();
+        }
+        Ok(())
     }
 }
 

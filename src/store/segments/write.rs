@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
 use parquet::arrow::{ArrowSchemaConverter, add_encoded_arrow_schema_to_metadata};
+use parquet::basic::Encoding;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
-use parquet::schema::types::SchemaDescriptor;
+use parquet::schema::types::{ColumnPath, SchemaDescriptor};
 
 use super::columns::{LOGS, SPANS};
 use super::encode::{Chunk, Workbench, compression, times};
@@ -17,6 +18,9 @@ use crate::decode::texts::Texts;
 
 /// Rows of a row group; one more request than reaches it may be in it.
 const ROW_GROUP: usize = 100_000;
+
+/// The columns of unix nanoseconds.
+const TIMES: [&str; 4] = ["start_unix_nano", "end_unix_nano", "received_unix_nano", "time_unix_nano"];
 
 /// A file of spans.
 pub fn spans(all: &[Arc<SpanColumns>]) -> Result<Vec<u8>> {
@@ -84,7 +88,15 @@ fn file<T>(
     fill: impl Fn(&mut Group<'_, '_, Vec<u8>>, &[Arc<T>]) -> Result<()>,
 ) -> Result<Vec<u8>> {
     let described = ArrowSchemaConverter::new().convert(schema)?;
-    let mut properties = WriterProperties::builder().set_compression(compression()?).build();
+    let mut properties = WriterProperties::builder().set_compression(compression()?);
+    for time in TIMES {
+        // No two are alike: a dictionary of them would be thrown away each time.
+        let time = ColumnPath::from(time);
+        properties = properties
+            .set_column_dictionary_enabled(time.clone(), false)
+            .set_column_encoding(time, Encoding::DELTA_BINARY_PACKED);
+    }
+    let mut properties = properties.build();
     add_encoded_arrow_schema_to_metadata(schema, &mut properties);
     let mut writer =
         SerializedFileWriter::new(Vec::new(), described.root_schema_ptr(), Arc::new(properties))?;
@@ -132,7 +144,7 @@ impl<W: Write + Send> Group<'_, '_, W> {
         self.chunk(|chunk| chunk.smalls(&columns.collect::<Vec<_>>()))
     }
 
-    fn texts<'c>(&mut self, columns: impl Iterator<Item = (&'c Texts, &'c [u32])>) -> Result<()> {
+    fn texts<'c>(&mut self, columns: impl Iterator<Item = (&'c Texts, &'c [u32])> + Clone) -> Result<()> {
         self.chunk(|chunk| chunk.texts(columns))
     }
 

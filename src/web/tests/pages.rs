@@ -121,7 +121,7 @@ fn the_overview_says_who_needs_somebody_and_puts_the_worst_first() {
 
 #[test]
 fn an_empty_overview_teaches() {
-    let settings = Settings { otlp_http: "127.0.0.1:4318".into(), ..Settings::default() };
+    let settings = Settings { otlp_http: "http://127.0.0.1:4318".into(), ..Settings::default() };
     let html = overview_of(&loaded(Part::default(), Vec::new()), &settings);
     in_order(&html, &["Nothing has arrived yet.", "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318"]);
 }

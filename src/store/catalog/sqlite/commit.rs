@@ -2,7 +2,8 @@
 
 use sqlx::SqliteConnection;
 
-use super::{Catalog, claims, damaged, fault, measures, minutes, segments, states, streams};
+use super::packs::Kind;
+use super::{Catalog, claims, damaged, fault, measures, minutes, outcomes, packs, segments, states, streams};
 use crate::rollup::window::Map;
 use crate::signals::measure::{CounterKey, DurationKey};
 use crate::signals::observation::{CallKey, FacetKey, GaugeKey};
@@ -11,8 +12,8 @@ use crate::store::catalog::Flush;
 use crate::world::points::{Point, Points};
 use std::sync::Arc;
 
-/// Numbers of series that became known with a flush.
-struct Numbers {
+/// Numbers of the series that are new with a flush.
+struct Fresh {
     calls: Map<Arc<CallKey>, i64>,
     facets: Map<Arc<FacetKey>, i64>,
     gauges: Map<Arc<GaugeKey>, i64>,
@@ -25,8 +26,8 @@ impl Catalog {
     /// watermark can say which: a commit may have failed after it was written.
     pub async fn commit(&self, flush: &Flush<'_>, points: &Points) -> Result<(), Error> {
         let mut write = self.write().await?;
-        let numbers = match self.fill(&mut write, flush, points).await {
-            Ok(numbers) => numbers,
+        let fresh = match self.fill(&mut write, flush, points).await {
+            Ok(fresh) => fresh,
             Err(error) => {
                 // Dropping it would roll back too, but only when the connection is used next.
                 let _ = write.rollback().await;
@@ -34,11 +35,11 @@ impl Catalog {
             }
         };
         write.commit().await.map_err(fault("commit a flush"))?;
-        self.calls.learn(numbers.calls);
-        self.facets.learn(numbers.facets);
-        self.gauges.learn(numbers.gauges);
-        self.counters.learn(numbers.counters);
-        self.durations.learn(numbers.durations);
+        self.calls.learn(fresh.calls);
+        self.facets.learn(fresh.facets);
+        self.gauges.learn(fresh.gauges);
+        self.counters.learn(fresh.counters);
+        self.durations.learn(fresh.durations);
         Ok(())
     }
 
@@ -47,7 +48,7 @@ impl Catalog {
         write: &mut SqliteConnection,
         flush: &Flush<'_>,
         points: &Points,
-    ) -> Result<Numbers, Error> {
+    ) -> Result<Fresh, Error> {
         let (from, to) = (seq(flush.from)?, seq(flush.to)?);
         let moved = sqlx::query("UPDATE inbox SET watermark = ?2 WHERE id = 'local' AND watermark = ?1")
             .bind(from)
@@ -63,26 +64,27 @@ impl Catalog {
         claims::write(write, flush.claims, flush.forget_claims_before).await?;
         let part = flush.part;
         let calls = part.calls.keys().chain(part.measured.keys()).map(|(_, key)| key);
-        let calls = calls.chain(part.outcomes.keys());
-        let numbers = Numbers {
-            calls: self.calls.numbers(write, calls).await?,
-            facets: self.facets.numbers(write, part.facets.keys().map(|(_, key)| key)).await?,
-            gauges: self.gauges.numbers(write, part.gauges.keys().map(|(_, key)| key)).await?,
-            counters: self.counters.numbers(write, part.counters.keys().map(|(_, key)| key)).await?,
-            durations: self.durations.numbers(write, part.durations.keys().map(|(_, key)| key)).await?,
-        };
-        minutes::write_calls(write, minutes::Calls::Counted, to, &part.calls, &numbers.calls).await?;
-        minutes::write_calls(write, minutes::Calls::Measured, to, &part.measured, &numbers.calls).await?;
-        minutes::write_facets(write, to, &part.facets, &numbers.facets).await?;
-        minutes::write_gauges(write, to, &part.gauges, &numbers.gauges).await?;
-        measures::write_counters(write, to, &part.counters, &numbers.counters).await?;
-        measures::write_durations(write, to, &part.durations, &numbers.durations).await?;
+        let (numbers, calls) = self.calls.numbers(write, calls.chain(part.outcomes.keys())).await?;
+        let (counted, numbers) = numbers.split_at_checked(part.calls.len()).unwrap_or_default();
+        let (measured, latest) = numbers.split_at_checked(part.measured.len()).unwrap_or_default();
+        packs::write(write, Kind::Calls, to, packs::pack(&part.calls, counted)?).await?;
+        packs::write(write, Kind::Measured, to, packs::pack(&part.measured, measured)?).await?;
+        outcomes::write(write, part.outcomes.values().zip(latest)).await?;
+        let (numbers, facets) = self.facets.numbers(write, part.facets.keys().map(|(_, key)| key)).await?;
+        packs::write(write, Kind::Facets, to, packs::pack(&part.facets, &numbers)?).await?;
+        let (numbers, gauges) = self.gauges.numbers(write, part.gauges.keys().map(|(_, key)| key)).await?;
+        minutes::write_gauges(write, to, &part.gauges, &numbers).await?;
+        let counters = part.counters.keys().map(|(_, key)| key);
+        let (numbers, counters) = self.counters.numbers(write, counters).await?;
+        measures::write_counters(write, to, &part.counters, &numbers).await?;
+        let durations = part.durations.keys().map(|(_, key)| key);
+        let (numbers, durations) = self.durations.numbers(write, durations).await?;
+        measures::write_durations(write, to, &part.durations, &numbers).await?;
         streams::write(write, flush.changes).await?;
-        states::write_outcomes(write, &part.outcomes, &numbers.calls).await?;
         states::write_slots(write, &part.slots).await?;
         states::write_integrations(write, &part.integrations).await?;
         states::write_facts(write, to, part).await?;
-        Ok(numbers)
+        Ok(Fresh { calls, facets, gauges, counters, durations })
     }
 }
 

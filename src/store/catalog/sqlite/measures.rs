@@ -1,10 +1,10 @@
-//! Minute rows of counters and durations, and of the calls that duration metrics count.
+//! Minute rows of counters and durations.
 
 use std::sync::Arc;
 
 use sqlx::SqliteConnection;
 
-use super::minutes::{MinuteRow, insert, number};
+use super::minutes::{MinuteRow, insert};
 use crate::rollup::latency::Latency;
 use crate::rollup::measure::{CounterRow, DurationRow};
 use crate::rollup::window::{Map, Minute};
@@ -19,22 +19,16 @@ pub const COUNTERS: &str = "SELECT minute, series, sum FROM counters_minute \
 pub const DURATIONS: &str = "SELECT minute, series, histogram, beyond, sum, estimated FROM durations_minute \
      WHERE minute >= ?1 AND minute < ?2 AND (?3 IS NULL OR series IN ( \
          SELECT id FROM series WHERE kind = 5 AND integration = ?3))";
-/// Reads the calls that duration metrics count.
-pub const MEASURED: &str = "SELECT minute, series, tally, good, bad FROM measured_minute \
-     WHERE minute >= ?1 AND minute < ?2 AND (?3 IS NULL OR series IN ( \
-         SELECT id FROM series WHERE kind = 1 AND integration = ?3))";
 
 /// Writes the counters of a part.
 pub async fn write_counters(
     write: &mut SqliteConnection,
     part: i64,
     counters: &Map<(Minute, Arc<CounterKey>), CounterRow>,
-    numbers: &Map<Arc<CounterKey>, i64>,
+    numbers: &[i64],
 ) -> Result<(), Error> {
-    let mut rows = Vec::with_capacity(counters.len());
-    for ((minute, key), row) in counters {
-        rows.push((minute.0, number(numbers, key)?, row.sum));
-    }
+    let rows = counters.iter().zip(numbers);
+    let mut rows: Vec<_> = rows.map(|(((minute, _), row), number)| (minute.0, *number, row.sum)).collect();
     rows.sort_unstable_by_key(|row| (row.0, row.1));
     let head = "INSERT INTO counters_minute (minute, series, part, sum) ";
     insert(write, head, rows, |mut values, (minute, series, sum)| {
@@ -48,14 +42,14 @@ pub async fn write_durations(
     write: &mut SqliteConnection,
     part: i64,
     durations: &Map<(Minute, Arc<DurationKey>), DurationRow>,
-    numbers: &Map<Arc<DurationKey>, i64>,
+    numbers: &[i64],
 ) -> Result<(), Error> {
     let mut rows = Vec::with_capacity(durations.len());
-    for ((minute, key), row) in durations {
+    for (((minute, _), row), number) in durations.iter().zip(numbers) {
         let (mut histogram, mut beyond) = (Vec::new(), Vec::new());
         row.histogram.encode(&mut histogram);
         row.beyond.encode(&mut beyond);
-        rows.push((minute.0, number(numbers, key)?, histogram, beyond, row.sum_us, row.estimated));
+        rows.push((minute.0, *number, histogram, beyond, row.sum_us, row.estimated));
     }
     rows.sort_unstable_by_key(|row| (row.0, row.1));
     let head = "INSERT INTO durations_minute (minute, series, part, histogram, beyond, sum, estimated) ";

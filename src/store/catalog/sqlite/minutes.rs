@@ -5,12 +5,12 @@ use std::sync::Arc;
 use futures_util::TryStreamExt;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
+use super::packs::Kind;
 use super::series::{Interned, Series};
 use super::{Catalog, damaged, fault, measures, watermark};
-use crate::rollup::latency::Latency;
-use crate::rollup::series::{CallsRow, GaugeRow, Merge, Tally};
+use crate::rollup::series::{GaugeRow, Merge};
 use crate::rollup::window::{Map, Minute, Part};
-use crate::signals::observation::{CallKey, FacetKey, GaugeKey};
+use crate::signals::observation::GaugeKey;
 use crate::store::recent::half_hour;
 use crate::store::{Detail, Error};
 
@@ -35,92 +35,19 @@ impl Catalog {
         let read = Read { from: from.0, to: to.0, integration, by_half_hour };
         let mut part =
             Part { gauges: read.rows(&mut snapshot, gauges, &self.gauges).await?, ..Part::default() };
-        let calls = match detail {
-            Detail::Full => {
-                "SELECT minute, series, tally, good, bad FROM calls_minute \
-                 WHERE minute >= ?1 AND minute < ?2 AND (?3 IS NULL OR series IN ( \
-                     SELECT id FROM series WHERE kind = 1 AND integration = ?3))"
-            }
-            Detail::Counts | Detail::HalfHours => {
-                "SELECT minute, series, tally, x'00', x'00' FROM calls_minute \
-                 WHERE minute >= ?1 AND minute < ?2 AND (?3 IS NULL OR series IN ( \
-                     SELECT id FROM series WHERE kind = 1 AND integration = ?3))"
-            }
-            Detail::Measures => {
-                part.counters = read.rows(&mut snapshot, measures::COUNTERS, &self.counters).await?;
-                part.durations = read.rows(&mut snapshot, measures::DURATIONS, &self.durations).await?;
-                part.measured = read.rows(&mut snapshot, measures::MEASURED, &self.calls).await?;
-                return Ok((watermark, part));
-            }
-        };
-        let facets = "SELECT minute, series, tally FROM facets_minute \
-             WHERE minute >= ?1 AND minute < ?2 AND (?3 IS NULL OR series IN ( \
-                     SELECT id FROM series WHERE kind = 2 AND integration = ?3))";
-        part.calls = read.rows(&mut snapshot, calls, &self.calls).await?;
+        if detail == Detail::Measures {
+            part.counters = read.rows(&mut snapshot, measures::COUNTERS, &self.counters).await?;
+            part.durations = read.rows(&mut snapshot, measures::DURATIONS, &self.durations).await?;
+            part.measured = read.packed(&mut snapshot, Kind::Measured, true, &self.calls).await?;
+            return Ok((watermark, part));
+        }
+        let histograms = detail == Detail::Full;
+        part.calls = read.packed(&mut snapshot, Kind::Calls, histograms, &self.calls).await?;
         if !by_half_hour {
-            part.facets = read.rows(&mut snapshot, facets, &self.facets).await?;
+            part.facets = read.packed(&mut snapshot, Kind::Facets, false, &self.facets).await?;
         }
         Ok((watermark, part))
     }
-}
-
-/// Which calls.
-#[derive(Clone, Copy, Debug)]
-pub enum Calls {
-    /// By spans and reports.
-    Counted,
-    /// By duration metrics.
-    Measured,
-}
-
-/// Writes the calls of a part into one of the tables of calls.
-pub async fn write_calls(
-    write: &mut SqliteConnection,
-    table: Calls,
-    part: i64,
-    calls: &Map<(Minute, Arc<CallKey>), CallsRow>,
-    numbers: &Map<Arc<CallKey>, i64>,
-) -> Result<(), Error> {
-    let mut rows = Vec::with_capacity(calls.len());
-    for ((minute, key), row) in calls {
-        let (mut tally, mut good, mut bad) = (Vec::new(), Vec::new(), Vec::new());
-        row.tally.encode(&mut tally);
-        row.good.encode(&mut good);
-        row.bad.encode(&mut bad);
-        rows.push((minute.0, number(numbers, key)?, tally, good, bad));
-    }
-    // In the order of the key, so that pages fill from one end.
-    rows.sort_unstable_by_key(|row| (row.0, row.1));
-    let head = match table {
-        Calls::Counted => "INSERT INTO calls_minute (minute, series, part, tally, good, bad) ",
-        Calls::Measured => "INSERT INTO measured_minute (minute, series, part, tally, good, bad) ",
-    };
-    insert(write, head, rows, |mut values, (minute, series, tally, good, bad)| {
-        values.push_bind(minute).push_bind(series).push_bind(part);
-        values.push_bind(tally).push_bind(good).push_bind(bad);
-    })
-    .await
-}
-
-/// Writes the calls by connection and by credential of a part.
-pub async fn write_facets(
-    write: &mut SqliteConnection,
-    part: i64,
-    facets: &Map<(Minute, Arc<FacetKey>), Tally>,
-    numbers: &Map<Arc<FacetKey>, i64>,
-) -> Result<(), Error> {
-    let mut rows = Vec::with_capacity(facets.len());
-    for ((minute, key), row) in facets {
-        let mut tally = Vec::new();
-        row.encode(&mut tally);
-        rows.push((minute.0, number(numbers, key)?, tally));
-    }
-    rows.sort_unstable_by_key(|row| (row.0, row.1));
-    let head = "INSERT INTO facets_minute (minute, series, part, tally) ";
-    insert(write, head, rows, |mut values, (minute, series, tally)| {
-        values.push_bind(minute).push_bind(series).push_bind(part).push_bind(tally);
-    })
-    .await
 }
 
 /// Writes the gauges of a part.
@@ -128,12 +55,10 @@ pub async fn write_gauges(
     write: &mut SqliteConnection,
     part: i64,
     gauges: &Map<(Minute, Arc<GaugeKey>), GaugeRow>,
-    numbers: &Map<Arc<GaugeKey>, i64>,
+    numbers: &[i64],
 ) -> Result<(), Error> {
-    let mut rows = Vec::with_capacity(gauges.len());
-    for ((minute, key), row) in gauges {
-        rows.push((minute.0, number(numbers, key)?, *row));
-    }
+    let rows = gauges.iter().zip(numbers);
+    let mut rows: Vec<_> = rows.map(|(((minute, _), row), number)| (minute.0, *number, *row)).collect();
     rows.sort_unstable_by_key(|row| (row.0, row.1));
     let head = "INSERT INTO gauges_minute (minute, series, part, last, last_at, min, max) ";
     insert(write, head, rows, |mut values, (minute, series, row)| {
@@ -164,21 +89,20 @@ pub async fn insert<T>(
     Ok(())
 }
 
-/// The number of a series.
-pub fn number<K: Series>(numbers: &Map<Arc<K>, i64>, key: &Arc<K>) -> Result<i64, Error> {
-    numbers.get(key).copied().ok_or_else(|| damaged("a series has no number"))
-}
-
 /// What is read of a table of minutes.
-struct Read<'a> {
-    from: i64,
-    to: i64,
-    integration: Option<&'a str>,
+pub struct Read<'a> {
+    /// The first minute.
+    pub from: i64,
+    /// The minute after the last.
+    pub to: i64,
+    /// Of integrations of this name, or of all.
+    pub integration: Option<&'a str>,
     /// Merged while reading, so that a day never is in memory by minute.
-    by_half_hour: bool,
+    pub by_half_hour: bool,
 }
 
 impl Read<'_> {
+    /// Reads rows and merges them.
     async fn rows<K: Series, V: MinuteRow>(
         &self,
         snapshot: &mut SqliteConnection,
@@ -195,10 +119,24 @@ impl Read<'_> {
             while let Some(columns) = rows.try_next().await.map_err(fault("read minutes"))? {
                 let ((minute, id), row) =
                     V::of(columns).ok_or_else(|| damaged("a minute row cannot be read"))?;
-                let minute = if self.by_half_hour { half_hour(Minute(minute)).0 } else { minute };
-                merged.entry((minute, id)).or_default().merge(&row);
+                merged.entry((self.at(minute), id)).or_default().merge(&row);
             }
         }
+        self.keyed(snapshot, merged, series).await
+    }
+
+    /// The minute that stands for a minute.
+    pub fn at(&self, minute: i64) -> i64 {
+        if self.by_half_hour { half_hour(Minute(minute)).0 } else { minute }
+    }
+
+    /// Gives rows the keys of their series.
+    pub async fn keyed<K: Series, V>(
+        &self,
+        snapshot: &mut SqliteConnection,
+        merged: Map<(i64, i64), V>,
+        series: &Interned<K>,
+    ) -> Result<Map<(Minute, Arc<K>), V>, Error> {
         let ids: std::collections::BTreeSet<i64> = merged.keys().map(|(_, id)| *id).collect();
         let keys = series.keys(snapshot, ids.into_iter()).await?;
         let keyed = merged.into_iter().map(|((minute, id), row)| {
@@ -217,27 +155,6 @@ pub trait MinuteRow: Merge {
 
     /// ((minute, series), value); none when it is damaged.
     fn of(columns: Self::Columns) -> Option<((i64, i64), Self)>;
-}
-
-impl MinuteRow for CallsRow {
-    type Columns = (i64, i64, Vec<u8>, Vec<u8>, Vec<u8>);
-
-    fn of((minute, series, tally, good, bad): Self::Columns) -> Option<((i64, i64), Self)> {
-        let row = CallsRow {
-            tally: Tally::decode(&mut &tally[..])?,
-            good: Latency::decode(&mut &good[..])?,
-            bad: Latency::decode(&mut &bad[..])?,
-        };
-        Some(((minute, series), row))
-    }
-}
-
-impl MinuteRow for Tally {
-    type Columns = (i64, i64, Vec<u8>);
-
-    fn of((minute, series, tally): Self::Columns) -> Option<((i64, i64), Self)> {
-        Some(((minute, series), Tally::decode(&mut &tally[..])?))
-    }
 }
 
 impl MinuteRow for GaugeRow {

@@ -27,6 +27,8 @@ pub mod keys;
 pub mod measures;
 pub mod minutes;
 pub mod outbox;
+pub mod outcomes;
+pub mod packs;
 pub mod segments;
 pub mod series;
 pub mod states;
@@ -135,6 +137,7 @@ fn migrations() -> Migrator {
         (1, "catalog", include_str!("../../../../migrations/sqlite/0001_catalog.sql")),
         (2, "metrics", include_str!("../../../../migrations/sqlite/0002_metrics.sql")),
         (3, "access", include_str!("../../../../migrations/sqlite/0003_access.sql")),
+        (4, "packs", include_str!("../../../../migrations/sqlite/0004_packs.sql")),
     ];
     let migrations = migrations.map(|(version, name, sql)| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)

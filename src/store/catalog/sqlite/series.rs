@@ -18,6 +18,9 @@ use crate::store::Error;
 /// endpoints come and go, and what is gone must not stay in memory.
 const MOST: usize = 100_000;
 
+/// Stands for a number until it is there.
+const UNKNOWN: i64 = i64::MIN;
+
 /// A key that minute rows name by number.
 pub trait Series: Eq + Hash + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Its kind in the table.
@@ -80,26 +83,28 @@ impl<K> Default for Interned<K> {
 }
 
 impl<K: Series> Interned<K> {
-    /// The numbers of these keys, new ones written within the caller's transaction. [`Interned::learn`] them once
-    /// it is committed, not before.
-    pub async fn numbers(
+    /// The numbers of these keys, in their order, and those among them that are new: written within the caller's
+    /// transaction. [`Interned::learn`] them once it is committed, not before.
+    pub async fn numbers<'k>(
         &self,
         write: &mut SqliteConnection,
-        keys: impl Iterator<Item = &Arc<K>>,
-    ) -> Result<Map<Arc<K>, i64>, Error> {
-        let mut numbers = Map::default();
+        keys: impl Iterator<Item = &'k Arc<K>> + Clone,
+    ) -> Result<(Vec<i64>, Map<Arc<K>, i64>), Error> {
         let mut missing: HashMap<String, Arc<K>> = HashMap::new();
+        let mut numbers = Vec::with_capacity(keys.size_hint().0);
         {
             let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-            for key in keys {
-                match known.ids.get(key) {
-                    Some(id) => drop(numbers.insert(key.clone(), *id)),
-                    None => drop(missing.insert(json(&**key)?, key.clone())),
+            for key in keys.clone() {
+                let number = known.ids.get(key).copied();
+                if number.is_none() {
+                    missing.insert(json(&**key)?, key.clone());
                 }
+                numbers.push(number.unwrap_or(UNKNOWN));
             }
         }
+        let mut fresh = Map::default();
         if missing.is_empty() {
-            return Ok(numbers);
+            return Ok((numbers, fresh));
         }
         let rows: Vec<(&str, &str, &str)> = missing
             .iter()
@@ -126,11 +131,12 @@ impl<K: Series> Interned<K> {
         .fetch_all(&mut *write)
         .await
         .map_err(fault("read the new series"))?;
-        numbers.extend(found.into_iter().filter_map(|(id, text)| Some((missing.remove(&text)?, id))));
-        match missing.is_empty() {
-            true => Ok(numbers),
-            false => Err(damaged("a series that was just written is not there")),
+        fresh.extend(found.into_iter().filter_map(|(id, text)| Some((missing.remove(&text)?, id))));
+        for (number, key) in numbers.iter_mut().zip(keys).filter(|(number, _)| **number == UNKNOWN) {
+            *number =
+                *fresh.get(key).ok_or_else(|| damaged("a series that was just written is not there"))?;
         }
+        Ok((numbers, fresh))
     }
 
     /// Keeps numbers that are committed.

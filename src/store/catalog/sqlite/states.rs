@@ -5,10 +5,10 @@ use std::sync::Arc;
 use sqlx::SqliteConnection;
 
 use super::{Catalog, damaged, fault, from_json, json, watermark};
-use crate::rollup::series::{Merge, Outcomes};
+use crate::rollup::series::Merge;
 use crate::rollup::state::{Registration, Slot};
 use crate::rollup::window::{Map, Part, RunKey, SlotKey};
-use crate::signals::observation::{CallKey, IntegrationKey, JobRun, ReconciliationRun};
+use crate::signals::observation::{IntegrationKey, JobRun, ReconciliationRun};
 use crate::store::Error;
 
 /// So many runs of a job are read, the latest: enough for its schedule, bounded for a heartbeat's year.
@@ -21,15 +21,7 @@ impl Catalog {
         let watermark = watermark(&mut snapshot).await?;
         let mut part = Part::default();
 
-        let rows: Vec<(i64, String)> = sqlx::query_as("SELECT series, latest FROM outcomes")
-            .fetch_all(&mut *snapshot)
-            .await
-            .map_err(fault("read the outcomes"))?;
-        let keys = self.calls.keys(&mut snapshot, rows.iter().map(|(series, _)| *series)).await?;
-        for (series, latest) in rows {
-            let key = keys.get(&series).ok_or_else(|| damaged("outcomes name a series that is not there"))?;
-            part.outcomes.insert(key.clone(), Outcomes { latest: from_json(&latest)? });
-        }
+        part.outcomes = self.outcomes(&mut snapshot).await?;
 
         let rows: Vec<(String, String, String, String)> =
             sqlx::query_as("SELECT environment, integration, credential, slot FROM slots")
@@ -73,44 +65,6 @@ impl Catalog {
         }
         Ok((watermark, part))
     }
-}
-
-/// Merges outcomes into their rows.
-pub async fn write_outcomes(
-    write: &mut SqliteConnection,
-    outcomes: &Map<Arc<CallKey>, Outcomes>,
-    numbers: &Map<Arc<CallKey>, i64>,
-) -> Result<(), Error> {
-    if outcomes.is_empty() {
-        return Ok(());
-    }
-    let mut merged: Map<i64, Outcomes> = Map::default();
-    for (key, latest) in outcomes {
-        let number = numbers.get(key).ok_or_else(|| damaged("a series has no number"))?;
-        merged.insert(*number, latest.clone());
-    }
-    let ids: Vec<i64> = merged.keys().copied().collect();
-    let kept: Vec<(i64, String)> = sqlx::query_as(
-        "SELECT series, latest FROM outcomes WHERE series IN (SELECT value FROM json_each(?1))",
-    )
-    .bind(json(&ids)?)
-    .fetch_all(&mut *write)
-    .await
-    .map_err(fault("read the outcomes"))?;
-    for (series, latest) in kept {
-        merged.entry(series).or_default().merge(&Outcomes { latest: from_json(&latest)? });
-    }
-    let rows = merged.iter().map(|(series, outcomes)| Ok((*series, json(&outcomes.latest)?)));
-    let rows: Vec<(i64, String)> = rows.collect::<Result<_, Error>>()?;
-    sqlx::query(
-        "INSERT INTO outcomes (series, latest) SELECT value ->> 0, value ->> 1 FROM json_each(?1) WHERE true \
-         ON CONFLICT (series) DO UPDATE SET latest = excluded.latest",
-    )
-    .bind(json(&rows)?)
-    .execute(write)
-    .await
-    .map_err(fault("write the outcomes"))?;
-    Ok(())
 }
 
 /// Merges credential slots into their rows.

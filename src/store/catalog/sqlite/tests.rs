@@ -1,9 +1,13 @@
 //! What only SQLite does: its faults, and its schema's versions.
 
+use super::series::Series;
 use super::*;
-use crate::rollup::window::Minute;
+use crate::rollup::series::{CallsRow, Merge, Outcomes};
+use crate::rollup::window::{MINUTE, Map, Minute, Part};
+use crate::signals::call::Class;
+use crate::store::Detail;
 use crate::store::tests::alerts::{incident, instance};
-use crate::store::tests::fixtures::{NOON, anything, calls};
+use crate::store::tests::fixtures::{NOON, anything, call, calls, series};
 use crate::store::tests::outbox::mail;
 use crate::store::tests::{Place, Sqlite};
 
@@ -80,7 +84,7 @@ async fn a_tick_that_fails_keeps_nothing() {
 async fn a_rolled_back_flush_teaches_no_series() {
     let place = Sqlite::new();
     let store = place.open().await.unwrap();
-    let fault = "CREATE TRIGGER fault BEFORE INSERT ON calls_minute BEGIN SELECT RAISE(ABORT, 'no'); END";
+    let fault = "CREATE TRIGGER fault BEFORE INSERT ON packs BEGIN SELECT RAISE(ABORT, 'no'); END";
     run(&store.inner.catalog, fault).await;
     store.absorb(1, calls("stripe", &[NOON]));
     assert!(store.flush(&[], NOON).await.is_err());
@@ -92,6 +96,104 @@ async fn a_rolled_back_flush_teaches_no_series() {
     let part = store.window(Minute(0), Minute(i64::MAX), None, crate::store::Detail::Full).await.unwrap();
     assert_eq!(part.calls.len(), 1);
     store.close().await;
+}
+
+/// What a version before the packs kept, in its own tables and by its own hand, reads the same after the update.
+#[tokio::test]
+async fn a_filled_catalog_of_an_earlier_version_reads_the_same() {
+    let place = Sqlite::new();
+    let path = place.folder().join("catalog.db");
+    let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+    let old = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
+    let before: Vec<Migration> = migrations().iter().filter(|one| one.version < 4).cloned().collect();
+    Migrator::with_migrations(before).run(&old).await.unwrap();
+    let mut model = Part::default();
+    for part in 1..=40 {
+        let mut flush = Part::default();
+        for seed in 0..3 {
+            let mut batch = anything(part * 7 + seed);
+            let seen = &mut batch.observations;
+            for n in 0..30 {
+                seen.series.push(series(&format!("shop-{}", n % 3), &format!("GET /{}", n * part)));
+                let mut call = call(4 + n as u32, NOON + n as i64 * MINUTE, Class::Ok, n * 1000);
+                // Beyond what SQLite's integers hold, and at every edge of the arithmetic.
+                call.operation = [u64::MAX, 1 << 63, i64::MAX as u64, 10_000_000_000, 9_999_999_999, n]
+                    [(part + n) as usize % 6]
+                    .wrapping_sub(seed);
+                seen.calls.push(call);
+            }
+            flush.absorb(seen, NOON);
+            flush.measured.extend(flush.calls.clone());
+        }
+        write_as_before(&old, part as i64, &flush).await;
+        model.merge(&flush);
+    }
+    old.close().await;
+    let store = place.open().await.unwrap();
+    let window = async |detail| store.window(Minute(0), Minute(i64::MAX), None, detail).await.unwrap();
+    let full = window(Detail::Full).await;
+    assert_eq!((full.calls, full.facets), (model.calls.clone(), model.facets));
+    assert_eq!(window(Detail::Measures).await.measured, model.measured);
+    let counts = window(Detail::Counts).await.calls;
+    let tallies = |calls: &Map<_, CallsRow>| calls.values().map(|row| row.tally.writes).sum::<u64>();
+    assert_eq!((counts.len(), tallies(&counts)), (model.calls.len(), tallies(&model.calls)));
+    let one = store.window(Minute(0), Minute(i64::MAX), Some("shop-1"), Detail::Full).await.unwrap();
+    model.calls.retain(|(_, key), _| &*key.integration.name == "shop-1");
+    assert_eq!(one.calls, model.calls);
+    assert_eq!(store.states().await.unwrap().outcomes, model.outcomes);
+    store.close().await;
+}
+
+/// Calls, facets and outcomes of a flush as schema 2 had them.
+async fn write_as_before(old: &SqlitePool, part: i64, flush: &Part) {
+    let mut write = old.begin().await.unwrap();
+    let bytes = |row: &dyn Fn(&mut Vec<u8>)| {
+        let mut into = Vec::new();
+        row(&mut into);
+        into
+    };
+    let tables = [
+        ("INSERT INTO calls_minute VALUES (?1, ?2, ?3, ?4, ?5, ?6)", &flush.calls),
+        ("INSERT INTO measured_minute VALUES (?1, ?2, ?3, ?4, ?5, ?6)", &flush.measured),
+    ];
+    for (sql, rows) in tables {
+        for ((minute, key), row) in rows {
+            let number = number_as_before(&mut write, &**key).await;
+            let query = sqlx::query(sql).bind(minute.0).bind(number).bind(part);
+            let query = query.bind(bytes(&|into| row.tally.encode(into)));
+            let query = query.bind(bytes(&|into| row.good.encode(into)));
+            query.bind(bytes(&|into| row.bad.encode(into))).execute(&mut *write).await.unwrap();
+        }
+    }
+    for ((minute, key), row) in &flush.facets {
+        let number = number_as_before(&mut write, &**key).await;
+        let query = sqlx::query("INSERT INTO facets_minute VALUES (?1, ?2, ?3, ?4)");
+        let query = query.bind(minute.0).bind(number).bind(part);
+        query.bind(bytes(&|into| row.encode(into))).execute(&mut *write).await.unwrap();
+    }
+    for (key, outcomes) in &flush.outcomes {
+        let number = number_as_before(&mut write, &**key).await;
+        let kept = "SELECT latest FROM outcomes WHERE series = ?1";
+        let kept: Option<(String,)> =
+            sqlx::query_as(kept).bind(number).fetch_optional(&mut *write).await.unwrap();
+        let mut merged = outcomes.clone();
+        if let Some((kept,)) = kept {
+            merged.merge(&Outcomes { latest: from_json(&kept).unwrap() });
+        }
+        let query = sqlx::query("INSERT OR REPLACE INTO outcomes VALUES (?1, ?2)").bind(number);
+        query.bind(json(&merged.latest).unwrap()).execute(&mut *write).await.unwrap();
+    }
+    write.commit().await.unwrap();
+}
+
+async fn number_as_before<K: Series>(write: &mut Transaction<'static, super::Sqlite>, key: &K) -> i64 {
+    let text = json(key).unwrap();
+    let insert = "INSERT INTO series (kind, environment, integration, key) VALUES (?1, ?2, ?3, ?4) \
+        ON CONFLICT (kind, key) DO UPDATE SET kind = excluded.kind RETURNING id";
+    let whose = key.integration();
+    let query = sqlx::query_as(insert).bind(K::KIND).bind(&*whose.environment).bind(&*whose.name).bind(&text);
+    let (number,): (i64,) = query.fetch_one(&mut **write).await.unwrap();
+    number
 }
 
 #[tokio::test]

@@ -1,0 +1,75 @@
+//! The certificates of the three ports: loaded, looked at again while the server runs, and what is wrong with them.
+
+use std::sync::Arc;
+
+use anyhow::anyhow;
+
+use crate::config::Config;
+use crate::config::tls::ClientCertificates;
+use crate::receive::tls::{Clients, Files, Tls};
+use crate::signals::telemetry::Nanos;
+use crate::web::Trouble;
+
+/// TLS of each port; none where it speaks in the clear.
+#[derive(Clone, Default)]
+pub struct Certificates {
+    /// Of the dashboard and the API.
+    pub web: Option<Arc<Tls>>,
+    /// Of OTLP over HTTP.
+    pub otlp_http: Option<Arc<Tls>>,
+    /// Of OTLP over gRPC.
+    pub otlp_grpc: Option<Arc<Tls>>,
+}
+
+impl Certificates {
+    /// Reads what the configuration names.
+    pub fn load(config: &Config) -> anyhow::Result<Certificates> {
+        let mut loaded: Vec<Arc<Tls>> = Vec::new();
+        let mut of = |name: &str, port, clients: Option<Clients>| {
+            let Some(pair) = config.tls.of(name, port) else { return Ok(None) };
+            let files = Files { certificate: pair.certificate.into(), key: pair.key.into(), clients };
+            if let Some(same) = loaded.iter().find(|tls| *tls.files() == files) {
+                return Ok(Some(same.clone()));
+            }
+            let tls = Tls::load(files).map_err(|problem| {
+                let section = if problem.key == "client_ca" { "tls" } else { &pair.section };
+                anyhow!("{}{}", config.place(section, problem.key), problem.sentence)
+            })?;
+            let tls = Arc::new(tls);
+            loaded.push(tls.clone());
+            anyhow::Ok(Some(tls))
+        };
+        let required = config.tls.client_certificates == ClientCertificates::Required;
+        let clients = config.tls.client_ca.clone().map(|ca| Clients { ca, required });
+        Ok(Certificates {
+            web: of("web", &config.tls.web, None)?,
+            otlp_http: of("otlp_http", &config.tls.otlp_http, clients.clone())?,
+            otlp_grpc: of("otlp_grpc", &config.tls.otlp_grpc, clients)?,
+        })
+    }
+
+    /// Takes up files that have changed.
+    pub fn look(&self, now: Nanos) {
+        self.all().for_each(|tls| tls.look(now));
+    }
+
+    /// What is wrong with them, each once however many ports share it.
+    pub fn troubles(&self, now: Nanos) -> Vec<Trouble> {
+        let mut troubles: Vec<Trouble> = Vec::new();
+        for (since, sentence) in self.all().flat_map(|tls| tls.troubles(now)) {
+            if !troubles.iter().any(|told| told.sentence == sentence) {
+                troubles.push(Trouble { since, refuses: false, sentence });
+            }
+        }
+        troubles
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Arc<Tls>> {
+        let [web, http, grpc] = [&self.web, &self.otlp_http, &self.otlp_grpc].map(Option::as_ref);
+        let http = http.filter(|it| !web.is_some_and(|other| Arc::ptr_eq(it, other)));
+        let grpc = grpc.filter(|it| {
+            ![web, self.otlp_http.as_ref()].into_iter().flatten().any(|other| Arc::ptr_eq(it, other))
+        });
+        web.into_iter().chain(http).chain(grpc)
+    }
+}
