@@ -22,7 +22,7 @@ use crate::rules::Origin;
 use crate::scheduler::{self, Due};
 use crate::store::Store;
 use crate::world::World;
-use crate::{config, inbox, notify, receive, web};
+use crate::{config, inbox, notify, providers, receive, web};
 use certificates::Certificates;
 use receive::listen::Port;
 use rules::Rules;
@@ -110,6 +110,8 @@ pub async fn start(config: Config, origin: Origin, world: World) -> anyhow::Resu
 pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World) -> anyhow::Result<Running> {
     let clock = world.clock.clone();
     let loaded = origin.load().map_err(|problems| anyhow!("{}", problems.join("\n")))?;
+    let vendors = providers::load(config.server.providers.as_deref());
+    let vendors = Arc::new(vendors.map_err(|problems| anyhow!("{}", problems.join("\n")))?);
     let certificates = Certificates::load(&config)?;
     let Doors { web: web_door, otlp_http: http_door, otlp_grpc: grpc_door } = doors;
     let addresses = Addresses {
@@ -124,7 +126,7 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
     let (stop, stop_mail) = (CancellationToken::new(), CancellationToken::new());
     let wake_mailer = Arc::new(Notify::new());
     let gauges = Arc::new(pipeline::gauges::Gauges::default());
-    let observe_rules = Arc::new(settings::observe_rules(&config, &addresses));
+    let observe_rules = Arc::new(settings::observe_rules(&config, &addresses, vendors.clone()));
     let rules = Arc::new(Rules::new(origin, loaded, &clock));
 
     let inbox_settings = settings::inbox(&config);
@@ -134,7 +136,14 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         store: store.clone(),
         world: world.clone(),
         policy: settings::policy(&config),
-        compose: composer::Composer::new(&config, base_url, store.clone(), rules.clone(), clock.clone()),
+        compose: composer::Composer::new(
+            &config,
+            base_url,
+            store.clone(),
+            rules.clone(),
+            vendors.clone(),
+            clock.clone(),
+        ),
         rules: rules.in_force(),
         claim_window: i64::try_from(config.ingest.claim_seconds)
             .unwrap_or(3600)
@@ -201,7 +210,7 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         live: live_seen,
         stop: stop.clone(),
         mail: mail_info,
-        settings: Arc::new(settings::web(&config, &addresses)),
+        settings: Arc::new(settings::web(&config, &addresses, vendors)),
     };
     let over_tls = certificates.web.is_some();
     let port = |listener, tls: &Option<_>| Port { listener, tls: tls.clone() };

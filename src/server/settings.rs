@@ -24,6 +24,7 @@ use crate::rollup::stream;
 use crate::rules::Loaded;
 use crate::signals::integration::Naming;
 use crate::signals::observe::Rules;
+use crate::signals::provider::Providers;
 use crate::signals::telemetry::Nanos;
 use crate::{receive, web};
 
@@ -41,8 +42,8 @@ fn scheme(config: &Config, name: &str, port: &crate::config::tls::Port) -> &'sta
     if config.tls.of(name, port).is_some() { "https" } else { "http" }
 }
 
-/// The operator's naming rules, and our own addresses.
-pub fn observe_rules(config: &Config, addresses: &super::Addresses) -> Rules {
+/// The operator's naming rules, our own addresses, and what vendors say of theirs.
+pub fn observe_rules(config: &Config, addresses: &super::Addresses, providers: Arc<Providers>) -> Rules {
     let named = config.integration.iter().map(|rule| Naming {
         name: rule.name.clone(),
         service: rule.service.clone(),
@@ -51,7 +52,11 @@ pub fn observe_rules(config: &Config, addresses: &super::Addresses) -> Rules {
         queue: rule.queue.clone(),
     });
     let own = [addresses.otlp_http, addresses.otlp_grpc];
-    Rules { naming: named.collect(), own_addresses: own.map(|at| (at.ip().to_string(), at.port())).into() }
+    Rules {
+        naming: named.collect(),
+        own_addresses: own.map(|at| (at.ip().to_string(), at.port())).into(),
+        providers,
+    }
 }
 
 /// Tiers and environments.
@@ -207,7 +212,7 @@ pub fn mailer(config: &Config) -> anyhow::Result<(Arc<Mailer>, web::MailInfo)> {
 }
 
 /// What the pages need of the configuration.
-pub fn web(config: &Config, addresses: &super::Addresses) -> web::Settings {
+pub fn web(config: &Config, addresses: &super::Addresses, providers: Arc<Providers>) -> web::Settings {
     let given = |rule: &crate::config::Integration| {
         let texts = (rule.tier.clone().unwrap_or_default(), rule.owner.clone().unwrap_or_default());
         (rule.name.clone(), texts)
@@ -217,6 +222,7 @@ pub fn web(config: &Config, addresses: &super::Addresses) -> web::Settings {
         overrides: config.integration.iter().map(given).collect(),
         notices: vec![web::OPEN_TO_ALL.to_owned()],
         public_host: config.server.public_host(),
+        providers,
         otlp_http: format!(
             "{}://{}",
             scheme(config, "otlp_http", &config.tls.otlp_http),

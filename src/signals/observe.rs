@@ -13,6 +13,7 @@ use super::call::Class;
 use super::integration::{Identity, Naming, identify, renamed};
 use super::lookup::Lookup;
 use super::observation::{Call, CallKey, Direction, IntegrationKey, Observations, Source};
+use super::provider::{Provider, Providers};
 use super::telemetry::{Log, Nanos, Origin, Refusal, Span};
 use super::vocabulary::{Attr, Event};
 use super::{classify, credential, endpoint, heartbeat, reconciliation, retry, sampling};
@@ -27,6 +28,8 @@ pub struct Rules {
     pub naming: Vec<Naming>,
     /// Our own ingest addresses (host, port): calls to them are no integration's calls.
     pub own_addresses: Vec<(String, u16)>,
+    /// What vendors say of their answers.
+    pub providers: Arc<Providers>,
 }
 
 /// What one span came to, for the row that is kept of it.
@@ -74,6 +77,7 @@ impl Observer {
             endpoint: String::new(),
             keys: Map::default(),
             series: Map::default(),
+            vendors: Vec::new(),
             names: Map::default(),
             attempts: Vec::new(),
             slots: HashMap::new(),
@@ -98,12 +102,25 @@ impl Observer {
         endpoint::write(&mut endpoint, span, &look);
         let series = self.intern(at, direction, peer, endpoint::cut(&endpoint), Source::Span);
         self.endpoint = endpoint;
-        let class = classify::classify(span, &look, direction);
+        let asks = direction == Direction::Outbound && classify::asks_provider(&look);
+        let provider = if asks { self.provider(series, peer) } else { None };
+        let class = classify::classify(span, &look, direction, provider);
         let call = self.call(series, class, span, &look);
         self.attempts.push(retry::Attempt::of(span, &look, &call));
         self.seen.calls.push(call);
         let meaning = self.seen.series.get(series as usize).map(|key| (series, key, class));
         Ok(Meaning { integration: &self.seen.integrations[at].key, call: meaning })
+    }
+
+    /// The vendor that a series' peer belongs to: looked up once for each series of a request.
+    fn provider(&mut self, series: u32, peer: &str) -> Option<&Provider> {
+        let at = series as usize;
+        if self.vendors.len() <= at {
+            self.vendors.resize(at + 1, None);
+        }
+        let known = self.vendors.get_mut(at)?;
+        let index = *known.get_or_insert_with(|| self.rules.providers.index_of(peer));
+        index.and_then(|index| self.rules.providers.at(index))
     }
 
     fn call(&mut self, series: u32, class: Class, span: &Span<'_>, look: &Lookup<'_, '_>) -> Call {

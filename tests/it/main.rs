@@ -20,5 +20,6 @@ mod overload;
 mod pages;
 mod points;
 mod power;
+mod providers;
 mod tidy;
 mod web;
