@@ -89,7 +89,7 @@ fn list(pairs: &[(&'static str, &str)]) -> Attributes<'static> {
     for (key, value) in pairs {
         let value = match value.parse() {
             Ok(number) => Value::Int(number),
-            Err(_) if value.starts_with('[') => Value::Json(Cow::Owned((*value).to_owned())),
+            Err(_) if value.starts_with("[\"") => Value::Json(Cow::Owned((*value).to_owned())),
             Err(_) => Value::Str(Cow::Owned((*value).to_owned())),
         };
         list.push(Cow::Borrowed(*key), value);

@@ -22,8 +22,8 @@ fn refusals(peer: &str, body: &str) -> Vec<Span> {
 }
 
 /// How many attempts of the integration's one endpoint ended in a class.
-fn classed(server: &Server, integration: &str, class: &str) -> u64 {
-    server.counted(integration, "GET /things", 5)["classes"][class].as_u64().unwrap_or(0)
+fn classed(server: &Server, integration: &str, class: &str) -> f64 {
+    server.counted(integration, "GET /things", 5)["classes"][class].as_f64().unwrap_or(0.0)
 }
 
 #[test]
@@ -34,8 +34,8 @@ fn a_quota_that_answers_403_is_throttling_and_only_where_the_vendor_says_so() {
     for (integration, peer) in [("mirror", "api.github.com"), ("other", "api.example.com")] {
         server.export("/v1/traces", &otlp::traces(integration, &[], refusals(peer, body)));
     }
-    assert_eq!(classed(&server, "mirror", "throttled"), 5);
-    assert_eq!(classed(&server, "other", "auth"), 5);
+    assert_eq!(classed(&server, "mirror", "throttled"), 5.0);
+    assert_eq!(classed(&server, "other", "auth"), 5.0);
     let page = server.get("/integrations/mirror").text();
     for wanted in
         ["https://www.githubstatus.com/", "GitHub", "x-ratelimit-reset", "docs/blob", "read 2026-11-25"]
@@ -62,7 +62,7 @@ fn a_folder_of_ones_own_adds_a_vendor_and_its_mistakes_stop_the_start() {
     let server = home.start();
     let spans = refusals("eu.acme.example", r#"{"code": "TOO_FAST"}"#);
     server.export("/v1/traces", &otlp::traces("acme-sync", &[], spans));
-    assert_eq!(classed(&server, "acme-sync", "throttled"), 5);
+    assert_eq!(classed(&server, "acme-sync", "throttled"), 5.0);
     drop(server);
 
     write("name = \"Acme\"\n\n[[host]]\npattern = \"api.github.com\"\nCITE\n\n[[class]]\nclass = \"auth\"\n");
