@@ -158,9 +158,8 @@ impl Collector {
 
     /// Systems that share a span between its two ends give both the same id, so the kind is part of what repeats.
     fn is_repeated(&mut self, span: &Span<'_>) -> bool {
-        span.trace_id != [0; 16]
-            && span.span_id != [0; 8]
-            && !self.ids.insert(self.ids.hasher().hash_one((span.trace_id, span.span_id, span.kind as u8)))
+        let (trace, own) = (u128::from_le_bytes(span.trace_id), u64::from_le_bytes(span.span_id));
+        trace != 0 && own != 0 && !self.ids.insert(self.ids.hasher().hash_one((trace, own, span.kind as u8)))
     }
 
     /// Tells the sender of something that is no record and seems to be a mistake.

@@ -55,7 +55,7 @@ fn read_log<'a>(message: &'a [u8], reading: &mut Reading) -> Result<Log<'a>, Mal
             2 => log.severity = u8::try_from(field.integer32()?).unwrap_or(0),
             3 => log.severity_text = field.text()?,
             5 => body.merge(field.bytes()?, &reading.limits)?,
-            6 => kept_key_value(field.bytes()?, &mut log.attributes, reading)?,
+            6 => drop(kept_key_value(field.bytes()?, &mut log.attributes, reading)?),
             9 => log.trace_id = id(field.bytes()?),
             10 => log.span_id = id(field.bytes()?),
             11 => observed = nanos(field.fixed()?),

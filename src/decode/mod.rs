@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod point;
 pub mod name;
 pub mod reading;
+pub mod repeats;
 pub mod redact;
 pub mod report;
 pub mod scan;

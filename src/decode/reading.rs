@@ -56,14 +56,21 @@ impl Reading {
         }
     }
 
-    /// Adds one attribute to a list, redacted and cut to the limits, with the numbers of its texts.
-    pub fn push<'a>(&mut self, list: &mut Attributes<'a>, name: Cow<'a, str>, value: Value<'a>) {
+    /// Adds one attribute to a list, redacted and cut to the limits, with the numbers of its texts. Gives what the
+    /// vocabulary has of its key, where that was asked.
+    pub fn push<'a>(
+        &mut self,
+        list: &mut Attributes<'a>,
+        name: Cow<'a, str>,
+        value: Value<'a>,
+    ) -> Option<(Attr, bool)> {
         if list.len() >= self.limits.attributes || name.is_empty() {
-            return;
+            return None;
         }
         let short = name.len() <= value::KEY;
         let Some(at) = short.then(|| self.key(list.len(), &name)).flatten() else {
-            return value::push(list, name, value, &self.limits);
+            value::push(list, name, value, &self.limits);
+            return None;
         };
         let key = self.keys[at];
         let (value, number) = match value {
@@ -79,6 +86,7 @@ impl Reading {
             }
         };
         list.push_known(name, value, key.attr, (key.text, number));
+        key.attr
     }
 
     fn text<'a>(&mut self, at: usize, text: &'a str) -> (Value<'a>, u32) {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::batch::Collector;
 use super::reading::Reading;
+use super::repeats::Repeats;
 use super::value::{kept_key_value, key_value};
 use super::wire::{Cursor, nanos};
 use super::{Limits, Malformed};
@@ -14,10 +15,10 @@ pub fn decode(body: &[u8], into: &mut Collector) -> Result<(), Malformed> {
     into.expect_spans(body.len());
     let mut cursor = Cursor::new(body);
     let mut index = 0;
-    let mut span = Span::default();
+    let (mut span, mut repeats) = (Span::default(), Repeats::default());
     while let Some((number, field)) = cursor.field()? {
         if number == 1 {
-            resource_spans(field.bytes()?, index, &mut span, into)?;
+            resource_spans(field.bytes()?, index, &mut span, &mut repeats, into)?;
             index += 1;
         }
     }
@@ -67,6 +68,7 @@ fn resource_spans<'a>(
     message: &'a [u8],
     index: usize,
     span: &mut Span<'a>,
+    repeats: &mut Repeats<'a>,
     into: &mut Collector,
 ) -> Result<(), Malformed> {
     let resource = resource(message, &mut into.reading)?;
@@ -82,7 +84,7 @@ fn resource_spans<'a>(
         let mut spans = Cursor::new(scope_spans);
         while let Some((number, field)) = spans.field()? {
             if number == 2 {
-                match read_span(field.bytes()?, &mut into.reading, span) {
+                match read_span(field.bytes()?, &mut into.reading, repeats, span) {
                     Ok(()) => into.offer_span(&origin, span),
                     Err(problem) => into.refuse("span", &span.name, problem),
                 }
@@ -92,7 +94,12 @@ fn resource_spans<'a>(
     Ok(())
 }
 
-fn read_span<'a>(message: &'a [u8], reading: &mut Reading, span: &mut Span<'a>) -> Result<(), Malformed> {
+fn read_span<'a>(
+    message: &'a [u8],
+    reading: &mut Reading,
+    repeats: &mut Repeats<'a>,
+    span: &mut Span<'a>,
+) -> Result<(), Malformed> {
     clear(span);
     let limits = reading.limits;
     let mut cursor = Cursor::new(message);
@@ -106,7 +113,7 @@ fn read_span<'a>(message: &'a [u8], reading: &mut Reading, span: &mut Span<'a>) 
             6 => span.kind = kind(field.integer32()?),
             7 => span.start = nanos(field.fixed()?),
             8 => span.end = nanos(field.fixed()?),
-            9 => kept_key_value(field.bytes()?, &mut span.attributes, reading)?,
+            9 => repeats.key_value(field.bytes()?, &mut span.attributes, reading)?,
             11 if span.events.len() < limits.children => span.events.push(event(field.bytes()?, &limits)?),
             13 if span.links.len() < limits.children => span.links.push(link(field.bytes()?, &limits)?),
             15 => status(field.bytes()?, span)?,

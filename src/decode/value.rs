@@ -8,6 +8,7 @@ use super::reading::Reading;
 use super::wire::Cursor;
 use super::{Limits, Malformed, name, redact};
 use crate::signals::telemetry::{Attributes, Value};
+use crate::signals::vocabulary::Attr;
 
 /// Longest name of an attribute, in bytes.
 pub const KEY: usize = 1024;
@@ -56,19 +57,17 @@ pub fn key_value<'a>(message: &'a [u8], list: &mut Attributes<'a>, limits: &Limi
     Ok(())
 }
 
-/// Reads a KeyValue into a list whose texts are kept.
+/// Reads a KeyValue into a list whose texts are kept. Gives what the vocabulary has of its key, where that was asked.
 pub fn kept_key_value<'a>(
     message: &'a [u8],
     list: &mut Attributes<'a>,
     reading: &mut Reading,
-) -> Result<(), Malformed> {
+) -> Result<Option<(Attr, bool)>, Malformed> {
     if let Some((key, value)) = usual_pair(message) {
-        reading.push(list, Cow::Borrowed(key), value);
-        return Ok(());
+        return Ok(reading.push(list, Cow::Borrowed(key), value));
     }
     let (key, value) = pair(message, &reading.limits)?;
-    reading.push(list, key, value);
-    Ok(())
+    Ok(reading.push(list, key, value))
 }
 
 /// The usual form: key, then a value that is one text or one integer, in that order and once each. None for any other.

@@ -3,6 +3,7 @@
 //! All limits but the first are an integration's own, so one that explodes folds alone. What was not seen for a day
 //! gives its place back: names that come and go do not use a limit up for good.
 
+use std::collections::hash_map::Entry;
 use std::hash::Hash;
 use std::sync::Arc;
 
@@ -91,36 +92,42 @@ impl<K: Clone + Eq + Hash> Seen<K> {
 /// Endpoints by peer.
 #[derive(Debug, Default)]
 struct Endpoints {
-    by_peer: Map<Arc<str>, Seen<Arc<str>>>,
+    /// With the peer itself, to be shared.
+    by_peer: Map<Arc<str>, (Arc<str>, Seen<Arc<str>>)>,
     /// Of all peers.
     count: usize,
 }
 
 impl Endpoints {
-    /// Whether an endpoint is known, or there is room for it. Endpoints of no known peer are not one API's: only the
-    /// integration's limit is theirs.
-    fn admits(&mut self, key: &CallKey, limits: &Limits, at: Nanos) -> bool {
-        let of_peer = self.by_peer.get_mut(&key.peer);
+    /// Whether an endpoint is known, or there is room for it; then the key has the texts that are kept here, so that
+    /// all keys of a series share them. Endpoints of no known peer are not one API's: only the integration's limit is
+    /// theirs.
+    fn admits(&mut self, key: &mut CallKey, limits: &Limits, at: Nanos) -> bool {
         let mut count = 0;
-        if let Some(known) = of_peer {
-            if known.knows(&key.endpoint, at) {
+        if let Some((peer, known)) = self.by_peer.get_mut(&key.peer) {
+            if let Entry::Occupied(mut seen) = known.0.entry(key.endpoint.clone()) {
+                *seen.get_mut() = at.max(*seen.get());
+                (key.peer, key.endpoint) = (peer.clone(), seen.key().clone());
                 return true;
             }
             count = known.0.len();
         }
         let room = self.count < limits.endpoints && (key.peer.is_empty() || count < limits.templates);
         if room {
-            self.by_peer.entry(key.peer.clone()).or_default().0.insert(key.endpoint.clone(), at);
+            let of_peer = || (key.peer.clone(), Seen::default());
+            let (peer, known) = self.by_peer.entry(key.peer.clone()).or_insert_with(of_peer);
+            key.peer = peer.clone();
+            known.0.insert(key.endpoint.clone(), at);
             self.count += 1;
         }
         room
     }
 
     fn forget_before(&mut self, oldest: Nanos) {
-        self.by_peer.values_mut().for_each(|known| known.forget_before(oldest));
-        self.by_peer.retain(|_, known| !known.0.is_empty());
+        self.by_peer.values_mut().for_each(|(_, known)| known.forget_before(oldest));
+        self.by_peer.retain(|_, (_, known)| !known.0.is_empty());
         self.by_peer.shrink_to(2 * self.by_peer.len());
-        self.count = self.by_peer.values().map(|known| known.0.len()).sum();
+        self.count = self.by_peer.values().map(|(_, known)| known.0.len()).sum();
     }
 }
 
@@ -128,6 +135,8 @@ type Pair = (Arc<str>, Arc<str>);
 
 #[derive(Debug, Default)]
 struct Known {
+    /// Whose, to be shared.
+    key: Option<IntegrationKey>,
     endpoints: Endpoints,
     /// Peers with endpoints past the limit.
     others: Seen<Arc<str>>,
@@ -246,6 +255,7 @@ impl Bounds {
         }
         let known = self.known.entry(key.clone()).or_default();
         known.seen_at = at.max(known.seen_at);
+        known.key.get_or_insert_with(|| key.clone());
         known
     }
 
@@ -264,10 +274,8 @@ impl Bounds {
         let known = self.of(&mut whose, at);
         let (mut folded, mut renamed) = (0, 0);
         for key in series {
-            if key.integration != whose {
-                key.integration = whose.clone();
-                renamed += 1;
-            }
+            renamed += u64::from(key.integration != whose);
+            key.integration = known.key.clone().unwrap_or_else(|| whose.clone());
             folded += u64::from(!known.admit(key, &limits, at));
         }
         // One that was renamed is counted already.

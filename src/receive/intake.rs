@@ -20,9 +20,10 @@ use super::limits::{Budget, Held};
 use super::refusal::Refusal;
 use super::turns::{Turn, Turns};
 
-/// Bytes of a body that are decoded at once: a millisecond or two, no more than as much of anything else, where to hand
-/// it over and back wakes two threads.
-const SMALL: usize = 512 << 10;
+/// Bytes of a body, as it arrives, that are decoded at once in any case …
+const SMALL: usize = 4 << 10;
+/// … and while few wait for their turn: a millisecond or two.
+const MODERATE: usize = 512 << 10;
 
 /// What a request brings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -175,7 +176,8 @@ impl Intake {
 
 impl Intake {
     /// A body that takes longer to decode than it takes to hand over is decoded beside the runtime: its workers have
-    /// sockets to look after, and would come to them only between one large body and the next.
+    /// sockets to look after, and would come to them only between one large body and the next. While few wait there is
+    /// no next one, and handing over would wake two threads.
     async fn decode(
         &self,
         turn: Turn,
@@ -188,7 +190,8 @@ impl Intake {
         let (decoder, max_body, limits) = (self.decoder, self.settings.max_body, self.limits);
         let rules = self.rules.clone();
         // What is compressed may be anything.
-        let is_small = body.len() <= if encoding == Encoding::Identity { SMALL } else { SMALL / 16 };
+        let moderate = if encoding == Encoding::Identity { MODERATE } else { MODERATE / 16 };
+        let is_small = body.len() <= SMALL || (body.len() <= moderate && turn.is_calm());
         let work = move || {
             // Goes with the work: it goes on when the sender has gone and nobody waits for it.
             let _turn = turn;

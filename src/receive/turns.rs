@@ -13,6 +13,9 @@ use super::connections::Sender;
 /// more to it than a place in a long queue.
 const PATIENCE: Duration = Duration::from_millis(300);
 
+/// Up to so many wait while all is calm.
+const CALM: usize = 4;
+
 /// The turns.
 #[derive(Clone, Debug)]
 pub struct Turns {
@@ -45,6 +48,16 @@ impl State {
 /// Leave to read one request; dropping it is the next one's turn.
 #[derive(Debug)]
 pub struct Turn(Option<Turns>);
+
+impl Turn {
+    /// Whether few wait for theirs: then whoever has one keeps nothing waiting for long.
+    pub fn is_calm(&self) -> bool {
+        self.0.as_ref().is_none_or(|turns| {
+            let state = turns.lock();
+            state.circle.len() <= CALM && state.waiting.values().map(VecDeque::len).sum::<usize>() <= CALM
+        })
+    }
+}
 
 impl Turns {
     /// So many at a time.

@@ -121,6 +121,11 @@ impl<'a> Attributes<'a> {
         self.list.push((key, value));
     }
 
+    /// The last attribute and its numbers; none when not all of them have some.
+    pub fn latest(&self) -> Option<(&(Cow<'a, str>, Value<'a>), (u32, u32))> {
+        self.list.last().zip(self.numbers()?.last().copied())
+    }
+
     /// The numbers given for each attribute; none when not all of them have some.
     pub fn numbers(&self) -> Option<&[(u32, u32)]> {
         (self.numbers.len() == self.list.len()).then_some(&self.numbers)
