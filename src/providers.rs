@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::alert::rule::Problem;
-use crate::signals::provider::Providers;
+use crate::signals::provider::{Provider, Providers};
 
 mod parse;
 
@@ -35,15 +35,14 @@ pub fn folder(given: Option<&Path>) -> Option<PathBuf> {
 /// The vendors that ship, and over them the files of a folder: one of the same name stands for the shipped one, any
 /// other is one more. Problems come back as sentences with file:line.
 pub fn load(folder: Option<&Path>) -> Result<Providers, Vec<String>> {
-    let mut files: BTreeMap<String, (String, String)> = BTreeMap::new();
-    for (name, text) in SHIPPED {
-        let shown = format!("providers/{name}");
-        files.insert((*name).to_owned(), (shown, (*text).to_owned()));
-    }
-    for (name, path, text) in folder.map_or_else(|| Ok(Vec::new()), read)? {
-        files.insert(name, (path, text));
-    }
-    of(files.into_values()).map_err(|problems| problems.iter().map(Problem::to_string).collect())
+    let own = folder.map_or_else(|| Ok(Vec::new()), read)?;
+    let ships = SHIPPED.iter().filter(|(name, _)| own.iter().all(|(other, ..)| other != name));
+    // The shipped ones first, so that a mistake is told of the file that a person wrote.
+    let files: Vec<(String, String)> = ships
+        .map(|(name, text)| (format!("shipped/{name}"), (*text).to_owned()))
+        .chain(own.iter().map(|(_, path, text)| (path.clone(), text.clone())))
+        .collect();
+    of(files.into_iter()).map_err(|problems| problems.iter().map(Problem::to_string).collect())
 }
 
 /// The vendors of files: (path as messages say it, text).
@@ -58,6 +57,7 @@ pub fn of(files: impl Iterator<Item = (String, String)>) -> Result<Providers, Ve
         }
     }
     problems.sort();
+    all.sort_by(|a: &Provider, b| a.id.cmp(&b.id));
     if problems.is_empty() { Ok(Providers::new(all)) } else { Err(problems) }
 }
 

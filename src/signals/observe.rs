@@ -57,6 +57,8 @@ pub struct Observer {
     keys: Map<IntegrationKey, usize>,
     /// By hash; one of two that are alike stands at the next number.
     series: Map<u64, u32>,
+    /// Whose host the peer of each series is, once it was asked for.
+    vendors: Vec<Option<Option<usize>>>,
     names: Map<Arc<str>, u32>,
     attempts: Vec<retry::Attempt>,
     slots: HashMap<u64, usize>,
