@@ -8,8 +8,10 @@ use serde::{Deserialize, Deserializer};
 
 pub mod oidc;
 pub mod outgoing;
+pub mod redaction;
 pub mod tls;
 pub mod values;
+pub mod written;
 
 /// The whole tree. Every field has a default, so that no file is needed.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -29,6 +31,8 @@ pub struct Config {
     pub mail: Mail,
     /// The relay. Without it mails are written as .eml files into the data folder.
     pub smtp: Option<Smtp>,
+    /// What is taken out of telemetry besides what always is.
+    pub redaction: redaction::Redaction,
     /// Which environments are shown and never notify.
     pub environments: Environments,
     /// `[owners.NAME]`: who is told of an integration that names this owner.
@@ -37,16 +41,7 @@ pub struct Config {
     pub integration: Vec<Integration>,
     /// The file as it was written, to say where in it a problem is.
     #[serde(skip)]
-    pub written: Option<Written>,
-}
-
-/// A file's name and text.
-#[derive(Clone, Debug)]
-pub struct Written {
-    /// As it was given.
-    pub name: String,
-    /// All of it.
-    pub text: String,
+    pub written: Option<written::Written>,
 }
 
 /// `[server]`
@@ -70,6 +65,8 @@ pub struct Server {
     pub otlp_grpc: SocketAddr,
     /// Where people reach the dashboard: the links in mails start with it.
     pub public_url: Option<String>,
+    /// Addresses beyond this machine are served though no user or no key exists.
+    pub insecure_public: bool,
 }
 
 impl Default for Server {
@@ -82,6 +79,7 @@ impl Default for Server {
             otlp_http: ([127, 0, 0, 1], 4318).into(),
             otlp_grpc: ([127, 0, 0, 1], 4317).into(),
             public_url: None,
+            insecure_public: false,
         }
     }
 }
@@ -106,6 +104,8 @@ pub struct Ingest {
     pub cors_origins: Vec<String>,
     /// Headers that their pages may send besides OTLP's own.
     pub cors_headers: Vec<String>,
+    /// Whether what is sent from this machine needs a key too, once there is one.
+    pub keys_on_loopback: bool,
     /// Endpoints an integration; the rest is `(other)`.
     pub endpoints_per_integration: usize,
     /// Metric streams whose last point is remembered; beyond it the longest silent is forgotten.
@@ -127,6 +127,7 @@ impl Default for Ingest {
             claims: 1_000_000,
             cors_origins: Vec::new(),
             cors_headers: Vec::new(),
+            keys_on_loopback: true,
             endpoints_per_integration: 500,
             metric_streams: 100_000,
             metric_streams_per_integration: 20_000,
@@ -247,26 +248,8 @@ impl Config {
             let at = text.find(&needle).unwrap_or(0);
             format!("{name}:{}: {problem}", line_of(text, at))
         })?;
-        config.written = Some(Written { name: name.to_owned(), text: text.to_owned() });
+        config.written = Some(written::Written { name: name.to_owned(), text: text.to_owned() });
         Ok(config)
-    }
-
-    /// Where `key` of `[section]` is written, to stand before what is wrong with it: `seamwatch.toml:7: `; empty where
-    /// it stands in no file. For problems that are found after reading, in files that the configuration names.
-    pub fn place(&self, section: &str, key: &str) -> String {
-        let Some(Written { name, text }) = &self.written else { return String::new() };
-        let mut inside = String::new();
-        for (number, line) in text.lines().enumerate() {
-            let line = line.trim();
-            if let Some(header) = line.strip_prefix('[') {
-                inside = header.split(']').next().unwrap_or(header).trim().to_owned();
-            }
-            let is_key = line.split_once('=').is_some_and(|(left, _)| left.trim() == key);
-            if inside == section && is_key {
-                return format!("{name}:{}: ", number + 1);
-            }
-        }
-        format!("{name}: ")
     }
 
     /// Takes the environment's overrides over the file's.
@@ -314,6 +297,7 @@ impl Config {
     fn validate(&self) -> Result<(), (String, String)> {
         self.check_values()?;
         self.ingest.check_bounds()?;
+        self.redaction.check()?;
         for rule in &self.integration {
             let matches = [&rule.service, &rule.peer, &rule.route_prefix, &rule.queue];
             let overrides = rule.tier.is_some() || rule.owner.is_some();
@@ -357,13 +341,6 @@ impl Config {
             );
             return Err(("tls".into(), problem));
         }
-        for (name, address) in [
-            ("web", self.server.web),
-            ("otlp_http", self.server.otlp_http),
-            ("otlp_grpc", self.server.otlp_grpc),
-        ] {
-            public_without_keys(name, address).map_err(|problem| (name.to_owned(), problem))?;
-        }
         Ok(())
     }
 }
@@ -392,17 +369,6 @@ impl Ingest {
     }
 }
 
-/// Nothing authenticates yet, so nothing is bound beyond this machine.
-pub fn public_without_keys(name: &str, address: SocketAddr) -> Result<(), String> {
-    if address.ip().is_loopback() {
-        return Ok(());
-    }
-    Err(format!(
-        "{name} = {address} would be open to the network without a key; bind a loopback address (127.0.0.1) and \
-         put a proxy that authenticates in front."
-    ))
-}
-
 fn address<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, D::Error> {
     let text = String::deserialize(from)?;
     values::address(&text).map_err(serde::de::Error::custom)
@@ -420,12 +386,6 @@ mod tests {
     fn an_unknown_key_is_named_with_its_line() {
         let problem = Config::parse("seamwatch.toml", "[server]\nwebb = \"127.0.0.1:1\"\n").unwrap_err();
         assert!(problem.starts_with("seamwatch.toml:2: unknown field `webb`"), "{problem}");
-    }
-
-    #[test]
-    fn a_public_address_is_refused_with_what_to_do() {
-        let problem = Config::parse("c.toml", "[server]\nweb = \"0.0.0.0:80\"\n").unwrap_err();
-        assert!(problem.starts_with("c.toml:2: web = 0.0.0.0:80 would be open"), "{problem}");
     }
 
     #[test]

@@ -28,6 +28,9 @@ fn main() -> ExitCode {
             Command::Demo(args) => cli::demo::run::run(args).await,
             Command::Check(args) => cli::check::run(args),
             Command::Test(args) => cli::test::run(args),
+            Command::RedactTest(args) => cli::redact_test::run(args),
+            Command::Keys(args) => cli::keys::run(args).await,
+            Command::Audit(args) => cli::audit::run(args).await,
         }
     });
     runtime.shutdown_timeout(LINGER);

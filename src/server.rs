@@ -11,12 +11,15 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::access::door::Door;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::decode::Batch;
+use crate::decode::redact::Redactor;
 use crate::inbox::Inbox;
 use crate::pipeline::{self, Corridor, Event};
 use crate::receive::intake::{self, Intake, Taken};
+use crate::receive::keys::Keys;
 use crate::receive::limits::Budget;
 use crate::rules::Origin;
 use crate::scheduler::{self, Due};
@@ -30,6 +33,9 @@ use rules::Rules;
 mod certificates;
 mod composer;
 mod descriptors;
+mod keys;
+mod public;
+pub mod redaction;
 mod rules;
 mod settings;
 mod troubles;
@@ -94,6 +100,7 @@ impl Doors {
 
 /// What of a configuration can only be told by reading the files that it names.
 pub fn check(config: &Config) -> anyhow::Result<()> {
+    redaction::redactor(&config.redaction, None)?;
     Certificates::load(config)?;
     settings::outgoing(config)?;
     settings::oidc(config, "", &crate::clock::system())?;
@@ -110,6 +117,7 @@ pub async fn start(config: Config, origin: Origin, world: World) -> anyhow::Resu
 pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World) -> anyhow::Result<Running> {
     let clock = world.clock.clone();
     let loaded = origin.load().map_err(|problems| anyhow!("{}", problems.join("\n")))?;
+    check(&config)?;
     let vendors = providers::load(config.server.providers.as_deref());
     let vendors = Arc::new(vendors.map_err(|problems| anyhow!("{}", problems.join("\n")))?);
     let certificates = Certificates::load(&config)?;
@@ -121,13 +129,20 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
     };
     let base_url = settings::base_url(&config, addresses.web);
     let store = Store::open(settings::store(&config), &world).await?;
+    let made = store.access().await?;
+    public::check(&config, &addresses, &made).map_err(anyhow::Error::msg)?;
 
     let (live, live_seen) = watch::channel(0);
     let (stop, stop_mail) = (CancellationToken::new(), CancellationToken::new());
     let wake_mailer = Arc::new(Notify::new());
     let gauges = Arc::new(pipeline::gauges::Gauges::default());
     let observe_rules = Arc::new(settings::observe_rules(&config, &addresses, vendors.clone()));
-    let rules = Arc::new(Rules::new(origin, loaded, &clock));
+    let rules = Arc::new(Rules::new(origin, loaded, &clock, store.clone()));
+    let door = Door::default();
+    door.note(made.keys, made.users);
+    let without = !config.ingest.keys_on_loopback;
+    let keys = Arc::new(Keys::new(door.clone(), observe_rules.clone(), without));
+    keys.replace(store.keys().await?);
 
     let inbox_settings = settings::inbox(&config);
     gauges.set_aside.store(inbox::aside::count(&inbox_settings.folder, &*world.files), Ordering::Relaxed);
@@ -164,10 +179,14 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
     let watermark = store.watermark().await?;
     let (inbox, replay) = Inbox::open(inbox_settings, &world, deliver, watermark)
         .with_context(|| format!("the inbox in {} cannot be opened", config.server.data.display()))?;
-    let limits = crate::decode::Limits::default();
+    let email_key = redaction::email_key(&config.server.data, &*world.files)?;
+    let redactor: &'static Redactor =
+        Box::leak(Box::new(redaction::redactor(&config.redaction, Some(email_key))?));
+    let limits = crate::decode::Limits { redactor, ..crate::decode::Limits::default() };
     for entry in replay {
         let (seq, record) = entry.context("the inbox cannot be read")?;
-        match intake::replay(&record, &observe_rules, &limits) {
+        let decoded = keys.of_kept(record.key_id).and_then(|rules| intake::replay(&record, &rules, &limits));
+        match decoded {
             Ok(decoded) => corridor.take(seq, decoded.batch).await,
             // It was acknowledged, so it was readable then: it is kept, and does not stop the rest.
             Err(error) => corridor.set_aside(seq, &error).await,
@@ -178,8 +197,8 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
     let (batches, batch_inlet) = mpsc::channel(1);
     let corridor = tokio::spawn(corridor.run(inlet, batch_inlet));
     let doors_settings = settings::receive(&config, descriptors::connections(config.ingest.max_connections));
-    let intake =
-        Arc::new(Intake::new(inbox.clone(), observe_rules, limits, doors_settings.clone(), clock.clone()));
+    let intake = Intake::new(inbox.clone(), observe_rules, limits, doors_settings.clone(), clock.clone());
+    let intake = Arc::new(intake.with_keys(keys.clone()));
     let forward = tokio::spawn(forward(delivered, batches));
     let mut rooms = vec![tokio::spawn(pass(store.clone(), inbox.clone(), live_seen.clone()))];
     let (mailer, mail_info) = settings::mailer(&config)?;
@@ -199,14 +218,24 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         stop.clone(),
     )));
 
-    let troubles = troubles::of(inbox.clone(), gauges.clone(), certificates.clone(), clock.clone());
+    let keeper = keys::Keeper {
+        keys: keys.clone(),
+        door,
+        store: store.clone(),
+        intake: intake.clone(),
+        clock: clock.clone(),
+        live: live.clone(),
+    };
+    rooms.push(tokio::spawn(keeper.run(made, stop.clone())));
+    let troubles =
+        troubles::of(inbox.clone(), gauges.clone(), certificates.clone(), keys.clone(), clock.clone());
     rooms.push(tokio::spawn(troubles::announce(troubles.clone(), live, stop.clone())));
     let state = web::State {
         troubles,
         store: store.clone(),
         clock: clock.clone(),
         rules: rules.view(),
-        counters: settings::counters(&intake, inbox.clone(), gauges, clock.clone()),
+        counters: settings::counters(&intake, redactor, keys, inbox.clone(), gauges, clock.clone()),
         live: live_seen,
         stop: stop.clone(),
         mail: mail_info,

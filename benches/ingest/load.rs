@@ -18,6 +18,8 @@ pub struct Load {
     /// Spans a second over all connections; as fast as it goes when none.
     pub rate: Option<f64>,
     pub gzip: bool,
+    /// What each request shows, over HTTP.
+    pub key: Option<String>,
 }
 
 /// What came of it.
@@ -130,8 +132,9 @@ fn http_sender(address: &str, mut load: Load, sender: usize) -> Sent {
             true => ("content-encoding: gzip\r\n", &packed),
             false => ("", &load.bodies[at].bytes),
         };
+        let key = load.key.as_ref().map(|key| format!("authorization: Bearer {key}\r\n")).unwrap_or_default();
         let head = format!(
-            "POST /v1/traces HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/x-protobuf\r\n{encoding}content-length: {}\r\n\r\n",
+            "POST /v1/traces HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/x-protobuf\r\n{key}{encoding}content-length: {}\r\n\r\n",
             bytes.len()
         );
         loop {

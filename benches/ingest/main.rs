@@ -19,11 +19,11 @@ const USAGE: &str = "\
 scripts/bench ingest [--quick] [--only NAME]... [--json FILE] [--binary FILE]
 
   --quick        a few seconds a scenario, to see that it runs; its figures are noise
-  --only NAME    only this scenario: http, grpc, gzip, endpoints-10, endpoints-10000, memory, half, sustained
+  --only NAME    only this scenario: http, key, grpc, gzip, endpoints-10, endpoints-10000, memory, half, sustained
   --json FILE    also write the figures there; benches/ingest/baseline.json is compared with unless it is FILE
   --binary FILE  another server binary
 
-`sustained` takes ten minutes and runs only when it is named.";
+`key` is `http` with an ingest key: compare the two of one run. `sustained` takes ten minutes and runs only when it is named.";
 
 fn main() {
     let mut plan = Plan::default();

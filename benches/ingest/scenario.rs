@@ -27,8 +27,8 @@ pub type Figures = BTreeMap<String, BTreeMap<String, f64>>;
 
 /// Runs the scenarios of a plan.
 pub fn run(plan: &Plan) -> Result<Figures, String> {
-    const NAMES: [&str; 8] =
-        ["http", "grpc", "gzip", "endpoints-10", "endpoints-10000", "memory", "half", "sustained"];
+    const NAMES: [&str; 9] =
+        ["http", "key", "grpc", "gzip", "endpoints-10", "endpoints-10000", "memory", "half", "sustained"];
     if let Some(unknown) = plan.only.iter().find(|name| !NAMES.contains(&name.as_str())) {
         return Err(format!("there is no scenario {unknown}"));
     }
@@ -45,6 +45,7 @@ pub fn run(plan: &Plan) -> Result<Figures, String> {
     keep("reference", reference(&bodies(USUAL)));
     for (name, shape, grpc, gzip) in [
         ("http", USUAL, false, false),
+        ("key", USUAL, false, false),
         ("grpc", USUAL, true, false),
         ("gzip", USUAL, false, true),
         ("endpoints-10", Shape { services: 1, endpoints: 10 }, false, false),
@@ -52,22 +53,40 @@ pub fn run(plan: &Plan) -> Result<Figures, String> {
         ("memory", Shape { services: 10, endpoints: 500 }, false, false),
     ] {
         if wanted(name) {
-            let load =
-                Load { bodies: bodies(shape), connections: 4, duration: seconds(20), rate: None, gzip };
-            keep(name, measured(plan, &load, shape, grpc).0);
+            let load = Load {
+                bodies: bodies(shape),
+                connections: 4,
+                duration: seconds(20),
+                rate: None,
+                gzip,
+                key: None,
+            };
+            keep(name, measured(plan, load, shape, grpc, name == "key").0);
         }
     }
     if wanted("half") {
-        let load =
-            Load { bodies: bodies(USUAL), connections: 4, duration: seconds(10), rate: None, gzip: false };
-        let full = measured(plan, &load, USUAL, false).1.spans_per_second();
+        let load = Load {
+            bodies: bodies(USUAL),
+            connections: 4,
+            duration: seconds(10),
+            rate: None,
+            gzip: false,
+            key: None,
+        };
+        let full = measured(plan, load.clone(), USUAL, false, false).1.spans_per_second();
         let load = Load { rate: Some(full / 2.0), duration: seconds(20), ..load };
-        keep("half", measured(plan, &load, USUAL, false).0);
+        keep("half", measured(plan, load, USUAL, false, false).0);
     }
     if wanted("sustained") {
-        let load =
-            Load { bodies: bodies(USUAL), connections: 4, duration: seconds(600), rate: None, gzip: false };
-        keep("sustained", measured(plan, &load, USUAL, false).0);
+        let load = Load {
+            bodies: bodies(USUAL),
+            connections: 4,
+            duration: seconds(600),
+            rate: None,
+            gzip: false,
+            key: None,
+        };
+        keep("sustained", measured(plan, load, USUAL, false, false).0);
     }
     Ok(figures)
 }
@@ -87,12 +106,19 @@ fn bodies(shape: Shape) -> Vec<Body> {
     bodies
 }
 
-fn measured(plan: &Plan, load: &Load, shape: Shape, grpc: bool) -> (BTreeMap<String, f64>, Sent) {
+fn measured(
+    plan: &Plan,
+    mut load: Load,
+    shape: Shape,
+    grpc: bool,
+    keyed: bool,
+) -> (BTreeMap<String, f64>, Sent) {
     let data = target().join("bench-data");
-    let server = Server::start(&plan.binary, &data, shape.endpoints);
+    let server = Server::start(&plan.binary, &data, shape.endpoints, keyed);
+    load.key.clone_from(&server.key);
     let watch = Watch::start(&server, load.duration);
     let idle_cpu = server.cpu_seconds();
-    let sent = if grpc { load::grpc(&server.grpc, load) } else { load::http(&server.http, load) };
+    let sent = if grpc { load::grpc(&server.grpc, &load) } else { load::http(&server.http, &load) };
     let to_last_ack = server.cpu_seconds() - idle_cpu;
     let drained = server.wait_until_flushed(sent.requests);
     let (early, late) = watch.lags();

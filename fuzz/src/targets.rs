@@ -10,9 +10,15 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use seamwatch::access::oidc::{self, Claims, Expected, Mapping};
+use seamwatch::access::role::Role;
 use seamwatch::alert::parse;
 use seamwatch::decode::{self, Decoded, Encoding, Limits, Malformed, Rejected, Signal, redact};
 use seamwatch::inbox::{Inbox, Settings};
+use seamwatch::oidc::keys::Keys;
+use seamwatch::oidc::token::Unverified;
+use seamwatch::outgoing::guard::{self, Policy};
+use seamwatch::receive::certificate::Certificate;
 use seamwatch::receive::{body, grpc, http};
 use seamwatch::rollup::latency::Latency;
 use seamwatch::rollup::series::{Merge, Tally};
@@ -21,12 +27,13 @@ use seamwatch::signals::{endpoint, sampling};
 use seamwatch::web::period::{self, Period};
 use seamwatch::world::World;
 use seamwatch::world::files::{File, Files};
+use url::Host;
 
 /// A target.
 pub type Target = fn(&[u8]);
 
 /// Every target by its name: that of its file in `fuzz_targets/` and of its folder in `corpus/`.
-pub const TARGETS: [(&str, Target); 17] = [
+pub const TARGETS: [(&str, Target); 20] = [
     ("traces_protobuf", traces_protobuf),
     ("metrics_protobuf", metrics_protobuf),
     ("logs_protobuf", logs_protobuf),
@@ -44,9 +51,54 @@ pub const TARGETS: [(&str, Target); 17] = [
     ("rows", rows),
     ("rule", rule),
     ("query", query),
+    ("certificate", certificate),
+    ("id_token", id_token),
+    ("outgoing_url", outgoing_url),
 ];
 
 const NOW: i64 = 1_800_000_000_000_000_000;
+
+/// What is read of a certificate.
+pub fn certificate(data: &[u8]) {
+    if let Some(read) = Certificate::read(data) {
+        assert!(!read.subject.contains(|letter: char| letter.is_control()));
+    }
+}
+
+/// A set of keys, a line's end, a token; and the token's middle as what a provider says of somebody.
+pub fn id_token(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let (keys, token) = text.split_once('\n').unwrap_or((&text, ""));
+    let keys = Keys::read(keys.as_bytes()).unwrap_or_default();
+    if let Ok(token) = Unverified::read(token) {
+        assert!(token.verify(&Keys::default()).is_err(), "no key verifies");
+        let _ = token.verify(&keys);
+    }
+    let Ok(claims) = serde_json::from_str::<Claims>(token) else { return };
+    let expected =
+        Expected { issuer: "https://idp.example", client_id: "x", nonce: "n", began: NOW, now: NOW };
+    let _ = oidc::check(&claims, &expected);
+    let mapping = Mapping { groups_claim: "a.b".into(), admin: vec!["admins".into()], ..Mapping::default() };
+    if let Ok(who) = oidc::identity(&claims, &mapping) {
+        assert!(who.role == Role::Admin && who.groups.iter().any(|group| group == "admins"));
+    }
+}
+
+/// An address to be called.
+pub fn outgoing_url(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    if let Ok(target) = Policy::default().target(&text) {
+        assert!(target.secure && guard::PORTS.contains(&target.port), "{text}");
+        let address = match target.host {
+            Host::Ipv4(address) => address.into(),
+            Host::Ipv6(address) => address.into(),
+            Host::Domain(_) => return,
+        };
+        if Policy::default().permitted(&target.host, vec![address]).is_ok() {
+            assert!(!address.is_loopback() && !address.is_unspecified() && !address.is_multicast(), "{text}");
+        }
+    }
+}
 
 /// Spans from protobuf.
 pub fn traces_protobuf(data: &[u8]) {
@@ -187,13 +239,13 @@ pub fn paths(data: &[u8]) {
 /// Texts that may hold secrets.
 pub fn redaction(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    let clean = redact::text(Cow::Borrowed(&text));
+    let clean = redact::Redactor::usual().text(Cow::Borrowed(&text));
     assert!(clean.len() <= text.len() + redact::MARK.len() * (text.len() / 2 + 1));
     let planted = format!("{text} Bearer plantedsecret12345678");
-    let clean = redact::text(Cow::Owned(planted));
+    let clean = redact::Redactor::usual().text(Cow::Owned(planted));
     assert!(!clean.contains("plantedsecret"), "{clean}");
     if let Ok(mut tree) = serde_json::from_str::<serde_json::Value>(&text) {
-        redact::tree(&mut tree);
+        redact::Redactor::usual().tree(&mut tree);
     }
 }
 

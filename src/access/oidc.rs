@@ -153,9 +153,12 @@ pub fn identity(claims: &Claims, mapping: &Mapping) -> Result<Identity, String> 
     })
 }
 
-/// Whether the claim that lists groups is there.
-pub fn names_groups(claims: &Claims, claim: &str) -> bool {
-    at(claims, claim).is_some()
+/// Whether all that a role hangs on is said, one way or the other.
+pub fn is_whole(claims: &Claims, mapping: &Mapping) -> bool {
+    let asks_groups =
+        [&mapping.admin, &mapping.operator, &mapping.viewer].iter().any(|list| !list.is_empty());
+    let (groups, email) = (at(claims, &mapping.groups_claim).is_some(), claims.contains_key("email"));
+    (groups || !asks_groups) && (email || mapping.domains.is_empty())
 }
 
 fn text<'c>(claims: &'c Claims, name: &str) -> Option<&'c str> {

@@ -1,7 +1,11 @@
 //! The command line, one file a command.
 
+pub mod audit;
 pub mod check;
 pub mod demo;
+pub mod desk;
+pub mod keys;
+pub mod redact_test;
 pub mod serve;
 pub mod test;
 
@@ -10,8 +14,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::config::Config;
 use crate::config::values::address;
-use crate::config::{Config, public_without_keys};
 use crate::providers;
 
 /// Watches the integrations between business systems: OTLP in, health and alerts out.
@@ -34,6 +38,12 @@ pub enum Command {
     Check(FilesArgs),
     /// Run the rules' own tests (`tests/*.toml` in the rules' folder).
     Test(FilesArgs),
+    /// Show what a sample would become by the configuration, and which secrets were found where.
+    RedactTest(redact_test::RedactTestArgs),
+    /// Make, list and revoke the keys that telemetry is sent with; a server may be running.
+    Keys(keys::KeysArgs),
+    /// Print the audit log, or check that nothing in it was changed; a server may be running.
+    Audit(audit::AuditArgs),
 }
 
 /// Which files to read.
@@ -62,6 +72,9 @@ pub struct ServerArgs {
     /// Which ports.
     #[command(flatten)]
     pub ports: PortArgs,
+    /// Bind addresses that the network reaches though no user or no key exists: everybody may read and send all.
+    #[arg(long)]
+    pub insecure_public: bool,
 }
 
 /// Where to listen; each goes over the configuration file.
@@ -116,7 +129,8 @@ impl ServerArgs {
         if let Some(data) = &self.data {
             config.server.data.clone_from(data);
         }
-        self.ports.go_over(&mut config)?;
+        self.ports.go_over(&mut config);
+        config.server.insecure_public |= self.insecure_public;
         Ok(config)
     }
 }
@@ -126,25 +140,21 @@ impl DemoArgs {
     pub fn config(&self) -> anyhow::Result<Config> {
         let mut config = Config::default();
         config.server.data = self.data.clone().unwrap_or_else(|| "seamwatch-demo".into());
-        self.ports.go_over(&mut config)?;
+        self.ports.go_over(&mut config);
         Ok(config)
     }
 }
 
 impl PortArgs {
-    fn go_over(&self, config: &mut Config) -> anyhow::Result<()> {
+    fn go_over(&self, config: &mut Config) {
         let server = &mut config.server;
-        for (name, given, kept) in [
-            ("--web", self.web, &mut server.web),
-            ("--otlp-http", self.otlp_http, &mut server.otlp_http),
-            ("--otlp-grpc", self.otlp_grpc, &mut server.otlp_grpc),
+        for (given, kept) in [
+            (self.web, &mut server.web),
+            (self.otlp_http, &mut server.otlp_http),
+            (self.otlp_grpc, &mut server.otlp_grpc),
         ] {
-            if let Some(address) = given {
-                public_without_keys(name, address).map_err(anyhow::Error::msg)?;
-                *kept = address;
-            }
+            *kept = given.unwrap_or(*kept);
         }
-        Ok(())
     }
 }
 

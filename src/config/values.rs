@@ -6,7 +6,7 @@ use super::oidc::Oidc;
 use super::{Config, Ingest, Server, Smtp};
 
 /// (text to look for in the file, what is wrong and what to do).
-type Problem = (String, String);
+pub type Problem = (String, String);
 
 /// Variables that are read.
 const VARIABLES: [&str; 16] = [

@@ -11,10 +11,12 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::columns::{LogColumns, Maps, NO_CLASS, SpanColumns};
 use super::reading::Reading;
+use super::redact::{Redactor, Secrecy};
 use super::texts::{NONE, Texts};
 use super::value::cut_text;
-use super::{Batch, Decoded, Limits, Malformed, Rejected, name, redact};
-use crate::signals::observe::{Observer, Rules};
+use super::{Batch, Decoded, Limits, Malformed, Rejected, name};
+use crate::signals::observe::{OUTSIDE, Observer, Rules};
+use crate::signals::scope::Scope;
 use crate::signals::telemetry::{
     Attributes, Log, Nanos, Origin, Point, Refusal, Sink, Span, SpanEvent, SpanLink, Value,
 };
@@ -53,6 +55,9 @@ pub struct Collector {
     last: Last,
     records: u64,
     rejected: u64,
+    /// Of these, records that the sender may not speak for, and what it may.
+    outside: u64,
+    scope: Option<Arc<Scope>>,
     reasons: Vec<Reason>,
     /// Records among the rejected whose own bytes cannot be read, and what is wrong with the first of them.
     malformed: u64,
@@ -91,12 +96,14 @@ impl Collector {
             resource: (usize::MAX, 0),
             series: Vec::new(),
             last: Last::default(),
+            scope: rules.scope.clone(),
             observer: Observer::new(rules, received_at),
             received_at,
             spans: SpanColumns::default(),
             logs: LogColumns::default(),
             records: 0,
             rejected: 0,
+            outside: 0,
             reasons: Vec::new(),
             malformed: 0,
             problem: None,
@@ -119,8 +126,9 @@ impl Collector {
         if self.is_repeated(span) {
             return self.observer.notice("spans that came twice in one request");
         }
-        span.name = name::clean(redact::text(cut_text(std::mem::take(&mut span.name), NAME)));
-        span.status_message = redact::text(cut_text(std::mem::take(&mut span.status_message), TEXT));
+        let redactor = self.reading.limits.redactor;
+        span.name = name::clean(redactor.text(cut_text(std::mem::take(&mut span.name), NAME)));
+        span.status_message = redactor.text(cut_text(std::mem::take(&mut span.status_message), TEXT));
         span.trace_state = cut_text(std::mem::take(&mut span.trace_state), NAME);
         let taken = self.span(origin, span);
         self.count("span", &span.name, taken);
@@ -139,12 +147,14 @@ impl Collector {
 
     /// Takes a log record, or counts it as rejected.
     pub fn offer_log(&mut self, origin: &Origin<'_, '_>, mut log: Log<'_>) {
-        log.body = match log.body {
-            Value::Str(text) => Value::Str(redact::text(cut_text(text, TEXT))),
+        let redactor = self.reading.limits.redactor;
+        let body = match log.body {
+            Value::Str(text) => Value::Str(cut_text(text, TEXT)),
             other => other,
         };
-        log.event_name = cut_text(log.event_name, NAME);
-        log.severity_text = cut_text(log.severity_text, NAME);
+        log.body = redactor.under(Secrecy::Open, body);
+        log.event_name = redactor.text(cut_text(log.event_name, NAME));
+        log.severity_text = redactor.text(cut_text(log.severity_text, NAME));
         let taken = self.log(origin, &log);
         self.count("log", &log.event_name, taken);
     }
@@ -183,6 +193,10 @@ impl Collector {
             return;
         };
         self.rejected += 1;
+        if why == OUTSIDE {
+            self.outside += 1;
+            return;
+        }
         // A million records of one fault cost a comparison each, not a sentence each.
         let name = cut_text(Cow::Borrowed(name), SHOWN);
         let same = |known: &&mut Reason| known.why == why && known.kind == kind && known.name == name;
@@ -193,7 +207,8 @@ impl Collector {
         }
     }
 
-    /// All that the request came to. The claim is the hash of path and body.
+    /// All that the request came to. The claim is the hash of path and body, and of those among its integrations that
+    /// the sender may not speak for: who may send less of a body does not claim it for who may send more.
     ///
     /// # Errors
     /// Nothing could be read: then the sender is told so by the status, as for a body that is no message at all.
@@ -205,6 +220,16 @@ impl Collector {
         let mut hasher = Xxh3::new();
         hasher.update(path.as_bytes());
         hasher.update(body);
+        let mut denied = self.observer.denied().to_vec();
+        denied.sort();
+        for key in &denied {
+            for name in [&key.environment, &key.name] {
+                hasher.update(&(name.len() as u64).to_le_bytes());
+                hasher.update(name.as_bytes());
+            }
+        }
+        let outside =
+            self.scope.filter(|_| self.outside > 0).map(|scope| scope.refusal(self.outside, &denied));
         let (mut spans, mut logs, mut texts) = (self.spans, self.logs, self.reading.texts);
         texts.seal();
         // A request has spans or logs, never both.
@@ -214,7 +239,8 @@ impl Collector {
             logs.texts = texts;
         }
         let said = |Reason { kind, name, why, count }: &Reason| format!("{count} × {kind} \"{name}\": {why}");
-        let message: Vec<String> = self.reasons.iter().map(said).chain(self.warning).collect();
+        let message: Vec<String> =
+            outside.into_iter().chain(self.reasons.iter().map(said)).chain(self.warning).collect();
         let batch = Batch {
             received_at: self.received_at,
             hash: self.timed.then(|| hasher.digest128()),
@@ -225,7 +251,7 @@ impl Collector {
             bytes: body.len() as u64,
         };
         let message = cut_text(Cow::Owned(message.join("; ")), MESSAGE).into_owned();
-        Ok(Decoded { batch, rejected: Rejected { count: self.rejected, message } })
+        Ok(Decoded { batch, rejected: Rejected { count: self.rejected, outside: self.outside, message } })
     }
 }
 
@@ -270,7 +296,12 @@ impl Sink for Collector {
         columns.status_message.push(texts.again(&mut last.message, &span.status_message));
         columns.name.push(texts.again(&mut last.name, &span.name));
         columns.scope.push(texts.again(&mut last.scope, &cut_text(Cow::Borrowed(origin.scope_name), NAME)));
-        columns.events.push(if span.events.is_empty() { 0 } else { texts.add(&events(&span.events)) });
+        let redactor = self.reading.limits.redactor;
+        columns.events.push(if span.events.is_empty() {
+            0
+        } else {
+            texts.add(&events(&span.events, redactor))
+        });
         columns.links.push(if span.links.is_empty() { 0 } else { texts.add(&links(&span.links)) });
         keep(&mut columns.attributes, texts, &span.attributes);
         if self.resource.0 != origin.resource_index {
@@ -335,11 +366,11 @@ fn object(attributes: &Attributes<'_>) -> serde_json::Value {
         .into()
 }
 
-fn events(events: &[SpanEvent<'_>]) -> String {
+fn events(events: &[SpanEvent<'_>], redactor: &Redactor) -> String {
     if events.is_empty() {
         return String::new();
     }
-    let one = |event: &SpanEvent<'_>| json!({"time": event.time, "name": redact::text(event.name.clone()), "attributes": object(&event.attributes)});
+    let one = |event: &SpanEvent<'_>| json!({"time": event.time, "name": redactor.text(event.name.clone()), "attributes": object(&event.attributes)});
     serde_json::Value::Array(events.iter().map(one).collect()).to_string()
 }
 

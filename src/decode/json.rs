@@ -65,7 +65,9 @@ pub fn decode(signal: Signal, body: &[u8], limits: &Limits, into: &mut Collector
             if let (Signal::Metrics, Some(of)) = (signal, member(of_scope, "scope")?) {
                 fields(&mut Scanner::new(of), "scope", |s, key| {
                     match key {
-                        "version" => metrics::add_version(&mut scope, mapping::text(s, key)?),
+                        "version" => {
+                            metrics::add_version(&mut scope, limits.redactor.text(mapping::text(s, key)?))
+                        }
                         _ => drop(s.skip()?),
                     }
                     Ok(())
@@ -232,6 +234,7 @@ fn read_metric(
         Ok(())
     })?;
     let Some((kind, data)) = data else { return Ok(()) };
+    let (name, unit) = (limits.redactor.text(name), limits.redactor.text(unit));
     let (mut temporality, mut monotonic) = (0, false);
     fields(&mut Scanner::new(data), "a metric's data", |s, key| {
         match key {

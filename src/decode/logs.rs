@@ -63,7 +63,7 @@ fn read_log<'a>(message: &'a [u8], reading: &mut Reading) -> Result<Log<'a>, Mal
             _ => {}
         }
     }
-    log.body = body.finish();
+    log.body = body.finish(&reading.limits);
     if log.time == 0 {
         log.time = observed;
     }

@@ -80,7 +80,7 @@ fn versioned_scope<'a>(of: &'a [u8], limits: &Limits) -> Result<(Cow<'a, str>, A
             }
         }
     }
-    add_version(&mut attributes, version);
+    add_version(&mut attributes, limits.redactor.text(version));
     Ok((name, attributes))
 }
 
@@ -126,6 +126,7 @@ fn metric(
         }
     }
     let Some((kind, wanted, from)) = data else { return Ok(()) };
+    let (name, unit) = (limits.redactor.text(name), limits.redactor.text(unit));
     let (mut temporality, mut monotonic) = (0, false);
     let mut pieces = from;
     while let Some(piece) = next_piece(&mut pieces, wanted)? {

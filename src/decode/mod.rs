@@ -29,6 +29,7 @@ use crate::signals::observe::Rules;
 use crate::signals::telemetry::Nanos;
 use batch::Collector;
 use columns::{LogColumns, SpanColumns};
+use redact::Redactor;
 
 /// The three signals of OTLP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,11 +91,19 @@ pub struct Limits {
     pub value_bytes: usize,
     /// Events or links a span; the rest is left out.
     pub children: usize,
+    /// What takes the secrets out. It is made once a process and needed at every value, so it is lent for good.
+    pub redactor: &'static Redactor,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { nesting: 32, attributes: 1_000, value_bytes: 64 << 10, children: 1_000 }
+        Self {
+            nesting: 32,
+            attributes: 1_000,
+            value_bytes: 64 << 10,
+            children: 1_000,
+            redactor: Redactor::usual(),
+        }
     }
 }
 
@@ -115,6 +124,8 @@ impl std::error::Error for Malformed {}
 pub struct Rejected {
     /// Records rejected.
     pub count: u64,
+    /// Of these, records that the sender's key may not send.
+    pub outside: u64,
     /// What and why, at most 1 KiB. With a count of 0, a warning.
     pub message: String,
 }
@@ -188,7 +199,7 @@ pub fn record(
     limits: &Limits,
 ) -> Result<Decoded, Malformed> {
     if let Some(integration) = path.strip_prefix("/report/") {
-        return report::decode(integration, content_type, body, received_at, rules);
+        return report::decode(integration, content_type, body, received_at, rules, limits.redactor);
     }
     let signal =
         Signal::from_path(path).ok_or_else(|| Malformed(format!("nothing is received at {path}")))?;

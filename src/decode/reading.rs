@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::redact::{self, Secrecy};
+use super::redact::Secrecy;
 use super::texts::{Found, NONE, Texts};
 use super::value::{self, cut_text};
 use super::{Limits, name};
@@ -75,11 +75,13 @@ impl Reading {
         let key = self.keys[at];
         let (value, number) = match value {
             Value::Str(Cow::Borrowed(text)) if key.secrecy == Secrecy::Open => self.text(at, text),
-            Value::Int(number) if key.secrecy == Secrecy::Open => {
+            Value::Int(number)
+                if key.secrecy == Secrecy::Open && !self.limits.redactor.is_card(number as f64) =>
+            {
                 (Value::Int(number), self.integer(at, number))
             }
             other => {
-                let clean = redact::under(key.secrecy, value::cut(other, &self.limits));
+                let clean = self.limits.redactor.under(key.secrecy, value::cut(other, &self.limits));
                 let clean = name::under(key.attr, clean);
                 let number = self.texts.add(&clean.text());
                 (clean, number)
@@ -101,7 +103,7 @@ impl Reading {
             self.keys[at].last = known;
             return (Value::Str(Cow::Borrowed(text)), known);
         }
-        let mut clean = redact::text(cut_text(Cow::Borrowed(text), self.limits.value_bytes));
+        let mut clean = self.limits.redactor.text(cut_text(Cow::Borrowed(text), self.limits.value_bytes));
         if is_name {
             clean = name::clean(clean);
         }
@@ -148,14 +150,15 @@ impl Reading {
     }
 
     fn learn(&mut self, name: &str, text: u32) -> Option<usize> {
-        if self.keys.len() >= KEYS {
+        // A key that holds a secret itself is rare enough to be read at its full price each time.
+        if self.keys.len() >= KEYS || !self.limits.redactor.is_clean(name) {
             return None;
         }
         let at = self.keys.len();
         self.keys.push(Key {
             text,
             attr: Attr::from_wire(name),
-            secrecy: redact::secrecy(name),
+            secrecy: self.limits.redactor.secrecy(name),
             last: 0,
             integer: (0, NONE),
         });
@@ -170,6 +173,7 @@ impl Reading {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decode::redact::MARK;
 
     fn kept(pairs: &[(&'static str, Value<'static>)]) -> Vec<(String, String)> {
         let (mut reading, mut list) = (Reading::new(Limits::default()), Attributes::default());
@@ -209,8 +213,8 @@ mod tests {
             ("url", text("https://x/?token=abc")),
         ];
         let said = values(&pairs);
-        assert_eq!(said[..4], ["hunter2 and more", redact::MARK, "hunter2 and more", redact::MARK]);
-        assert_eq!(said[4..8], [redact::MARK, "42", "42", "42"]);
+        assert_eq!(said[..4], ["hunter2 and more", MARK, "hunter2 and more", MARK]);
+        assert_eq!(said[4..8], [MARK, "42", "42", "42"]);
         assert!(said[8..].iter().all(|url| !url.contains("abc")), "{said:?}");
     }
 

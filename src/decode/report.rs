@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Batch, Decoded, Encoding, Malformed, Rejected, name, redact};
+use super::redact::Redactor;
+use super::{Batch, Decoded, Encoding, Malformed, Rejected, name};
 use crate::signals::heartbeat::Report;
 use crate::signals::observe::{Observer, Rules};
 use crate::signals::telemetry::Nanos;
@@ -20,8 +21,9 @@ pub fn decode(
     body: &[u8],
     received_at: Nanos,
     rules: &Arc<Rules>,
+    redactor: &Redactor,
 ) -> Result<Decoded, Malformed> {
-    let integration = &*name::clean(Cow::Borrowed(integration));
+    let integration = &*name::clean(redactor.text(Cow::Borrowed(integration)));
     if integration.is_empty() || integration.len() > NAME_BYTES || integration.contains('/') {
         return Err(Malformed(format!(
             "name the integration in the path: /report/NAME, a visible name of at most {NAME_BYTES} bytes"
@@ -35,11 +37,15 @@ pub fn decode(
         (false, true) => json_fields(text)?,
         (false, false) => form_fields(text)?,
     };
-    let report = read(&fields)?;
+    let report = read(&fields, redactor)?;
     let mut observer = Observer::new(rules.clone(), received_at);
-    observer.report(integration, &report);
-    let observations = observer.finish();
     let bytes = body.len() as u64;
+    if observer.report(integration, &report).is_err() {
+        let said = rules.scope.as_ref().map(|scope| scope.refusal(1, observer.denied()));
+        let rejected = Rejected { count: 1, outside: 1, message: said.unwrap_or_default() };
+        return Ok(Decoded { batch: Batch { received_at, bytes, ..Batch::default() }, rejected });
+    }
+    let observations = observer.finish();
     let batch = Batch { received_at, observations, records: 1, bytes, ..Batch::default() };
     Ok(Decoded { batch, rejected: Rejected::default() })
 }
@@ -90,7 +96,9 @@ fn percent_decoded(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-fn read(fields: &[(String, String)]) -> Result<Report, Malformed> {
+fn read(fields: &[(String, String)], redactor: &Redactor) -> Result<Report, Malformed> {
+    let text = |value: &String| redactor.text(Cow::Borrowed(value)).into_owned();
+    let named = |value: &String| name::clean(Cow::Owned(text(value))).into_owned();
     let mut report = Report::default();
     for (key, value) in fields.iter().filter(|(_, value)| !value.is_empty()) {
         match key.as_str() {
@@ -98,9 +106,7 @@ fn read(fields: &[(String, String)]) -> Result<Report, Malformed> {
                 report.status = Some(value.clone())
             }
             "status" => return Err(wrong(key, value, "success or failure")),
-            "message" => {
-                report.message = Some(redact::text(Cow::Borrowed(value)).chars().take(500).collect())
-            }
+            "message" => report.message = Some(text(value).chars().take(500).collect()),
             "endpoint" => report.endpoint = Some(named(value)),
             "duration_ms" => report.duration_ms = Some(number(key, value)?),
             "records" => report.records = Some(count(key, value)?),
@@ -116,10 +122,6 @@ fn read(fields: &[(String, String)]) -> Result<Report, Malformed> {
         }
     }
     Ok(report)
-}
-
-fn named(value: &str) -> String {
-    name::clean(Cow::Borrowed(value)).into_owned()
 }
 
 const FIELDS: &str = "its fields are status, message, endpoint, duration_ms, records, records_failed, expected, \
@@ -145,7 +147,14 @@ mod tests {
     use super::*;
 
     fn read_back(content_type: &str, body: &str) -> Result<Decoded, Malformed> {
-        decode("zap", content_type, body.as_bytes(), 1_800_000_000_000_000_000, &Arc::default())
+        decode(
+            "zap",
+            content_type,
+            body.as_bytes(),
+            1_800_000_000_000_000_000,
+            &Arc::default(),
+            Redactor::usual(),
+        )
     }
 
     #[test]
@@ -165,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_name_is_one_visible_line() {
-        let of = |name: &str| decode(name, "", b"", 1, &Arc::default());
+        let of = |name: &str| decode(name, "", b"", 1, &Arc::default(), Redactor::usual());
         let decoded = of("night\r\nly\u{202e}").unwrap();
         assert_eq!(&*decoded.batch.observations.integrations[0].key.name, "night ly");
         for bad in ["\u{200b}", " ", "a/b", &"a".repeat(NAME_BYTES + 1)] {

@@ -14,6 +14,7 @@ use prost::Message;
 use super::*;
 
 mod metrics;
+mod scope;
 
 const NOW: Nanos = 1_800_000_000_000_000_000;
 

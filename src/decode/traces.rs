@@ -61,7 +61,7 @@ pub fn scope<'a>(of: &'a [u8], limits: &Limits) -> Result<(Cow<'a, str>, Attribu
             }
         }
     }
-    Ok((name, attributes))
+    Ok((limits.redactor.text(name), attributes))
 }
 
 fn resource_spans<'a>(

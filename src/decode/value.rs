@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json};
 
 use super::reading::Reading;
 use super::wire::Cursor;
-use super::{Limits, Malformed, name, redact};
+use super::{Limits, Malformed, name};
 use crate::signals::telemetry::{Attributes, Value};
 use crate::signals::vocabulary::Attr;
 
@@ -16,8 +16,9 @@ pub const KEY: usize = 1024;
 /// Adds one attribute to a list: redacted, cut to the limits.
 pub fn push<'a>(list: &mut Attributes<'a>, key: Cow<'a, str>, value: Value<'a>, limits: &Limits) {
     if list.len() < limits.attributes && !key.is_empty() {
-        let value = name::attribute(&key, redact::attribute(&key, cut(value, limits)));
-        list.push(cut_text(key, KEY), value);
+        let key = limits.redactor.text(cut_text(key, KEY));
+        let value = name::attribute(&key, limits.redactor.attribute(&key, cut(value, limits)));
+        list.push(key, value);
     }
 }
 
@@ -115,7 +116,7 @@ fn pair<'a>(message: &'a [u8], limits: &Limits) -> Result<(Cow<'a, str>, Value<'
             _ => {}
         }
     }
-    Ok((key, value.finish()))
+    Ok((key, value.finish(limits)))
 }
 
 /// An AnyValue while it is read: a message that comes in pieces is what its pieces say together.
@@ -155,14 +156,14 @@ impl<'a> AnyValue<'a> {
     }
 
     /// The value. Arrays and maps become their JSON text.
-    pub fn finish(self) -> Value<'a> {
-        if self.branch.is_null() { self.value } else { text_of(self.branch) }
+    pub fn finish(self, limits: &Limits) -> Value<'a> {
+        if self.branch.is_null() { self.value } else { text_of(self.branch, limits) }
     }
 }
 
 /// The text of an array or a map, without the secrets in it.
-pub fn text_of<'a>(mut branch: Json) -> Value<'a> {
-    redact::tree(&mut branch);
+pub fn text_of<'a>(mut branch: Json, limits: &Limits) -> Value<'a> {
+    limits.redactor.tree(&mut branch);
     Value::Json(Cow::Owned(branch.to_string()))
 }
 

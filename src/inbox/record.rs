@@ -26,7 +26,7 @@ const PAYLOAD_HEAD: usize = 28;
 pub struct Record {
     /// When, unix nanoseconds.
     pub received_at: i64,
-    /// Who sent it; 0 when nobody needed a key.
+    /// Who sent it, as the doors note it; 0 when nobody needed a key.
     pub key_id: u64,
     /// `/v1/traces`, `/report/{name}` …
     pub path: String,

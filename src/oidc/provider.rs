@@ -27,6 +27,8 @@ use crate::signals::telemetry::Nanos;
 const FRESH: Nanos = 3600 * 1_000_000_000;
 /// How soon keys are asked for again because a token names one that is not known.
 const AGAIN: Nanos = 30 * 1_000_000_000;
+/// How long nothing is asked of a provider that could not be asked.
+const PAUSE: Nanos = 5 * 1_000_000_000;
 /// Letters of a code or a state, as they come back through the browser.
 const MAX_PARAMETER: usize = 4096;
 
@@ -92,7 +94,14 @@ pub struct Provider {
     client: Client,
     clock: Clock,
     /// Held while the provider is asked: a crowd asks once.
-    known: Mutex<Option<Known>>,
+    memory: Mutex<Memory>,
+}
+
+#[derive(Default)]
+struct Memory {
+    known: Option<Known>,
+    /// What came of the last try, if it was nothing: a crowd does not wait for a dead provider one by one.
+    failed: Option<(Nanos, Error)>,
 }
 
 struct Known {
@@ -123,7 +132,7 @@ struct Exchanged {
 impl Provider {
     /// Nothing is asked before the first login.
     pub fn new(settings: Settings, client: Client, clock: Clock) -> Provider {
-        Provider { settings, client, clock, known: Mutex::new(None) }
+        Provider { settings, client, clock, memory: Mutex::default() }
     }
 
     /// Where to send the browser, and what to remember until it comes back.
@@ -134,7 +143,8 @@ impl Provider {
         let mut url =
             Url::parse(&document.authorization_endpoint).map_err(|_| says("no address to log in at"))?;
         // The browser goes there, not we: it must not lead to a script, nor into the clear where the issuer does not.
-        if url.scheme() != "https" && !self.settings.issuer.starts_with("http://") {
+        let in_the_clear = self.settings.issuer.starts_with("http://") && url.scheme() == "http";
+        if url.scheme() != "https" && !in_the_clear {
             return Err(says("an address to log in at that is not https"));
         }
         let challenge = URL_SAFE_NO_PAD.encode(hash(pending.verifier.as_bytes()));
@@ -170,7 +180,7 @@ impl Provider {
         let token =
             exchanged.id_token.ok_or_else(|| says("no ID token; is the scope openid allowed there?"))?;
         let mut claims = self.verified(&token, &pending).await?;
-        if !oidc::names_groups(&claims, &self.settings.mapping.groups_claim)
+        if !oidc::is_whole(&claims, &self.settings.mapping)
             && let (Some(endpoint), Some(access)) = (&document.userinfo_endpoint, &exchanged.access_token)
         {
             self.add_what_more_is_said(&mut claims, endpoint, access).await?;
@@ -255,7 +265,10 @@ impl Provider {
         if more.get("sub") != claims.get("sub") {
             return Err(Error::Login("The provider's words are about two people; begin again.".into()));
         }
-        for (name, value) in more {
+        // An address and whether it is verified are one word, and not taken from two.
+        let is_mail = |name: &str| ["email", "email_verified"].contains(&name);
+        let has_mail = claims.keys().any(|name| is_mail(name));
+        for (name, value) in more.into_iter().filter(|(name, _)| !(has_mail && is_mail(name))) {
             claims.entry(name).or_insert(value);
         }
         Ok(())
@@ -263,10 +276,10 @@ impl Provider {
 
     /// What the provider says of itself, and its keys, with `key` among them if it has it.
     async fn known(&self, key: Option<&str>) -> Result<(Document, Arc<Keys>), Error> {
-        let mut known = self.known.lock().await;
+        let mut memory = self.memory.lock().await;
         let now = (self.clock)();
         let of = |known: &Known| (known.document.clone(), known.keys.clone());
-        if let Some(known) = known.as_mut().filter(|known| now.saturating_sub(known.at) < FRESH) {
+        if let Some(known) = memory.known.as_mut().filter(|known| now.saturating_sub(known.at) < FRESH) {
             if !known.keys.knows(key) && now.saturating_sub(known.keys_at) >= AGAIN {
                 // Whatever comes of it: a stranger's key does not make us ask at each try.
                 known.keys_at = now;
@@ -274,12 +287,27 @@ impl Provider {
             }
             return Ok(of(known));
         }
+        if let Some((_, error)) = memory.failed.as_ref().filter(|(at, _)| now.saturating_sub(*at) < PAUSE) {
+            return Err(error.clone());
+        }
+        match self.ask().await {
+            Ok((document, keys)) => {
+                let fresh = Known { document, keys: Arc::new(keys), at: now, keys_at: now };
+                let both = of(&fresh);
+                *memory = Memory { known: Some(fresh), failed: None };
+                Ok(both)
+            }
+            Err(error) => {
+                memory.failed = Some(((self.clock)(), error.clone()));
+                Err(error)
+            }
+        }
+    }
+
+    async fn ask(&self) -> Result<(Document, Keys), Error> {
         let document = self.discover().await?;
-        let keys = Arc::new(self.keys(&document).await?);
-        let fresh = Known { document, keys, at: now, keys_at: now };
-        let both = of(&fresh);
-        *known = Some(fresh);
-        Ok(both)
+        let keys = self.keys(&document).await?;
+        Ok((document, keys))
     }
 
     async fn discover(&self) -> Result<Document, Error> {

@@ -333,6 +333,54 @@ async fn a_missing_group_is_told_to_who_logged_in_and_asked_for_first() {
 }
 
 #[tokio::test]
+async fn an_address_is_not_verified_by_a_word_about_another() {
+    let domains = |settings: &mut Settings| {
+        settings.mapping = Mapping { domains: vec!["example.com".into()], ..Mapping::default() };
+    };
+    let (idp, signer) = (Idp::with(domains).await, Signer::new("k1"));
+    idp.keys(&[&signer]);
+    idp.answer("/me", 200, json!({"sub": "7", "email": "a@example.com", "email_verified": true, "x": 1}));
+    let without = |nonce: &str| signer.sign(&idp.claims(nonce));
+    assert_eq!(idp.login(without).await.map(|who| who.role), Ok(Role::Viewer), "asked for where it decides");
+    let unverified = |nonce: &str| {
+        let mut claims = idp.claims(nonce);
+        claims["email"] = json!("boss@example.com");
+        signer.sign(&claims)
+    };
+    assert!(matches!(idp.login(unverified).await, Err(Error::Refused(_))));
+    let groups = Mapping {
+        groups_claim: "g".into(),
+        admin: vec!["a".into()],
+        domains: vec!["example.com".into()],
+        ..Mapping::default()
+    };
+    let idp = Idp::with(|settings| settings.mapping = groups).await;
+    idp.keys(&[&signer]);
+    idp.answer("/me", 200, json!({"sub": "7", "g": "a", "email": "a@example.com", "email_verified": true}));
+    let unverified = |nonce: &str| {
+        let mut claims = idp.claims(nonce);
+        claims["email"] = json!("boss@example.com");
+        signer.sign(&claims)
+    };
+    assert!(matches!(idp.login(unverified).await, Err(Error::Refused(_))), "nor where groups are asked for");
+}
+
+#[tokio::test]
+async fn a_provider_that_cannot_be_asked_is_not_asked_by_each_of_a_crowd() {
+    let idp = Idp::new().await;
+    idp.answer("/keys", 503, json!({}));
+    for _ in 0..5 {
+        assert!(
+            matches!(idp.provider.start().await, Err(Error::Provider(said)) if said.contains("answered 503"))
+        );
+    }
+    assert_eq!(idp.count("/keys"), 1);
+    idp.keys(&[]);
+    idp.now.fetch_add(5 * 1_000_000_000, Ordering::Relaxed);
+    assert!(idp.provider.start().await.is_ok());
+}
+
+#[tokio::test]
 async fn keys_are_asked_for_again_when_one_is_new_and_not_at_each_stranger() {
     let (idp, first, second) = (Idp::new().await, Signer::new("k1"), Signer::new("k2"));
     idp.keys(&[&first]);
@@ -371,13 +419,19 @@ async fn a_provider_that_is_another_or_broken_is_told_without_its_words() {
     other["issuer"] = json!("https://evil.example");
     let mut script = idp.document();
     script["jwks_uri"] = json!("file:///etc/passwd");
+    let mut script_page = idp.document();
+    script_page["authorization_endpoint"] = json!("javascript:alert(1)");
+    idp.keys(&[]);
     for (answer, status, wanted) in [
+        (script_page, 200, "not https"),
         (other, 200, "another name of itself"),
         (json!({"issuer": "secret words"}), 200, "nothing of itself"),
         (json!("secret words"), 503, "answered 503"),
         (script, 200, "not by file"),
-        (idp.document(), 200, "answered 404"),
+        (json!({}), 404, "answered 404"),
     ] {
+        // Past what was believed, and past the pause after a failure.
+        idp.now.fetch_add(3600 * 1_000_000_000, Ordering::Relaxed);
         match refused(answer, status).await {
             Err(Error::Provider(said)) => {
                 assert!(said.contains(wanted) && !said.contains("secret"), "{said}")
@@ -385,8 +439,8 @@ async fn a_provider_that_is_another_or_broken_is_told_without_its_words() {
             other => panic!("{wanted}: {other:?}"),
         }
     }
-    let signer = Signer::new("k1");
-    idp.keys(&[&signer]);
+    idp.answer("/.well-known/openid-configuration", 200, idp.document());
+    idp.now.fetch_add(3600 * 1_000_000_000, Ordering::Relaxed);
     for (status, answer, wanted) in [
         (400, json!({"error": "invalid_grant", "error_description": "secret words"}), "used already"),
         (401, json!({"error": "invalid_client"}), "client_id and client_secret_file"),

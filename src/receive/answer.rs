@@ -24,6 +24,8 @@ pub enum Code {
     Unimplemented = 12,
     /// Try again.
     Unavailable = 14,
+    /// Without a key that is good.
+    Unauthenticated = 16,
 }
 
 /// A google.rpc.Status.

@@ -8,6 +8,9 @@ use bytes::Bytes;
 const KEPT: usize = 16 << 20;
 /// A buffer that is larger is given back: most bodies are not.
 const LARGEST: usize = 4 << 20;
+/// What a fresh buffer has room for at first. Beyond it grows with what arrives: a sender's word costs it nothing, and
+/// a thousand that promise a body and send a piece of it would take memory that no budget counts.
+const FIRST: usize = 64 << 10;
 
 /// The buffers of the process: like an allocator's they belong to nobody, and what was in them is never seen.
 pub static BODIES: Buffers = Buffers::new();
@@ -33,10 +36,10 @@ impl Buffers {
         Buffers { waiting: Mutex::new(Vec::new()) }
     }
 
-    /// An empty buffer with room for `expected` bytes, as far as a sender's word is worth it.
+    /// An empty buffer, with room for `expected` bytes as far as a sender's word is worth it.
     pub fn take(&'static self, expected: usize) -> Buffer {
         let mut bytes = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
-        bytes.reserve(expected.min(LARGEST));
+        bytes.reserve(expected.min(FIRST));
         Buffer { bytes, home: self }
     }
 }
@@ -96,7 +99,9 @@ mod tests {
     fn what_waits_is_bounded() {
         static BUFFERS: Buffers = Buffers::new();
         let buffers = &BUFFERS;
-        let all: Vec<Buffer> = (0..20).map(|_| buffers.take(3 << 20)).collect();
+        let mut all: Vec<Buffer> = (0..20).map(|_| buffers.take(3 << 20)).collect();
+        assert!(all.iter().all(|buffer| buffer.bytes.capacity() <= 2 * FIRST), "a promise is not a body");
+        all.iter_mut().for_each(|buffer| buffer.bytes.reserve(3 << 20));
         drop(all);
         let mut large = buffers.take(0);
         large.bytes.reserve(LARGEST + 1);

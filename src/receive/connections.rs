@@ -43,6 +43,16 @@ impl Sender {
         Sender { number, said }
     }
 
+    /// The same where a key says who sends before anything else was heard of the connection.
+    pub fn with_key(mut self, id: Option<u64>) -> Sender {
+        if let (0, Some(id)) = (self.number, id) {
+            let mut hasher = DefaultHasher::new();
+            ("key", id).hash(&mut hasher);
+            self.number = hasher.finish().max(1);
+        }
+        self
+    }
+
     /// What a request turned out to bring.
     pub(super) fn learn(&self, seen: &Observations) {
         if let Some(info) = seen.integrations.first() {

@@ -111,6 +111,10 @@ pub(super) struct Accepted {
 }
 
 impl Accepted {
+    pub(super) fn records(&self) -> u64 {
+        self.records
+    }
+
     pub(super) fn of(door: &Door, decoded: &Decoded) -> Accepted {
         // A report is one record, whatever it says.
         let records = if matches!(door, Door::Report(_)) { 1 } else { decoded.batch.records };

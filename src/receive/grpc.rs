@@ -26,7 +26,7 @@ use super::connections::Sender;
 use super::http::media_type;
 use super::intake::{self, Door, Incoming, Intake};
 use super::listen::{Port, listen};
-use super::refusal::{self, Refusal};
+use super::refusal::Refusal;
 
 /// Bytes before each message: the flag and the length.
 const FRAME_HEAD: usize = 5;
@@ -79,9 +79,10 @@ async fn export(intake: &Intake, head: &Parts, body: &mut Arriving) -> Result<Re
     if !matches!(media.as_str(), "application/grpc" | "application/grpc+proto") {
         return Err(Refusal::ContentType(media, "application/grpc, with protobuf messages"));
     }
+    let pass = intake.admit(&head.headers)?;
     let settings = intake.settings();
     let limit = settings.max_body.saturating_add(FRAME_HEAD);
-    let sender = Sender::of(&head.extensions);
+    let sender = Sender::of(&head.extensions).with_key(pass.id());
     let (frame, held) =
         body.collect(intake.budget(), sender, limit, settings.body_timeout).await.map_err(|refusal| {
             match refusal {
@@ -94,7 +95,7 @@ async fn export(intake: &Intake, head: &Parts, body: &mut Arriving) -> Result<Re
     let encoding = if compressed { message_encoding(&head.headers)? } else { Encoding::Identity };
     // Protobuf in both transports, so that the same body is the same record.
     let content_type = "application/x-protobuf";
-    intake.accept(Incoming { door, content_type, encoding, body: message, held }).await
+    intake.accept(Incoming { door, content_type, encoding, body: message, held, pass }).await
 }
 
 fn door(path: &str) -> Option<Door> {
@@ -154,7 +155,7 @@ fn exported(rejected: &Rejected) -> Response {
 /// An error without a body. Clients differ in where they look for the delay, so it is in both places.
 fn refused(refusal: &Refusal) -> Response {
     let code = code_of(refusal);
-    let retry_after = (code == Code::Unavailable).then(refusal::retry_after);
+    let retry_after = refusal.retry_after();
     let status = Status { code, message: refusal.sentence(), retry_after };
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
@@ -176,8 +177,8 @@ fn refused(refusal: &Refusal) -> Response {
     response
 }
 
-/// The table of refusals for gRPC. Clients retry UNAVAILABLE; the other codes here are final, RESOURCE_EXHAUSTED
-/// because no RetryInfo comes with it.
+/// The table of refusals for gRPC. Clients retry UNAVAILABLE, and RESOURCE_EXHAUSTED where RetryInfo comes with it; the
+/// other codes here are final.
 fn code_of(refusal: &Refusal) -> Code {
     match refusal {
         Refusal::NoSuchPath(_)
@@ -185,15 +186,19 @@ fn code_of(refusal: &Refusal) -> Code {
         | Refusal::NotPost(_)
         | Refusal::ContentType(..)
         | Refusal::ContentEncoding(_) => Code::Unimplemented,
-        Refusal::Origin(_) => Code::PermissionDenied,
+        Refusal::Origin(_) | Refusal::Outside(_) => Code::PermissionDenied,
+        Refusal::NoKey | Refusal::UnknownKey(_) | Refusal::ExpiredKey(..) | Refusal::RevokedKey(..) => {
+            Code::Unauthenticated
+        }
         Refusal::Malformed(_) => Code::InvalidArgument,
-        Refusal::TooLarge(_) => Code::ResourceExhausted,
+        Refusal::TooLarge(_) | Refusal::TooFast(..) => Code::ResourceExhausted,
         Refusal::Busy
         | Refusal::Slow(_)
         | Refusal::Broken(_)
         | Refusal::Full
         | Refusal::Disk
         | Refusal::Stopping
+        | Refusal::KeysUnread
         | Refusal::Panicked => Code::Unavailable,
     }
 }

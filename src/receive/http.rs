@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::any;
-use http::header::{ALLOW, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ALLOW, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use tokio_util::sync::CancellationToken;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -17,12 +17,13 @@ use crate::decode::Rejected;
 
 use super::Settings;
 use super::answer::{self, Code, Status};
+use super::auth::API_KEY;
 use super::body::{Arriving, Encoding};
 use super::connections::Sender;
 use super::grpc;
 use super::intake::{self, Door, Incoming, Intake};
 use super::listen::{Port, listen};
-use super::refusal::{self, Refusal};
+use super::refusal::Refusal;
 use super::report::report;
 
 /// Serves until `stop`; HTTP/1 and HTTP/2.
@@ -101,13 +102,14 @@ pub(super) async fn answer(
     let settings = intake.settings();
     let result = intake::guarded(async {
         let content_type = content_type?;
+        let pass = intake.admit(&head.headers)?;
         let encoding = text(&head.headers, &CONTENT_ENCODING);
         let encoding =
             Encoding::parse(encoding).ok_or_else(|| Refusal::ContentEncoding(encoding.to_owned()))?;
-        let sender = Sender::of(&head.extensions);
+        let sender = Sender::of(&head.extensions).with_key(pass.id());
         let (body, held) =
             body.collect(intake.budget(), sender, settings.max_body, settings.body_timeout).await?;
-        intake.accept(Incoming { door: door.clone(), content_type, encoding, body, held }).await
+        intake.accept(Incoming { door: door.clone(), content_type, encoding, body, held, pass }).await
     });
     let result = result.await;
     if let Err(refusal) = &result {
@@ -169,8 +171,7 @@ fn respond(intake: &Intake, wire: Wire, door: &Door, result: Result<Rejected, Re
     };
     counters.refused(&refusal);
     let (http, code) = status_of(&refusal);
-    let retry = http == StatusCode::SERVICE_UNAVAILABLE;
-    let retry_after = retry.then(refusal::retry_after);
+    let retry_after = refusal.retry_after();
     let status = Status { code, message: refusal.sentence(), retry_after };
     let body = match wire {
         Wire::Protobuf => status.protobuf(),
@@ -179,6 +180,11 @@ fn respond(intake: &Intake, wire: Wire, door: &Door, result: Result<Rejected, Re
     let mut response = response(http, wire, body);
     if let Some(delay) = retry_after {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(delay.as_secs()));
+    }
+    if http == StatusCode::UNAUTHORIZED {
+        response
+            .headers_mut()
+            .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"seamwatch\""));
     }
     if http == StatusCode::METHOD_NOT_ALLOWED {
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
@@ -193,7 +199,7 @@ fn response(status: StatusCode, wire: Wire, body: Vec<u8>) -> Response {
     response
 }
 
-/// The table of refusals for HTTP. Clients retry 503 and drop the data on everything else that is here.
+/// The table of refusals for HTTP. Clients retry 429 and 503, and drop the data on everything else that is here.
 fn status_of(refusal: &Refusal) -> (StatusCode, Code) {
     match refusal {
         Refusal::NoSuchPath(_) | Refusal::NoSuchMethod(_) => (StatusCode::NOT_FOUND, Code::NotFound),
@@ -201,7 +207,11 @@ fn status_of(refusal: &Refusal) -> (StatusCode, Code) {
         Refusal::ContentType(..) | Refusal::ContentEncoding(_) => {
             (StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::InvalidArgument)
         }
-        Refusal::Origin(_) => (StatusCode::FORBIDDEN, Code::PermissionDenied),
+        Refusal::Origin(_) | Refusal::Outside(_) => (StatusCode::FORBIDDEN, Code::PermissionDenied),
+        Refusal::NoKey | Refusal::UnknownKey(_) | Refusal::ExpiredKey(..) | Refusal::RevokedKey(..) => {
+            (StatusCode::UNAUTHORIZED, Code::Unauthenticated)
+        }
+        Refusal::TooFast(..) => (StatusCode::TOO_MANY_REQUESTS, Code::ResourceExhausted),
         Refusal::Malformed(_) => (StatusCode::BAD_REQUEST, Code::InvalidArgument),
         Refusal::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, Code::ResourceExhausted),
         Refusal::Busy
@@ -210,6 +220,7 @@ fn status_of(refusal: &Refusal) -> (StatusCode, Code) {
         | Refusal::Full
         | Refusal::Disk
         | Refusal::Stopping
+        | Refusal::KeysUnread
         | Refusal::Panicked => (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable),
     }
 }
@@ -217,7 +228,7 @@ fn status_of(refusal: &Refusal) -> (StatusCode, Code) {
 /// None without configured origins: then no page of another site may read an answer.
 fn cors(settings: &Settings) -> Option<CorsLayer> {
     let origins = &settings.cors_origins;
-    let headers = [AUTHORIZATION, CONTENT_TYPE, CONTENT_ENCODING].into_iter();
+    let headers = [AUTHORIZATION, API_KEY, CONTENT_TYPE, CONTENT_ENCODING].into_iter();
     let tracing = ["traceparent", "tracestate"].map(HeaderName::from_static);
     let configured = settings.cors_headers.iter().filter_map(|name| name.parse().ok());
     let layer = CorsLayer::new()

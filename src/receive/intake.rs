@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
+use http::HeaderMap;
 
+use crate::access::door;
 use crate::clock::Clock;
 use crate::decode::{self, Batch, Decoded, Malformed, Rejected};
 use crate::inbox::Inbox;
@@ -14,8 +16,10 @@ use crate::signals::observe::Rules;
 use crate::signals::telemetry::Nanos;
 
 use super::Settings;
+use super::auth::Pass;
 use super::body::{self, Encoding};
 use super::counters::{Accepted, Counters};
+use super::keys::Keys;
 use super::limits::{Budget, Held};
 use super::refusal::Refusal;
 use super::turns::{Turn, Turns};
@@ -84,6 +88,8 @@ pub struct Incoming {
     pub body: Bytes,
     /// The memory it was given.
     pub held: Held,
+    /// Who sends it.
+    pub pass: Pass,
 }
 
 /// A request that is on disk, on its way to be counted.
@@ -101,7 +107,7 @@ pub type Decoder = fn(&str, &str, &[u8], Nanos, &Arc<Rules>, &decode::Limits) ->
 /// Takes requests in.
 pub struct Intake {
     inbox: Inbox<Taken>,
-    rules: Arc<Rules>,
+    keys: Arc<Keys>,
     limits: decode::Limits,
     settings: Settings,
     clock: Clock,
@@ -112,7 +118,7 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// An intake that puts into `inbox` what it takes.
+    /// An intake that puts into `inbox` what it takes, from everybody.
     pub fn new(
         inbox: Inbox<Taken>,
         rules: Arc<Rules>,
@@ -123,12 +129,23 @@ impl Intake {
         let budget = Budget::new(settings.in_flight_bytes);
         let turns = Turns::new(std::thread::available_parallelism().map_or(1, usize::from));
         let counters = Arc::new(Counters::default());
-        Intake { inbox, rules, limits, settings, clock, counters, budget, turns, decoder: decode::record }
+        let keys = Arc::new(Keys::new(door::Door::default(), rules, false));
+        Intake { inbox, keys, limits, settings, clock, counters, budget, turns, decoder: decode::record }
     }
 
     /// The same with another decoder.
     pub fn with_decoder(self, decoder: Decoder) -> Intake {
         Intake { decoder, ..self }
+    }
+
+    /// The same for those who have one of these keys, while the door is not open to all.
+    pub fn with_keys(self, keys: Arc<Keys>) -> Intake {
+        Intake { keys, ..self }
+    }
+
+    /// Lets a request in by its head, or says why not.
+    pub fn admit(&self, headers: &HeaderMap) -> Result<Pass, Refusal> {
+        self.keys.admit(headers, (self.clock)())
     }
 
     /// What came in, what was taken, what was not and why.
@@ -150,26 +167,35 @@ impl Intake {
     ///
     /// Senders take turns at decoding.
     pub async fn accept(&self, incoming: Incoming) -> Result<Rejected, Refusal> {
-        let Incoming { door, content_type, encoding, body, held } = incoming;
+        let Incoming { door, content_type, encoding, body, held, pass } = incoming;
+        pass.arrived(body.len());
         let turn = self.turns.take(held.sender()).await.filter(|_| held.has_room()).ok_or(Refusal::Busy)?;
         let received_at = (self.clock)();
         let path = door.path();
+        let rules = pass.rules(&self.keys).clone();
         let decoded =
-            self.decode(turn, path.clone(), content_type, encoding, body.clone(), received_at).await?;
+            self.decode(turn, rules, path.clone(), content_type, encoding, body.clone(), received_at).await?;
+        let outside = decoded.rejected.outside;
+        pass.outside(outside);
+        if outside > 0 && decoded.batch.records == 0 {
+            return Err(Refusal::Outside(decoded.rejected.message));
+        }
         held.sender().learn(&decoded.batch.observations);
         let accepted = Accepted::of(&door, &decoded);
         let record = Record {
             received_at,
-            key_id: 0,
+            key_id: pass.mark(outside > 0),
             path,
             content_type: content_type.to_owned(),
             content_encoding: encoding.name().to_owned(),
             body,
         };
+        pass.brings(&decoded.batch.observations);
         let taken = Taken { held: held.of_batch(&decoded.batch), batch: decoded.batch };
         self.inbox.append(record, taken).await?;
         drop(held);
         self.counters.accepted(&door, &accepted);
+        pass.taken(accepted.records());
         Ok(decoded.rejected)
     }
 }
@@ -181,6 +207,7 @@ impl Intake {
     async fn decode(
         &self,
         turn: Turn,
+        rules: Arc<Rules>,
         path: String,
         content_type: &'static str,
         encoding: Encoding,
@@ -188,7 +215,6 @@ impl Intake {
         received_at: Nanos,
     ) -> Result<Decoded, Refusal> {
         let (decoder, max_body, limits) = (self.decoder, self.settings.max_body, self.limits);
-        let rules = self.rules.clone();
         // What is compressed may be anything.
         let moderate = if encoding == Encoding::Identity { MODERATE } else { MODERATE / 16 };
         let is_small = body.len() <= SMALL || (body.len() <= moderate && turn.is_calm());

@@ -5,6 +5,7 @@
 //! retryable, with a time to wait; what can never be taken, as final. Nothing is dropped without an answer and a
 //! counter.
 //!
+//! `auth` asks for the key before anything of a body is read; `keys` holds those that are known.
 //! `intake` is the way both transports go, `refusal` the reasons to refuse, `answer` the bytes of answers. `http`
 //! and `report` are the doors of the OTLP/HTTP port, `grpc` that of the other; each maps refusals to its protocol
 //! in one table. `listen` is the accept loop, which the web port uses too, and `connections` says who gives way when
@@ -14,6 +15,7 @@
 use std::time::Duration;
 
 pub mod answer;
+pub mod auth;
 pub mod body;
 pub mod buffers;
 pub mod certificate;
@@ -22,8 +24,10 @@ pub mod counters;
 pub mod grpc;
 pub mod http;
 pub mod intake;
+pub mod keys;
 pub mod limits;
 pub mod listen;
+pub mod rate;
 pub mod refusal;
 pub mod report;
 pub mod stream;

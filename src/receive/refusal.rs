@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::decode::value::cut_text;
 use crate::inbox;
+use crate::signals::telemetry::Nanos;
 
 /// Longest sentence of an answer, in bytes. It may quote a path or a header, and gRPC sends it in headers, of which
 /// clients take 8 KiB.
@@ -12,8 +13,13 @@ const SENTENCE: usize = 1024;
 
 /// What a sender is told to wait before it tries again: 1 to 3 s, by chance, so that those who were refused together
 /// do not come back together. Exporters give up after 10 s in all, so it is short.
-pub fn retry_after() -> Duration {
+fn soon() -> Duration {
     Duration::from_secs(1 + u64::from(uuid::Uuid::new_v4().as_bytes().first().map_or(0, |byte| byte % 3)))
+}
+
+/// To the minute, UTC.
+fn minute(at: &Nanos) -> String {
+    chrono::DateTime::from_timestamp_nanos(*at).format("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 /// Why a request is not taken.
@@ -43,6 +49,30 @@ pub enum Refusal {
     /// A page of a web origin that is not allowed.
     #[error("Pages of {0} may not send here; the origins that may are configured on the server.")]
     Origin(String),
+    /// There is no key in the request.
+    #[error(
+        "A key is needed to send here. Send the header authorization: Bearer KEY; for an OpenTelemetry SDK set \
+         OTEL_EXPORTER_OTLP_HEADERS=\"authorization=Bearer%20KEY\". `seamwatch keys add` makes one."
+    )]
+    NoKey,
+    /// What is in its place is none; a sentence.
+    #[error("The key that was sent is not known here. {0} `seamwatch keys list` shows those that are.")]
+    UnknownKey(&'static str),
+    /// It has ended.
+    #[error("The key \"{0}\" expired at {when}. Send with its successor; `seamwatch keys add` makes one.", when = minute(.1))]
+    ExpiredKey(String, Nanos),
+    /// It was revoked.
+    #[error("The key \"{0}\" was revoked at {when}. Send with another; `seamwatch keys add` makes one.", when = minute(.1))]
+    RevokedKey(String, Nanos),
+    /// The keys cannot be read now.
+    #[error("The server cannot read its keys now, and this one may be new. Send the request again.")]
+    KeysUnread,
+    /// Nothing of the request is within what its key may send; a sentence.
+    #[error("{0}.")]
+    Outside(String),
+    /// More comes with a key than it may send in a time.
+    #[error("More comes with the key \"{0}\" than its limit allows. Send again in {wait} s, and larger batches less often.", wait = .1.as_secs() + 1)]
+    TooFast(String, Duration),
     /// The body cannot be read; a sentence.
     #[error("{0}")]
     Malformed(String),
@@ -73,7 +103,7 @@ pub enum Refusal {
 }
 
 /// All that [`Refusal::reason`] can say, in the order of the counters.
-pub const REASONS: [&str; 15] = [
+pub const REASONS: [&str; 22] = [
     "no_such_path",
     "no_such_method",
     "not_post",
@@ -89,6 +119,13 @@ pub const REASONS: [&str; 15] = [
     "disk",
     "stopping",
     "panicked",
+    "no_key",
+    "unknown_key",
+    "expired_key",
+    "revoked_key",
+    "keys_unread",
+    "outside_scope",
+    "too_fast",
 ];
 
 impl Refusal {
@@ -110,6 +147,29 @@ impl Refusal {
             Refusal::Disk => 12,
             Refusal::Stopping => 13,
             Refusal::Panicked => 14,
+            Refusal::NoKey => 15,
+            Refusal::UnknownKey(_) => 16,
+            Refusal::ExpiredKey(..) => 17,
+            Refusal::RevokedKey(..) => 18,
+            Refusal::KeysUnread => 19,
+            Refusal::Outside(_) => 20,
+            Refusal::TooFast(..) => 21,
+        }
+    }
+
+    /// When to send the request again; none = never, it would be refused again.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Refusal::Busy
+            | Refusal::Slow(_)
+            | Refusal::Broken(_)
+            | Refusal::Full
+            | Refusal::Disk
+            | Refusal::Stopping
+            | Refusal::Panicked
+            | Refusal::KeysUnread => Some(soon()),
+            Refusal::TooFast(_, wait) => Some(Duration::from_secs(wait.as_secs()) + soon()),
+            _ => None,
         }
     }
 

@@ -19,6 +19,8 @@ pub struct Certificates {
     pub otlp_http: Option<Arc<Tls>>,
     /// Of OTLP over gRPC.
     pub otlp_grpc: Option<Arc<Tls>>,
+    /// Each once, however many ports share it.
+    all: Vec<Arc<Tls>>,
 }
 
 impl Certificates {
@@ -41,35 +43,25 @@ impl Certificates {
         };
         let required = config.tls.client_certificates == ClientCertificates::Required;
         let clients = config.tls.client_ca.clone().map(|ca| Clients { ca, required });
-        Ok(Certificates {
-            web: of("web", &config.tls.web, None)?,
-            otlp_http: of("otlp_http", &config.tls.otlp_http, clients.clone())?,
-            otlp_grpc: of("otlp_grpc", &config.tls.otlp_grpc, clients)?,
-        })
+        let web = of("web", &config.tls.web, None)?;
+        let otlp_http = of("otlp_http", &config.tls.otlp_http, clients.clone())?;
+        let otlp_grpc = of("otlp_grpc", &config.tls.otlp_grpc, clients)?;
+        Ok(Certificates { web, otlp_http, otlp_grpc, all: loaded })
     }
 
     /// Takes up files that have changed.
     pub fn look(&self, now: Nanos) {
-        self.all().for_each(|tls| tls.look(now));
+        self.all.iter().for_each(|tls| tls.look(now));
     }
 
-    /// What is wrong with them, each once however many ports share it.
+    /// What is wrong with them. The web port's and the senders' may be the same files, and are told once.
     pub fn troubles(&self, now: Nanos) -> Vec<Trouble> {
         let mut troubles: Vec<Trouble> = Vec::new();
-        for (since, sentence) in self.all().flat_map(|tls| tls.troubles(now)) {
+        for (since, sentence) in self.all.iter().flat_map(|tls| tls.troubles(now)) {
             if !troubles.iter().any(|told| told.sentence == sentence) {
                 troubles.push(Trouble { since, refuses: false, sentence });
             }
         }
         troubles
-    }
-
-    fn all(&self) -> impl Iterator<Item = &Arc<Tls>> {
-        let [web, http, grpc] = [&self.web, &self.otlp_http, &self.otlp_grpc].map(Option::as_ref);
-        let http = http.filter(|it| !web.is_some_and(|other| Arc::ptr_eq(it, other)));
-        let grpc = grpc.filter(|it| {
-            ![web, self.otlp_http.as_ref()].into_iter().flatten().any(|other| Arc::ptr_eq(it, other))
-        });
-        web.into_iter().chain(http).chain(grpc)
     }
 }

@@ -7,16 +7,19 @@ use std::time::SystemTime;
 use tokio::sync::{mpsc, watch};
 
 use super::settings;
+use crate::access::audit::Actor;
 use crate::alert::rule::RuleSet;
 use crate::clock::Clock;
 use crate::pipeline::Event;
 use crate::rules::{Loaded, Origin};
+use crate::store::Store;
 use crate::web::RulesView;
 
 /// The rules in force and what the pages show of them.
 pub struct Rules {
     origin: Origin,
     clock: Clock,
+    store: Store,
     version: Mutex<Vec<(PathBuf, Option<SystemTime>, u64)>>,
     loaded: watch::Sender<Arc<Loaded>>,
     view: watch::Sender<Arc<RulesView>>,
@@ -24,12 +27,13 @@ pub struct Rules {
 
 impl Rules {
     /// The rules that were loaded from an origin.
-    pub fn new(origin: Origin, loaded: Loaded, clock: &Clock) -> Rules {
+    pub fn new(origin: Origin, loaded: Loaded, clock: &Clock, store: Store) -> Rules {
         let view = settings::rules_view(&loaded, clock());
         Rules {
             version: Mutex::new(origin.version()),
             origin,
             clock: clock.clone(),
+            store,
             loaded: watch::Sender::new(Arc::new(loaded)),
             view: watch::Sender::new(Arc::new(view)),
         }
@@ -71,16 +75,28 @@ impl Rules {
                 let view = settings::rules_view(&loaded, (self.clock)());
                 self.loaded.send_replace(Arc::new(loaded.clone()));
                 self.view.send_replace(Arc::new(view));
+                let count = loaded.rules.rules.len();
                 let _ = events.send(Event::Rules(loaded.rules)).await;
                 tracing::info!("Other rules are in force.");
+                self.audit("rules.reloaded", format!("{count} rules are in force.")).await;
             }
             Err(problems) => {
                 tracing::error!(
                     problems = problems.join("; "),
                     "The rules were not changed: the new set has problems."
                 );
+                let detail = format!("The old ones stay: the new set has {} problems.", problems.len());
                 self.view.send_modify(|view| Arc::make_mut(view).problems = problems);
+                self.audit("rules.refused", detail).await;
             }
+        }
+    }
+
+    /// The rules go on where the log cannot be written.
+    async fn audit(&self, action: &str, detail: String) {
+        let entry = Actor::server().did((self.clock)(), action, "rules".to_owned(), detail);
+        if let Err(error) = self.store.audit(&entry).await {
+            tracing::warn!(%error, "That the rules were read again is not in the audit log.");
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::access::oidc::Mapping;
 use crate::alert::tier::Tier;
 use crate::clock::Clock;
 use crate::config::{Config, Tls};
+use crate::decode::redact::Redactor;
 use crate::inbox::{self, Inbox};
 use crate::notify::mailer::{self, Mailer, Relay};
 use crate::oidc::provider::{self, Provider};
@@ -20,6 +21,7 @@ use crate::outgoing::guard::{self, Policy};
 use crate::pipeline::gauges::Gauges;
 use crate::pipeline::{self, bounds};
 use crate::receive::intake::{Intake, Taken};
+use crate::receive::keys::Keys;
 use crate::rollup::stream;
 use crate::rules::Loaded;
 use crate::signals::integration::Naming;
@@ -52,11 +54,8 @@ pub fn observe_rules(config: &Config, addresses: &super::Addresses, providers: A
         queue: rule.queue.clone(),
     });
     let own = [addresses.otlp_http, addresses.otlp_grpc];
-    Rules {
-        naming: named.collect(),
-        own_addresses: own.map(|at| (at.ip().to_string(), at.port())).into(),
-        providers,
-    }
+    let own_addresses = own.map(|at| (at.ip().to_string(), at.port())).into();
+    Rules { naming: named.collect(), own_addresses, scope: None, providers }
 }
 
 /// Tiers and environments.
@@ -220,7 +219,7 @@ pub fn web(config: &Config, addresses: &super::Addresses, providers: Arc<Provide
     web::Settings {
         non_production: config.environments.non_production.clone(),
         overrides: config.integration.iter().map(given).collect(),
-        notices: vec![web::OPEN_TO_ALL.to_owned()],
+        notices: super::public::notices(config, addresses),
         public_host: config.server.public_host(),
         providers,
         otlp_http: format!(
@@ -258,11 +257,20 @@ pub fn rules_view(loaded: &Loaded, now: Nanos) -> web::RulesView {
 }
 
 /// All counters of the server, by name.
-pub fn counters(intake: &Intake, inbox: Inbox<Taken>, gauges: Arc<Gauges>, clock: Clock) -> web::Counters {
+pub fn counters(
+    intake: &Intake,
+    redactor: &'static Redactor,
+    keys: Arc<Keys>,
+    inbox: Inbox<Taken>,
+    gauges: Arc<Gauges>,
+    clock: Clock,
+) -> web::Counters {
     let (intake, budget) = (intake.counters(), intake.budget().clone());
     Arc::new(move || {
         let mut counters: BTreeMap<String, u64> = intake.snapshot().into_iter().collect();
+        counters.extend(keys.snapshot());
         counters.insert("in_flight_bytes".into(), budget.used() as u64);
+        counters.extend(redactor.taken().map(|(kind, count)| (format!("redacted_{}", kind.name()), count)));
         for (name, gauge) in [
             ("duplicates", &gauges.duplicates),
             ("claims", &gauges.claims),

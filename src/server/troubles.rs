@@ -1,4 +1,4 @@
-//! What does not work now, in sentences for the dashboard; gone once it does: the disk, and certificates.
+//! What does not work now, in sentences for the dashboard; gone once it does: the disk, certificates, and keys.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -8,19 +8,28 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::certificates::Certificates;
+use super::keys::told;
 use crate::clock::Clock;
 use crate::inbox::{Failing, Inbox, Refused};
 use crate::pipeline::gauges::Gauges;
 use crate::receive::intake::Taken;
+use crate::receive::keys::Keys;
 use crate::signals::telemetry::Nanos;
 use crate::web::{Trouble, Troubles};
 
 /// Reads the sentences from where faults are noticed.
-pub fn of(inbox: Inbox<Taken>, gauges: Arc<Gauges>, certificates: Certificates, clock: Clock) -> Troubles {
+pub fn of(
+    inbox: Inbox<Taken>,
+    gauges: Arc<Gauges>,
+    certificates: Certificates,
+    keys: Arc<Keys>,
+    clock: Clock,
+) -> Troubles {
     Arc::new(move || {
         let store = gauges.failing.lock().map_or(None, |failing| failing.clone());
         let mut troubles = sentences(inbox.stats().failing, store, gauges.stalled.load(Ordering::Relaxed));
         troubles.extend(certificates.troubles(clock()));
+        troubles.extend(told::troubles(&keys, clock()));
         troubles
     })
 }

@@ -14,6 +14,7 @@ use super::integration::{Identity, Naming, identify, renamed};
 use super::lookup::Lookup;
 use super::observation::{Call, CallKey, Direction, IntegrationKey, Observations, Source};
 use super::provider::{Provider, Providers};
+use super::scope::Scope;
 use super::telemetry::{Log, Nanos, Origin, Refusal, Span};
 use super::vocabulary::{Attr, Event};
 use super::{classify, credential, endpoint, heartbeat, reconciliation, retry, sampling};
@@ -30,7 +31,14 @@ pub struct Rules {
     pub own_addresses: Vec<(String, u16)>,
     /// What vendors say of their answers.
     pub providers: Arc<Providers>,
+    /// For whom the sender may speak; none for everybody.
+    pub scope: Option<Arc<Scope>>,
 }
+
+/// Why a record is refused whose integration is none of those that its sender may speak for.
+pub const OUTSIDE: &str = "it is outside what its key may send for";
+/// Stands for the place of such an integration.
+const NOWHERE: usize = usize::MAX;
 
 /// What one span came to, for the row that is kept of it.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +63,7 @@ pub struct Observer {
     /// Room for an endpoint's name.
     endpoint: String,
     keys: Map<IntegrationKey, usize>,
+    denied: Vec<IntegrationKey>,
     /// By hash; one of two that are alike stands at the next number.
     series: Map<u64, u32>,
     /// Whose host the peer of each series is, once it was asked for.
@@ -78,6 +87,7 @@ impl Observer {
             latest: None,
             endpoint: String::new(),
             keys: Map::default(),
+            denied: Vec::new(),
             series: Map::default(),
             vendors: Vec::new(),
             names: Map::default(),
@@ -93,7 +103,7 @@ impl Observer {
     pub fn span(&mut self, origin: &Origin<'_, '_>, span: &Span<'_>) -> Result<Meaning<'_>, Refusal> {
         let look = Lookup { own: &span.attributes, scope: origin.scope, resource: origin.resource };
         let (peer, port) = endpoint::peer(&look);
-        let at = self.integration(origin, &look, &peer);
+        let at = self.integration(origin, &look, &peer)?;
         let own = port.is_some_and(|port| self.is_own(&peer, port));
         let Some(direction) = endpoint::direction(span, &look).filter(|_| !own) else {
             return Ok(Meaning { integration: &self.seen.integrations[at].key, call: None });
@@ -158,7 +168,7 @@ impl Observer {
     pub fn log(&mut self, origin: &Origin<'_, '_>, log: &Log<'_>) -> Result<&IntegrationKey, Refusal> {
         let look = Lookup { own: &log.attributes, scope: origin.scope, resource: origin.resource };
         let (peer, _) = endpoint::peer(&look);
-        let at = self.integration(origin, &look, &peer);
+        let at = self.integration(origin, &look, &peer)?;
         let key = self.seen.integrations[at].key.clone();
         let time = self.time(log.time);
         match Event::from_wire(&log.event_name) {
@@ -180,7 +190,12 @@ impl Observer {
 
     /// Bytes that all that was seen takes, about.
     pub fn bytes(&self) -> usize {
-        self.seen.bytes() + self.attempts.len() * size_of::<retry::Attempt>()
+        self.seen.bytes() + self.attempts.len() * size_of::<retry::Attempt>() + self.denied.len() * 512
+    }
+
+    /// Integrations of the request whose records were refused because its sender may not speak for them, each once.
+    pub fn denied(&self) -> &[IntegrationKey] {
+        &self.denied
     }
 
     /// Links retries to what they replace and gives all that was seen.
@@ -189,27 +204,39 @@ impl Observer {
         self.seen
     }
 
-    /// Index of the integration a record belongs to, registered once a request.
-    fn integration(&mut self, origin: &Origin<'_, '_>, look: &Lookup<'_, '_>, peer: &str) -> usize {
+    /// Index of the integration a record belongs to, registered once a request. An error when the sender may not speak
+    /// for it, which is looked at once a request too.
+    fn integration(
+        &mut self,
+        origin: &Origin<'_, '_>,
+        look: &Lookup<'_, '_>,
+        peer: &str,
+    ) -> Result<usize, Refusal> {
         let own = look.own.get(Attr::IntegrationName).or_else(|| look.scope.get(Attr::IntegrationName));
         if let Some((resource, at)) = self.latest
             && resource == origin.resource_index
             && own.is_none()
         {
-            return at;
+            return place(at);
         }
         // Resources come one after another, so the latest is the one or it is new.
         if self.identity.as_ref().is_none_or(|(index, _)| *index != origin.resource_index) {
             self.identity = Some((origin.resource_index, identify(origin.resource)));
         }
-        let Some((_, identity)) = &self.identity else { return 0 };
+        let Some((_, identity)) = &self.identity else { return Ok(0) };
         let other = renamed(identity, &self.rules.naming, look, peer);
         let settled = own.is_none() && (identity.explicit || self.rules.naming.is_empty());
         let mut key = identity.info.key.clone();
         key.name = other.map_or(key.name, Into::into);
         if let Some(at) = self.keys.get(&key).copied() {
             self.latest = settled.then_some((origin.resource_index, at));
-            return at;
+            return place(at);
+        }
+        if self.rules.scope.as_ref().is_some_and(|scope| !scope.allows(&key)) {
+            self.latest = settled.then_some((origin.resource_index, NOWHERE));
+            self.denied.push(key.clone());
+            self.keys.insert(key, NOWHERE);
+            return place(NOWHERE);
         }
         let mut info = identity.info.clone();
         if &*info.key.name == "unnamed" && other.is_none() {
@@ -220,7 +247,7 @@ impl Observer {
         self.seen.integrations.push(info);
         self.keys.insert(key, at);
         self.latest = settled.then_some((origin.resource_index, at));
-        at
+        Ok(at)
     }
 
     fn is_own(&self, host: &str, port: u16) -> bool {
@@ -301,6 +328,10 @@ impl Observer {
             None => self.seen.notices.push((what, 1)),
         }
     }
+}
+
+fn place(at: usize) -> Result<usize, Refusal> {
+    if at == NOWHERE { Err(Refusal::Borrowed(OUTSIDE)) } else { Ok(at) }
 }
 
 /// A hash that is the same within a build: for tables and outcome hashes, never persisted as identity.

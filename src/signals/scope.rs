@@ -8,6 +8,9 @@ use super::observation::IntegrationKey;
 /// Longest pattern, in bytes: as long as a name may be.
 const LONGEST: usize = 120;
 
+/// Integrations that a sentence names.
+const SHOWN: usize = 3;
+
 /// A name, or several: `*` is any run of letters, none too; everything else stands for itself.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Pattern(String);
@@ -83,6 +86,22 @@ impl Scope {
     /// Whether all is allowed: then nobody needs to ask.
     pub fn is_any(&self) -> bool {
         self.integration.is_any() && self.environment.is_any()
+    }
+
+    /// Why so many records were not taken: whose they are, and whose the holder may send.
+    pub fn refusal(&self, records: u64, denied: &[IntegrationKey]) -> String {
+        let Scope { key, integration, environment } = self;
+        let one = |key: &IntegrationKey| format!("{} in {}", key.name, key.environment);
+        let mut whose: Vec<String> = denied.iter().take(SHOWN).map(one).collect();
+        if denied.len() > SHOWN {
+            whose.push(format!("{} more", denied.len() - SHOWN));
+        }
+        let (noun, are) = if records == 1 { ("record", "it is") } else { ("records", "they are") };
+        format!(
+            "{records} {noun} not taken: the key \"{key}\" may send for integration {integration} in environment \
+             {environment}, and {are} for {}",
+            whose.join(", ")
+        )
     }
 
     /// Whether the holder may speak for this integration.

@@ -24,6 +24,7 @@ use crate::signals::telemetry::Nanos;
 use crate::world::World;
 use crate::world::points::Points;
 
+pub mod beside;
 pub mod mail;
 pub mod hot;
 pub mod recent;

@@ -49,10 +49,11 @@ const GAUGES: [&str; 11] = [
 ];
 
 /// What figures are, by how their names start.
-const HELP: [(&str, &str); 23] = [
+const HELP: [(&str, &str); 25] = [
     ("accepted_", "Records accepted, by signal."),
     ("rejected_", "Records left out of accepted requests, by signal."),
     ("refused_", "Requests refused, by reason."),
+    ("redacted_", "Secrets taken out of what was read, by kind."),
     ("requests", "Requests to the OTLP ports."),
     ("bytes", "Bytes of accepted bodies, decompressed."),
     ("duplicates", "Requests whose body had been counted within the last hour."),
@@ -71,6 +72,7 @@ const HELP: [(&str, &str); 23] = [
     ("hot_bytes", "Bytes in memory that no flush has committed."),
     ("streams", "Metric streams whose next point is expected."),
     ("claims", "Bodies whose copies are known."),
+    ("key_", "What came with each ingest key, by its number."),
     ("set_aside", "Requests that could not be counted and are kept in inbox/aside."),
     ("defects", "Times that judging a minute or writing a mail failed by a defect of the server."),
 ];

@@ -68,7 +68,7 @@ pub fn build(
         figures: with_prefix(counters, prefix)
             // What never happened would bury what did.
             .filter(|(_, count)| *count > 0)
-            .map(|(name, count)| (format::capital(&format::words(name)), format::count(count as f64)))
+            .map(|(name, count)| (spoken_kind(prefix, name), format::count(count as f64)))
             .collect(),
     };
     let groups = vec![
@@ -79,6 +79,11 @@ pub fn build(
             "rejected_",
         ),
         group("Refused requests", "By reason. Those that may be sent again were told so.", "refused_"),
+        group(
+            "Redacted",
+            "Secrets taken out of what was read, by kind; what they were is not kept.",
+            "redacted_",
+        ),
         rest(counters, watermark),
     ];
     let count = rules.rules.len();
@@ -97,8 +102,9 @@ pub fn build(
 }
 
 fn rest(counters: &[(String, u64)], watermark: u64) -> Group {
-    let grouped =
-        |name: &str| ["accepted_", "rejected_", "refused_"].iter().any(|prefix| name.starts_with(prefix));
+    let grouped = |name: &str| {
+        ["accepted_", "rejected_", "refused_", "redacted_"].iter().any(|prefix| name.starts_with(prefix))
+    };
     let mut figures: Vec<(String, String)> = counters
         .iter()
         .filter(|(name, _)| !grouped(name) && name != "watermark")
@@ -136,6 +142,25 @@ fn spoken(name: &str) -> String {
         "connections" => "Open connections",
         "connections_handshake_failed" => "Connections whose TLS handshake failed",
         name => return format::capital(&format::words(name.strip_suffix("_ms").unwrap_or(name))),
+    };
+    words.into()
+}
+
+/// A counter's name within its group.
+fn spoken_kind(prefix: &str, name: &str) -> String {
+    let words = match (prefix, name) {
+        ("redacted_", "key") => "Values under a secret's name",
+        ("redacted_", "scheme") => "Behind Bearer or Basic",
+        ("redacted_", "maker") => "Tokens known by their maker",
+        ("redacted_", "jwt") => "JSON web tokens",
+        ("redacted_", "pem") => "Private keys and other PEM blocks",
+        ("redacted_", "url") => "Secrets in addresses",
+        ("redacted_", "card") => "Card numbers",
+        ("redacted_", "iban") => "Bank accounts (IBAN)",
+        ("redacted_", "email") => "E-mail addresses",
+        ("redacted_", "phone") => "Telephone numbers",
+        ("redacted_", "pattern") => "Matches of configured patterns",
+        (_, name) => return format::capital(&format::words(name)),
     };
     words.into()
 }

@@ -25,7 +25,7 @@ pub fn holder<'a>(
         }
         Ok(())
     })?;
-    Ok((called, list))
+    Ok((limits.redactor.text(called), list))
 }
 
 /// A list of attributes.
@@ -57,7 +57,9 @@ pub fn any_value<'a>(s: &mut Scanner<'a>, limits: &Limits) -> Result<Value<'a>, 
             "intValue" => Value::Int(int(s, key)?),
             "doubleValue" => Value::Double(double(s, key)?),
             "bytesValue" => Value::Bytes(Cow::Owned(base64(s, key)?)),
-            "arrayValue" | "kvlistValue" => text_of(branch(s, key, limits.nesting, &mut Room::new(limits))?),
+            "arrayValue" | "kvlistValue" => {
+                text_of(branch(s, key, limits.nesting, &mut Room::new(limits))?, limits)
+            }
             _ => return s.skip().map(drop),
         };
         Ok(())

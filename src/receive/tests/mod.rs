@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Settings;
 use super::intake::{Decoder, Intake, Taken};
+use super::keys::Keys;
 use crate::clock::Clock;
 use crate::decode;
 use crate::inbox::{self, Inbox};
@@ -25,6 +26,7 @@ use crate::world::World;
 
 mod grpc;
 mod http_port;
+mod keys;
 mod listening;
 mod refusing;
 mod reporting;
@@ -38,12 +40,19 @@ pub(super) struct Setup {
     pub(super) max_inbox: u64,
     pub(super) decoder: Decoder,
     pub(super) clock: Clock,
+    pub(super) keys: Option<Arc<Keys>>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
         let clock: Clock = Arc::new(|| 1_800_000_000_000_000_000);
-        Setup { settings: Settings::default(), max_inbox: 1 << 30, decoder: decode::record, clock }
+        Setup {
+            settings: Settings::default(),
+            max_inbox: 1 << 30,
+            decoder: decode::record,
+            clock,
+            keys: None,
+        }
     }
 }
 
@@ -58,14 +67,17 @@ impl Setup {
         let (inbox, _) = Inbox::open(inbox_settings, &World::real(), deliver, 0).unwrap();
         let limits = decode::Limits::default();
         let intake = Intake::new(inbox.clone(), Arc::default(), limits, self.settings, self.clock);
-        let intake = Arc::new(intake.with_decoder(self.decoder));
+        let intake = intake.with_decoder(self.decoder);
+        let keys =
+            self.keys.unwrap_or_else(|| Arc::new(Keys::new(Default::default(), Arc::default(), false)));
+        let intake = Arc::new(intake.with_keys(keys.clone()));
         let stop = CancellationToken::new();
         let http = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let grpc = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addresses = (http.local_addr().unwrap(), grpc.local_addr().unwrap());
         tokio::spawn(super::http::serve_http(http, Arc::clone(&intake), stop.clone()));
         tokio::spawn(super::grpc::serve_grpc(grpc, Arc::clone(&intake), stop.clone()));
-        Server { http: addresses.0, grpc: addresses.1, intake, inbox, delivered, folder, stop }
+        Server { http: addresses.0, grpc: addresses.1, intake, keys, inbox, delivered, folder, stop }
     }
 }
 
@@ -73,6 +85,7 @@ pub(super) struct Server {
     pub(super) http: SocketAddr,
     pub(super) grpc: SocketAddr,
     pub(super) intake: Arc<Intake>,
+    pub(super) keys: Arc<Keys>,
     pub(super) inbox: Inbox<Taken>,
     pub(super) delivered: mpsc::Receiver<(u64, Taken)>,
     pub(super) folder: TempDir,
@@ -264,7 +277,7 @@ pub(super) fn picky(
 ) -> Result<decode::Decoded, decode::Malformed> {
     let mut decoded = decode::record(path, content_type, body, received_at, rules, limits)?;
     decoded.batch.records = 1;
-    decoded.rejected = decode::Rejected { count: 2, message: "two ids are all zero".to_owned() };
+    decoded.rejected = decode::Rejected { count: 2, outside: 0, message: "two ids are all zero".to_owned() };
     Ok(decoded)
 }
 

@@ -23,7 +23,7 @@ impl Observer {
     pub fn point(&mut self, origin: &Origin<'_, '_>, point: &Point<'_, '_>) -> Result<(), Refusal> {
         let look = Lookup { own: point.attributes, scope: origin.scope, resource: origin.resource };
         let (peer, port) = endpoint::peer(&look);
-        let at = self.integration(origin, &look, &peer);
+        let at = self.integration(origin, &look, &peer)?;
         let whose = self.seen.integrations[at].key.clone();
         let time = self.time(point.time);
         match Metric::from_wire(point.metric) {

@@ -6,14 +6,17 @@ use super::super::lookup::Lookup;
 use super::super::observation::{
     Call, Direction, Gauge, IntegrationKey, ReconciliationRun, SlotUpdate, Source,
 };
-use super::super::telemetry::{Attributes, Origin, Point, PointValue, Value};
+use super::super::telemetry::{Attributes, Origin, Point, PointValue, Refusal, Value};
 use super::super::vocabulary::{Attr, Metric};
 use super::super::{credential, endpoint, queue, reconciliation, retry};
 use super::{Observer, hash};
 
 impl Observer {
     /// Takes a minimal report in.
-    pub fn report(&mut self, integration: &str, report: &Report) {
+    ///
+    /// # Errors
+    /// Its sender may not speak for this integration.
+    pub fn report(&mut self, integration: &str, report: &Report) -> Result<(), Refusal> {
         let mut resource = Attributes::default();
         resource.push(Attr::IntegrationName.name().into(), Value::Str(integration.into()));
         if let Some(environment) = &report.environment {
@@ -22,7 +25,7 @@ impl Observer {
         let none = Attributes::default();
         let origin = Origin { resource_index: 0, resource: &resource, scope_name: "", scope: &none };
         let look = Lookup { own: &none, scope: &none, resource: &resource };
-        let at = self.integration(&origin, &look, "");
+        let at = self.integration(&origin, &look, "")?;
         let (key, time) = (self.seen.integrations[at].key.clone(), self.received_at);
         self.seen.runs.push(heartbeat::reported(key.clone(), report, time));
         if report.status.is_some() || report.endpoint.is_some() || report.duration_ms.is_some() {
@@ -47,6 +50,7 @@ impl Observer {
             let run = ReconciliationRun { expected, matched, net_only: true, ..run };
             self.seen.reconciliations.push(run);
         }
+        Ok(())
     }
 
     fn reported_call(&mut self, at: usize, key: &IntegrationKey, report: &Report) {

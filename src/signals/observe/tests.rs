@@ -181,14 +181,14 @@ fn a_report_is_a_run_a_call_a_depth_a_slot_and_a_reconciliation() {
         reconciled: Some(9),
         ..Report::default()
     };
-    observer.report("zap", &report);
+    observer.report("zap", &report).unwrap();
     let seen = observer.finish();
     assert_eq!(seen.calls[0].class, Class::Failed);
     assert_eq!(seen.series[0].source, Source::Report);
     assert_eq!((seen.gauges.len(), seen.slots.len(), seen.runs.len()), (1, 1, 1));
     assert!(seen.reconciliations[0].net_only);
     let mut observer = Observer::new(Arc::default(), NOW);
-    observer.report("zap", &Report::default());
+    observer.report("zap", &Report::default()).unwrap();
     let seen = observer.finish();
     assert_eq!((seen.runs[0].outcome.as_str(), seen.calls.len()), ("beat", 0));
 }

@@ -1,6 +1,6 @@
 //! Ingest keys: the catalog alone has them.
 
-use crate::access::audit::Actor;
+use crate::access::audit::{Actor, Entry};
 use crate::access::key::{IngestKey, NewKey};
 use crate::access::secret::Secret;
 use crate::signals::telemetry::Nanos;
@@ -40,8 +40,8 @@ impl Store {
         self.inner.catalog.revoke_key(id, flagged_until, by, now).await
     }
 
-    /// Notes when keys were last used; earlier times change nothing.
-    pub async fn touch_keys(&self, used: &[(u64, Nanos)]) -> Result<(), Error> {
-        self.inner.catalog.touch_keys(used).await
+    /// Notes when keys were last used, earlier times change nothing, and what of it is to be audited.
+    pub async fn note_use(&self, used: &[(u64, Nanos)], entries: &[Entry]) -> Result<(), Error> {
+        self.inner.catalog.note_use(used, entries).await
     }
 }

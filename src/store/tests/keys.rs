@@ -99,9 +99,10 @@ pub async fn the_last_use_only_moves_forward<P: Place>() {
     store.make_key(&new("a"), &ada(), NOON).await.unwrap();
     let version = store.access().await.unwrap().version;
     for at in [NOON + 9, NOON + 4] {
-        store.touch_keys(&[(1, at), (77, at)]).await.unwrap();
+        store.note_use(&[(1, at), (77, at)], &[ada().did(at, "x", "".into(), "".into())]).await.unwrap();
     }
     assert_eq!(store.keys().await.unwrap()[0].last_used_at, Some(NOON + 9));
+    assert_eq!(store.audit_after(1, 10).await.unwrap().len(), 2);
     assert_eq!(store.access().await.unwrap().version, version, "doors need not read keys again for that");
     store.close().await;
 }

@@ -31,9 +31,11 @@ fn script(name: &str) -> PathBuf {
 
 fn clean(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(program);
-    for (name, _) in std::env::vars()
-        .filter(|(name, _)| name.starts_with("OTEL_") || name.ends_with("_PROXY") || name.ends_with("_proxy"))
-    {
+    // Their own authorities too: requests puts REQUESTS_CA_BUNDLE over what its caller says.
+    let is_setting = |name: &str| {
+        name.starts_with("OTEL_") || ["_PROXY", "_proxy", "_CA_BUNDLE"].iter().any(|end| name.ends_with(end))
+    };
+    for (name, _) in std::env::vars().filter(|(name, _)| is_setting(name)) {
         command.env_remove(name);
     }
     command

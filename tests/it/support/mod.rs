@@ -1,6 +1,7 @@
 //! The small language the tests speak: a home with files, a real server started on it, things sent to it, things read
 //! back. Nothing here knows the server's code; all goes through its command line and its ports.
 
+pub mod certificates;
 pub mod clients;
 pub mod disk;
 pub mod faulty;

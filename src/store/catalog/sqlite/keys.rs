@@ -4,7 +4,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::{Catalog, audit, damaged, fault};
-use crate::access::audit::Actor;
+use crate::access::audit::{Actor, Entry};
 use crate::access::key::{IngestKey, NewKey};
 use crate::access::secret::{Kind, Secret};
 use crate::signals::scope::Pattern;
@@ -89,9 +89,9 @@ impl Catalog {
         Ok(key)
     }
 
-    /// Notes when keys were last used; earlier times change nothing.
-    pub async fn touch_keys(&self, used: &[(u64, Nanos)]) -> Result<(), Error> {
-        if used.is_empty() {
+    /// Notes when keys were last used, earlier times change nothing, and what of it is to be audited.
+    pub async fn note_use(&self, used: &[(u64, Nanos)], entries: &[Entry]) -> Result<(), Error> {
+        if used.is_empty() && entries.is_empty() {
             return Ok(());
         }
         let mut write = self.write().await?;
@@ -100,6 +100,9 @@ impl Catalog {
                 "UPDATE ingest_keys SET last_used_at = max(coalesce(last_used_at, ?2), ?2) WHERE id = ?1";
             let update = sqlx::query(sql).bind(*id as i64).bind(at);
             update.execute(&mut *write).await.map_err(fault("note the use of a key"))?;
+        }
+        for entry in entries {
+            audit::append(&mut write, entry).await?;
         }
         write.commit().await.map_err(fault("note the use of a key"))
     }

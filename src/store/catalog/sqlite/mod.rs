@@ -82,6 +82,24 @@ impl Catalog {
         })
     }
 
+    /// The same while a server works on the folder: its schema is left to that server.
+    pub async fn open_beside(folder: &Path) -> Result<Catalog, Error> {
+        let path = folder.join("catalog.db");
+        let options = SqliteConnectOptions::new().filename(&path).read_only(true).busy_timeout(BUSY);
+        let reader = pool(1).connect_with(options).await.map_err(|error| opening(&path, error))?;
+        let row: Result<(i64,), _> =
+            sqlx::query_as("SELECT max(version) FROM _sqlx_migrations").fetch_one(&reader).await;
+        let (version,) = row.map_err(|error| opening(&path, error))?;
+        reader.close().await;
+        if migrations().iter().any(|migration| migration.version > version) {
+            return Err(Error::Refused(format!(
+                "The server that works on {} is an older version than this command. Restart it with this version first.",
+                folder.display()
+            )));
+        }
+        Catalog::open(folder).await
+    }
+
     /// Closes all connections.
     pub async fn close(&self) {
         self.readers.close().await;
