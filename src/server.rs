@@ -25,7 +25,7 @@ use crate::rules::Origin;
 use crate::scheduler::{self, Due};
 use crate::store::Store;
 use crate::world::World;
-use crate::{config, inbox, notify, providers, receive, web};
+use crate::{config, inbox, notify, receive, web};
 use certificates::Certificates;
 use receive::listen::Port;
 use rules::Rules;
@@ -118,8 +118,7 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
     let clock = world.clock.clone();
     let loaded = origin.load().map_err(|problems| anyhow!("{}", problems.join("\n")))?;
     check(&config)?;
-    let vendors = providers::load(config.server.providers.as_deref());
-    let vendors = Arc::new(vendors.map_err(|problems| anyhow!("{}", problems.join("\n")))?);
+    let vendors = settings::vendors(&config)?;
     let certificates = Certificates::load(&config)?;
     let Doors { web: web_door, otlp_http: http_door, otlp_grpc: grpc_door } = doors;
     let addresses = Addresses {

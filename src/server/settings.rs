@@ -28,7 +28,7 @@ use crate::signals::integration::Naming;
 use crate::signals::observe::Rules;
 use crate::signals::provider::Providers;
 use crate::signals::telemetry::Nanos;
-use crate::{receive, web};
+use crate::{providers, receive, web};
 
 /// Where people reach the dashboard, without a slash at its end.
 pub fn base_url(config: &Config, web: SocketAddr) -> String {
@@ -42,6 +42,12 @@ pub fn base_url(config: &Config, web: SocketAddr) -> String {
 /// How a port is asked.
 fn scheme(config: &Config, name: &str, port: &crate::config::tls::Port) -> &'static str {
     if config.tls.of(name, port).is_some() { "https" } else { "http" }
+}
+
+/// The facts on vendors.
+pub fn vendors(config: &Config) -> anyhow::Result<Arc<Providers>> {
+    let loaded = providers::load(config.server.providers.as_deref());
+    loaded.map(Arc::new).map_err(|problems| anyhow::anyhow!("{}", problems.join("\n")))
 }
 
 /// The operator's naming rules, our own addresses, and what vendors say of theirs.
