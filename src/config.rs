@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer};
 
+pub mod access;
 pub mod oidc;
 pub mod outgoing;
 pub mod redaction;
@@ -21,6 +22,8 @@ pub struct Config {
     pub server: Server,
     /// What comes in, and how much of it at once.
     pub ingest: Ingest,
+    /// Who may come in.
+    pub access: access::Access,
     /// Which ports speak TLS, and with which certificates.
     pub tls: tls::Tls,
     /// What may be called over HTTP.
@@ -298,6 +301,7 @@ impl Config {
         self.check_values()?;
         self.ingest.check_bounds()?;
         self.redaction.check()?;
+        self.access.check()?;
         for rule in &self.integration {
             let matches = [&rule.service, &rule.peer, &rule.route_prefix, &rule.queue];
             let overrides = rule.tier.is_some() || rule.owner.is_some();

@@ -34,10 +34,11 @@ mod certificates;
 mod composer;
 mod descriptors;
 mod keys;
+pub mod people;
 mod public;
 pub mod redaction;
 mod rules;
-mod settings;
+pub mod settings;
 mod troubles;
 
 /// How long stopping may take in all.
@@ -66,6 +67,8 @@ impl Addresses {
 pub struct Running {
     /// Where it can be reached.
     pub addresses: Addresses,
+    /// The link that makes the first admin, where one is wanted.
+    pub setup: Option<String>,
     events: mpsc::Sender<Event>,
     inbox: Inbox<Taken>,
     store: Store,
@@ -150,18 +153,9 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         store: store.clone(),
         world: world.clone(),
         policy: settings::policy(&config),
-        compose: composer::Composer::new(
-            &config,
-            base_url,
-            store.clone(),
-            rules.clone(),
-            vendors.clone(),
-            clock.clone(),
-        ),
+        compose: composer::Composer::new(&config, &base_url, &store, &rules, &vendors, &clock),
         rules: rules.in_force(),
-        claim_window: i64::try_from(config.ingest.claim_seconds)
-            .unwrap_or(3600)
-            .saturating_mul(1_000_000_000),
+        claim_window: settings::claim_window(&config),
         most_claims: config.ingest.claims,
         limits: settings::series_limits(&config),
         stream_limits: settings::stream_limits(&config),
@@ -217,6 +211,15 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         stop.clone(),
     )));
 
+    let oidc =
+        settings::oidc(&config, &base_url, &clock)?.map(|provider| Arc::new(web::sso::Sso::new(provider)));
+    let (people_changed, people_seen) = watch::channel(0);
+    let people_changed = Arc::new(people_changed);
+    let people = store.people();
+    let access = people::access(&config, &people, addresses.web, people_seen).await?;
+    let setup = people::setup_link(&config, &access, &people, addresses.web, &base_url, clock()).await?;
+    rooms.push(tokio::spawn(people::watch(people, people_changed, stop.clone())));
+
     let keeper = keys::Keeper {
         keys: keys.clone(),
         door,
@@ -238,6 +241,8 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         live: live_seen,
         stop: stop.clone(),
         mail: mail_info,
+        oidc,
+        access: Arc::new(access),
         settings: Arc::new(settings::web(&config, &addresses, vendors)),
     };
     let over_tls = certificates.web.is_some();
@@ -264,6 +269,7 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
     tracing::info!(web = %addresses.web, otlp_http = %addresses.otlp_http, otlp_grpc = %addresses.otlp_grpc, "Ready.");
     Ok(Running {
         addresses,
+        setup,
         events,
         inbox,
         store,

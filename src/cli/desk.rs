@@ -16,10 +16,10 @@ use crate::world::World;
 #[derive(Clone, Debug, Default, Args)]
 pub struct DataArgs {
     /// Configuration file [default: seamwatch.toml, where it exists].
-    #[arg(long, value_name = "FILE", env = "SEAMWATCH_CONFIG")]
+    #[arg(long, value_name = "FILE", env = "SEAMWATCH_CONFIG", global = true)]
     pub config: Option<PathBuf>,
     /// Data folder [default: seamwatch-data].
-    #[arg(long, value_name = "DIR", env = "SEAMWATCH_DATA")]
+    #[arg(long, value_name = "DIR", env = "SEAMWATCH_DATA", global = true)]
     pub data: Option<PathBuf>,
 }
 

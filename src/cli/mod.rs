@@ -8,6 +8,7 @@ pub mod keys;
 pub mod redact_test;
 pub mod serve;
 pub mod test;
+pub mod users;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -40,6 +41,8 @@ pub enum Command {
     Test(FilesArgs),
     /// Show what a sample would become by the configuration, and which secrets were found where.
     RedactTest(redact_test::RedactTestArgs),
+    /// Who may come in: make, list and change users.
+    Users(users::UsersArgs),
     /// Make, list and revoke the keys that telemetry is sent with; a server may be running.
     Keys(keys::KeysArgs),
     /// Print the audit log, or check that nothing in it was changed; a server may be running.

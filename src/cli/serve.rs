@@ -26,6 +26,10 @@ pub async fn run(args: ServerArgs) -> anyhow::Result<ExitCode> {
         () = signals.stop() => return Ok(ExitCode::SUCCESS),
     };
     println!("{}", running.addresses.ready_line());
+    if let Some(link) = &running.setup {
+        // Where somebody looks who starts it by hand, and not in the line that programs read. The log gets none of it.
+        eprintln!("No user exists yet. Within 30 minutes this link makes the first admin:\n\n    {link}\n");
+    }
     signals.until_stopped(&running).await;
     running.stop().await;
     Ok(ExitCode::SUCCESS)

@@ -190,6 +190,22 @@ impl Provider {
 
     /// Code and verifier for tokens.
     async fn exchange(&self, document: &Document, code: &str, verifier: &str) -> Result<Exchanged, Error> {
+        let (headers, body) = self.exchanging(document, code, verifier)?;
+        let sent = self.client.send(Method::POST, &document.token_endpoint, headers, body).await;
+        let answer = sent.map_err(|error| Error::Provider(error.to_string()))?;
+        if answer.status != StatusCode::OK {
+            return Err(not_exchanged(&answer));
+        }
+        serde_json::from_slice(&answer.body).map_err(|_| says("something else than tokens for a code"))
+    }
+
+    /// What is sent for it. Apart from the sending, since the form may not go from thread to thread.
+    fn exchanging(
+        &self,
+        document: &Document,
+        code: &str,
+        verifier: &str,
+    ) -> Result<(HeaderMap, Bytes), Error> {
         let mut form = Serializer::new(String::new());
         form.append_pair("grant_type", "authorization_code")
             .append_pair("code", code)
@@ -215,13 +231,7 @@ impl Provider {
                 }
             }
         }
-        let body = Bytes::from(form.finish());
-        let sent = self.client.send(Method::POST, &document.token_endpoint, headers, body).await;
-        let answer = sent.map_err(|error| Error::Provider(error.to_string()))?;
-        if answer.status != StatusCode::OK {
-            return Err(not_exchanged(&answer));
-        }
-        serde_json::from_slice(&answer.body).map_err(|_| says("something else than tokens for a code"))
+        Ok((headers, Bytes::from(form.finish())))
     }
 
     /// What a token says, once its signature holds and it is about this login.

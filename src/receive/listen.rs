@@ -1,12 +1,14 @@
 //! The accept loop: bounded, and it ends.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -120,6 +122,8 @@ pub async fn listen(
 /// A connection of which it is known what it speaks.
 struct Begun {
     stream: Stream,
+    /// From where.
+    peer: Option<SocketAddr>,
     http2: bool,
     /// Who the client is, where it showed a certificate.
     client: Option<Arc<Certificate>>,
@@ -131,16 +135,17 @@ async fn begin(stream: TcpStream, tls: Option<&Tls>, counters: &Counters) -> Opt
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "could not set TCP_NODELAY");
     }
+    let peer = stream.peer_addr().ok();
     let Some(tls) = tls else {
         let http2 = speaks_http2(&stream).await?;
-        return Some(Begun { stream: Stream::Clear(stream), http2, client: None });
+        return Some(Begun { stream: Stream::Clear(stream), peer, http2, client: None });
     };
     match tls.accept(stream).await {
         Ok(stream) => {
             // Over TLS, HTTP/2 is agreed on in the handshake or not spoken (RFC 9113, 3.2).
             let http2 = stream.get_ref().1.alpn_protocol() == Some(tls::H2);
             let client = tls::client(&stream);
-            Some(Begun { stream: Stream::Tls(Box::new(stream)), http2, client })
+            Some(Begun { stream: Stream::Tls(Box::new(stream)), peer, http2, client })
         }
         Err(error) => {
             counters.handshake_failed();
@@ -152,7 +157,7 @@ async fn begin(stream: TcpStream, tls: Option<&Tls>, counters: &Counters) -> Opt
 
 /// Serves one connection to its end: its own, the server's, or because it has to make room.
 async fn serve(
-    Begun { stream, http2, client }: Begun,
+    Begun { stream, peer, http2, client }: Begun,
     about: &Arc<Connection>,
     builder: &Builder<TokioExecutor>,
     router: Router,
@@ -165,6 +170,9 @@ async fn serve(
         let open = about.begin(hyper::body::Body::is_end_stream(request.body()));
         let mut request = request.map(|body| Body::new(Tracked { body, request: open.clone() }));
         request.extensions_mut().insert(about.said.clone());
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(ConnectInfo(peer));
+        }
         if let Some(client) = &client {
             request.extensions_mut().insert(client.clone());
         }

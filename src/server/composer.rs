@@ -43,22 +43,22 @@ impl Composer {
     /// A composer for this configuration.
     pub fn new(
         config: &Config,
-        base_url: String,
-        store: Store,
-        rules: Arc<Rules>,
-        providers: Arc<Providers>,
-        clock: Clock,
+        base_url: &str,
+        store: &Store,
+        rules: &Arc<Rules>,
+        providers: &Arc<Providers>,
+        clock: &Clock,
     ) -> Composer {
         let owned = |rule: &crate::config::Integration| Some((rule.name.clone(), rule.owner.clone()?));
         Composer {
-            base_url,
+            base_url: base_url.to_owned(),
             to: config.mail.to.clone(),
             owners: config.owners.iter().map(|(name, owner)| (name.clone(), owner.to.clone())).collect(),
             owner_of: config.integration.iter().filter_map(owned).collect(),
-            store,
-            rules,
-            providers,
-            clock,
+            store: store.clone(),
+            rules: rules.clone(),
+            providers: providers.clone(),
+            clock: clock.clone(),
         }
     }
 

@@ -75,6 +75,11 @@ pub fn policy(config: &Config) -> pipeline::policy::Policy {
     }
 }
 
+/// For how long the same request counts once.
+pub fn claim_window(config: &Config) -> Nanos {
+    i64::try_from(config.ingest.claim_seconds).unwrap_or(3600).saturating_mul(1_000_000_000)
+}
+
 /// Where everything is kept. A claim outlives its window, so that it is there after a restart at the window's end.
 pub fn store(config: &Config) -> crate::store::Settings {
     let usual = crate::store::Settings::new(config.server.data.clone());
@@ -225,6 +230,7 @@ pub fn web(config: &Config, addresses: &super::Addresses, providers: Arc<Provide
     web::Settings {
         non_production: config.environments.non_production.clone(),
         overrides: config.integration.iter().map(given).collect(),
+        base_url: base_url(config, addresses.web),
         notices: super::public::notices(config, addresses),
         public_host: config.server.public_host(),
         providers,

@@ -298,6 +298,11 @@ impl Store {
         self.inner.hot.bytes()
     }
 
+    /// What is known of people.
+    pub fn people(&self) -> catalog::sqlite::people::People {
+        self.inner.catalog.people()
+    }
+
     /// The sequence number up to which everything is in the catalog.
     pub async fn watermark(&self) -> Result<u64, Error> {
         self.inner.catalog.watermark().await

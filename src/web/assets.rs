@@ -19,6 +19,7 @@ const ASSETS: &[(&str, &str, &[u8])] = &[
     ("runbook.css", CSS, include_bytes!("../../static/runbook.css")),
     ("mail.css", CSS, include_bytes!("../../static/mail.css")),
     ("system.css", CSS, include_bytes!("../../static/system.css")),
+    ("audit.css", CSS, include_bytes!("../../static/audit.css")),
     ("live.js", "text/javascript; charset=utf-8", include_bytes!("../../static/live.js")),
     ("inter.woff2", "font/woff2", include_bytes!("../../static/inter-latin-wght-normal.woff2")),
     ("icon.svg", "image/svg+xml", include_bytes!("../../static/icon.svg")),
@@ -32,6 +33,11 @@ static BASE: LazyLock<String> = LazyLock::new(|| {
     }
     format!("/static/{:016x}", hash.digest())
 });
+
+/// Whether a page has a stylesheet of its own.
+pub fn has_style(page: &str) -> bool {
+    ASSETS.iter().any(|(name, _, _)| name.strip_suffix(".css") == Some(page))
+}
 
 /// Where the assets of this version are: `/static/<hash>`.
 pub fn base() -> &'static str {

@@ -1,12 +1,14 @@
 //! `/incidents` and `/incidents/{code}`: what is open, what was, and the evidence of one.
 
 use askama::Template;
+use axum::Extension;
 use axum::extract::State as Extract;
 use axum::response::Response;
 use serde::Deserialize;
 
 use super::asked::{Asked, Named};
 use super::format::{self, Prose, When};
+use super::gate::who::Who;
 use super::page::{self, Error, Frame};
 use super::view::badge::Badge;
 use super::view::incident::{self, IncidentRow};
@@ -55,7 +57,11 @@ pub struct Page {
 }
 
 /// Lists them.
-pub async fn list(Extract(state): Extract<State>, Asked(asked): Asked<Which>) -> Result<Response, Error> {
+pub async fn list(
+    Extract(state): Extract<State>,
+    Extension(who): Extension<Who>,
+    Asked(asked): Asked<Which>,
+) -> Result<Response, Error> {
     let which = match asked.state.as_deref() {
         None | Some("all") => "all",
         Some("open") => "open",
@@ -65,7 +71,7 @@ pub async fn list(Extract(state): Extract<State>, Asked(asked): Asked<Which>) ->
         }
     };
     let incidents = state.store.incidents(false, load::INCIDENTS).await?;
-    let frame = Frame::new(&state, &incidents, "incidents", "Incidents");
+    let frame = Frame::new(&state, &who, &incidents, "incidents", "Incidents");
     Ok(page::render(&listed(frame, incidents, which, (state.clock)())))
 }
 
@@ -94,7 +100,11 @@ fn or_none(n: usize) -> String {
 }
 
 /// Shows one, by the code that people say or by its id.
-pub async fn show(Extract(state): Extract<State>, Named(code): Named) -> Result<Response, Error> {
+pub async fn show(
+    Extract(state): Extract<State>,
+    Extension(who): Extension<Who>,
+    Named(code): Named,
+) -> Result<Response, Error> {
     let found = match state.store.incident(&code).await? {
         Some(found) => Some(found),
         None => state.store.incident(&code.to_uppercase()).await?,
@@ -103,7 +113,7 @@ pub async fn show(Extract(state): Extract<State>, Named(code): Named) -> Result<
     let mails = state.store.mails_of(&found.id).await?;
     let open = state.store.incidents(true, load::INCIDENTS).await?;
     let title = format!("{} {}", found.code, found.title);
-    let frame = Frame::new(&state, &open, "incidents", title);
+    let frame = Frame::new(&state, &who, &open, "incidents", title);
     let rules = state.rules.borrow().clone();
     let mut page = shown(frame, &found, &mails, &rules, (state.clock)());
     let peer = found.labels.get("peer").map_or("", String::as_str);

@@ -1,11 +1,13 @@
 //! `/mail`: every alert mail, whether it left, and what it looks like.
 
 use askama::Template;
+use axum::Extension;
 use axum::extract::State as Extract;
 use axum::http::{HeaderValue, header};
 use axum::response::{Html, IntoResponse, Response};
 
 use super::asked::Named;
+use super::gate::who::Who;
 use super::page::{self, Error, Frame};
 use super::view::outbox::{self, MailRow};
 use super::{MailInfo, State, load};
@@ -42,10 +44,10 @@ pub struct Page {
 }
 
 /// Lists them.
-pub async fn list(Extract(state): Extract<State>) -> Result<Response, Error> {
+pub async fn list(Extract(state): Extract<State>, Extension(who): Extension<Who>) -> Result<Response, Error> {
     let open = state.store.incidents(true, load::INCIDENTS).await?;
     let mails = state.store.mails(MAILS).await?;
-    let frame = Frame::new(&state, &open, "mail", "Mail");
+    let frame = Frame::new(&state, &who, &open, "mail", "Mail");
     Ok(page::render(&listed(frame, &mails, &state.mail, (state.clock)())))
 }
 
@@ -60,10 +62,14 @@ pub fn listed(frame: Frame, mails: &[Mail], info: &MailInfo, now: Nanos) -> List
 }
 
 /// Shows one.
-pub async fn show(Extract(state): Extract<State>, Named(id): Named) -> Result<Response, Error> {
+pub async fn show(
+    Extract(state): Extract<State>,
+    Extension(who): Extension<Who>,
+    Named(id): Named,
+) -> Result<Response, Error> {
     let mail = find(&state, &id).await?;
     let open = state.store.incidents(true, load::INCIDENTS).await?;
-    let frame = Frame::new(&state, &open, "mail", mail.mail.subject.clone());
+    let frame = Frame::new(&state, &who, &open, "mail", mail.mail.subject.clone());
     Ok(page::render(&shown(frame, &mail, &state.mail, (state.clock)())))
 }
 

@@ -2,16 +2,16 @@
 //!
 //! A request is one read of the store, one walk through [`view`] (pure), one template. Pages work without JavaScript;
 //! `static/live.js` fetches the page again when [`live`] says that something changed, and puts the difference in place.
-//! Nothing here writes. All that comes from outside is escaped by askama; a policy on every answer forbids inline
+//! Nothing here writes but what people and their sessions need. Who may open a route is one table, [`gate`]. All that comes from outside is escaped by askama; a policy on every answer forbids inline
 //! script and style and everything from elsewhere.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::from_fn_with_state;
-use axum::routing::{any, get};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -29,6 +29,15 @@ pub mod incidents;
 pub mod runbook;
 pub mod mail;
 pub mod system;
+pub mod login;
+pub mod sso;
+pub mod setup;
+pub mod password;
+pub mod account;
+pub mod people;
+pub mod keys;
+pub mod audit;
+pub mod gate;
 pub mod api;
 pub mod live;
 pub mod probes;
@@ -47,6 +56,13 @@ pub const OPEN_TO_ALL: &str = "Open to everyone on this machine: no user and no 
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
                       connect-src 'self'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+
+/// What a page may use of the machine it is shown on: nothing.
+const PERMISSIONS: &str = "camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=(), bluetooth=(), \
+                           display-capture=(), browsing-topics=()";
+
+/// The longest form, in bytes.
+const FORM: usize = 64 << 10;
 
 /// Counters as they stand: `accepted_spans`, `rejected_<records>`, `refused_<reason>`, `duplicates`, `late`, `lag_ms` …
 pub type Counters = Arc<dyn Fn() -> Vec<(String, u64)> + Send + Sync>;
@@ -84,6 +100,10 @@ pub struct State {
     pub stop: CancellationToken,
     /// How mail leaves.
     pub mail: MailInfo,
+    /// Where people may sign in beside here.
+    pub oidc: Option<Arc<sso::Sso>>,
+    /// Who may come in.
+    pub access: Arc<gate::access::Access>,
     /// What the operator says.
     pub settings: Arc<Settings>,
 }
@@ -140,42 +160,32 @@ pub struct Settings {
     pub public_host: String,
     /// What vendors say of their interfaces.
     pub providers: Arc<Providers>,
+    /// Where people reach this server, without a slash at its end.
+    pub base_url: String,
     /// Where OTLP over HTTP is taken, for the snippet on an empty page: `http://127.0.0.1:4318`.
     pub otlp_http: String,
 }
 
-/// Every route.
+/// Every route, behind its check.
 pub fn router(state: State) -> Router {
     let header = |name: &'static str, value: &'static str| {
         // `if_not_present`: a framed mail has a stricter policy of its own.
         SetResponseHeaderLayer::if_not_present(HeaderName::from_static(name), HeaderValue::from_static(value))
     };
-    Router::new()
-        .route("/", get(overview::show))
-        .route("/integrations/{name}", get(integration::show))
-        .route("/incidents", get(incidents::list))
-        .route("/incidents/{code}", get(incidents::show))
-        .route("/runbooks", get(runbook::list))
-        .route("/runbooks/{name}", get(runbook::show))
-        .route("/mail", get(mail::list))
-        .route("/mail/{id}", get(mail::show))
-        .route("/mail/{id}/html", get(mail::html))
-        .route("/system", get(system::show))
-        .route("/live", get(live::stream))
-        .route("/static/{hash}/{name}", get(assets::serve))
-        .route("/favicon.ico", get(assets::favicon))
-        .route("/healthz", get(probes::healthz))
-        .route("/readyz", get(probes::readyz))
-        .route("/metrics", get(probes::metrics))
+    gate::router(&state)
         .fallback(page::nowhere)
         .method_not_allowed_fallback(page::not_this_way)
-        .merge(api())
+        .layer(DefaultBodyLimit::max(FORM))
         .layer(from_fn_with_state(state.clone(), host::only_ours))
         .with_state(state)
         .layer(CatchPanicLayer::custom(page::panicked))
         .layer(header(header::CONTENT_SECURITY_POLICY.as_str(), POLICY))
         .layer(header("x-content-type-options", "nosniff"))
-        .layer(header("referrer-policy", "no-referrer"))
+        // Nothing to other sites. With `no-referrer` browsers would keep the origin of a form from us too.
+        .layer(header("referrer-policy", "same-origin"))
+        .layer(header("cross-origin-opener-policy", "same-origin"))
+        .layer(header("cross-origin-resource-policy", "same-origin"))
+        .layer(header("permissions-policy", PERMISSIONS))
         .layer(header("cache-control", "no-store"))
 }
 
@@ -183,20 +193,6 @@ pub fn router(state: State) -> Router {
 pub fn only_over_tls(router: Router) -> Router {
     let a_year = HeaderValue::from_static("max-age=31536000");
     router.layer(SetResponseHeaderLayer::if_not_present(header::STRICT_TRANSPORT_SECURITY, a_year))
-}
-
-fn api() -> Router<State> {
-    Router::new()
-        .route("/api/v1/integrations", get(api::integrations::list))
-        .route("/api/v1/integrations/{name}/endpoints", get(api::integrations::endpoints))
-        .route("/api/v1/integrations/{name}/metrics", get(api::metrics::list))
-        .route("/api/v1/traces", get(api::evidence::traces))
-        .route("/api/v1/traces/{trace_id}", get(api::evidence::trace))
-        .route("/api/v1/logs", get(api::evidence::logs))
-        .route("/api/v1/incidents", get(api::incidents::list))
-        .route("/api/v1/system", get(api::system::show))
-        .route("/api/{*rest}", any(api::unknown))
-        .method_not_allowed_fallback(api::not_this_way)
 }
 
 #[cfg(test)]

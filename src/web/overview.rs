@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use askama::Template;
+use axum::Extension;
 use axum::extract::State as Extract;
 use axum::response::Response;
 use serde::Deserialize;
@@ -12,6 +13,7 @@ use serde::Deserialize;
 use super::asked::Asked;
 use super::chart::{self, Columns, Spark, Strip};
 use super::format::{self, Prose, When};
+use super::gate::who::Who;
 use super::page::{self, Error, Frame};
 use super::period::{HALF_HOURS, Period};
 use super::view::badge::Badge;
@@ -83,10 +85,14 @@ pub struct Row {
 }
 
 /// Shows it.
-pub async fn show(Extract(state): Extract<State>, Asked(asked): Asked<Which>) -> Result<Response, Error> {
+pub async fn show(
+    Extract(state): Extract<State>,
+    Extension(who): Extension<Who>,
+    Asked(asked): Asked<Which>,
+) -> Result<Response, Error> {
     let now = (state.clock)();
     let fleet = load::fleet(&state, now).await?;
-    let frame = Frame::new(&state, &fleet.loaded.incidents, "overview", "Overview");
+    let frame = Frame::new(&state, &who, &fleet.loaded.incidents, "overview", "Overview");
     let sources = fleet.loaded.sources(&state, now);
     let pieces = Pieces { hour: &fleet.hour, day: &fleet.day };
     Ok(page::render(&build(frame, &sources, &pieces, &state.settings, asked.environment.as_deref())))

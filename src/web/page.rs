@@ -3,13 +3,16 @@
 use std::any::Any;
 
 use askama::Template;
-use axum::extract::State as Extract;
 use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 
+use super::api::{self, Problem};
+use super::asked::is_api;
 use super::assets;
 use super::format::When;
-use super::{RulesView, State, Trouble};
+use super::gate::{self, who::Means, who::Who};
+use super::{OPEN_TO_ALL, RulesView, State, Trouble};
+use crate::access::role::Role;
 use crate::alert::incident::{Incident, Severity};
 use crate::signals::telemetry::Nanos;
 use crate::store;
@@ -21,7 +24,7 @@ pub struct Frame {
     pub title: String,
     /// Which entry of the navigation is this page's.
     pub here: &'static str,
-    /// The page's own stylesheet, without its ending.
+    /// The page's own stylesheet, without its ending; empty where it has none.
     pub css: &'static str,
     /// How many incidents are open.
     pub open: usize,
@@ -37,16 +40,56 @@ pub struct Frame {
     pub rules_of: When,
     /// Where assets are: `/static/<hash>`.
     pub assets: &'static str,
+    /// Who sees it; none while nobody is told from another.
+    pub me: Option<Me>,
+}
+
+/// Who sees a page.
+#[derive(Clone, Debug)]
+pub struct Me {
+    /// What they sign in with.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+    /// What their forms carry.
+    pub token: String,
+    /// Whether they signed in here, and so can sign out.
+    pub signed_in: bool,
+}
+
+impl Me {
+    fn of(state: &State, who: &Who) -> Option<Me> {
+        let token = state.access.signer.form_token(&who.form_key());
+        let signed_in = matches!(who.means, Means::Session(..));
+        let known = !matches!(who.means, Means::Open);
+        known.then(|| Me { name: who.name.clone(), role: who.role, token, signed_in })
+    }
+
+    /// Whether the pages of admins are theirs.
+    pub fn is_admin(&self) -> bool {
+        self.role >= Role::Admin
+    }
 }
 
 impl Frame {
     /// The frame of a page. `incidents` may hold resolved ones too.
-    pub fn new(state: &State, incidents: &[Incident], here: &'static str, title: impl Into<String>) -> Frame {
+    pub fn new(
+        state: &State,
+        who: &Who,
+        incidents: &[Incident],
+        here: &'static str,
+        title: impl Into<String>,
+    ) -> Frame {
         let rules = state.rules.borrow().clone();
         let now = (state.clock)();
         let shown = |trouble: Trouble| (trouble.sentence, When::new(trouble.since, now));
         let troubles = (state.troubles)().into_iter().map(shown).collect();
-        Frame { troubles, ..Frame::of(&state.settings.notices, &rules, incidents, here, title.into(), now) }
+        let mut notices = state.settings.notices.clone();
+        if matches!(who.means, Means::Open) && notices.is_empty() {
+            notices.push(OPEN_TO_ALL.to_owned());
+        }
+        let me = Me::of(state, who);
+        Frame { troubles, me, ..Frame::of(&notices, &rules, incidents, here, title.into(), now) }
     }
 
     /// The same from plain values.
@@ -62,7 +105,7 @@ impl Frame {
         Frame {
             title,
             here,
-            css: here,
+            css: if assets::has_style(here) { here } else { "" },
             open: open().count(),
             critical: open().any(|incident| incident.severity == Severity::Critical),
             notices: notices.to_vec(),
@@ -70,6 +113,7 @@ impl Frame {
             problems: rules.problems.clone(),
             rules_of: When::new(rules.loaded_at, now),
             assets: assets::base(),
+            me: None,
         }
     }
 }
@@ -94,6 +138,7 @@ impl From<store::Error> for Error {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         match self {
+            Error::Store(store::Error::Unfit(what)) => sorry(StatusCode::CONFLICT, "Not done", what),
             Error::NotFound(what) => sorry(StatusCode::NOT_FOUND, "Not here", what),
             Error::BadParameter(what) => sorry(StatusCode::BAD_REQUEST, "Not understood", what),
             Error::Store(error) => {
@@ -137,17 +182,29 @@ pub fn sorry(status: StatusCode, title: &'static str, what: String) -> Response 
     }
 }
 
-/// There is no such page.
-pub async fn nowhere(Extract(_): Extract<State>, uri: Uri) -> Response {
+/// There is no such page, and no such question to the API.
+pub async fn nowhere(uri: Uri) -> Response {
+    if is_api(&uri) {
+        return Problem::not_found(format!("There is no {} in this API.", uri.path())).into_response();
+    }
     let what = format!("There is no page at {}. The overview has a row for each integration.", uri.path());
     Error::NotFound(what).into_response()
 }
 
-/// There is such a page, but it is only read.
+/// There is such a page, but it is not asked for in this way.
 pub async fn not_this_way(method: Method, uri: Uri) -> Response {
-    let what = format!("{} takes GET and not {method}: nothing can be changed there.", uri.path());
-    let mut response = sorry(StatusCode::METHOD_NOT_ALLOWED, "Read only", what);
-    response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("GET, HEAD"));
+    if is_api(&uri) {
+        return api::not_this_way(method, uri).await;
+    }
+    let allowed = gate::allowed(uri.path());
+    let what = match allowed {
+        "POST" => format!("{} takes POST and not {method}: a form of another page sends to it.", uri.path()),
+        allowed => {
+            format!("{} takes {allowed} and not {method}: nothing can be changed there that way.", uri.path())
+        }
+    };
+    let mut response = sorry(StatusCode::METHOD_NOT_ALLOWED, "Not this way", what);
+    response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static(allowed));
     response
 }
 

@@ -3,10 +3,12 @@
 //! Runbooks are read with the rules and looked up by key in memory: a name from outside never becomes a path.
 
 use askama::Template;
+use axum::Extension;
 use axum::extract::State as Extract;
 use axum::response::Response;
 
 use super::asked::Named;
+use super::gate::who::Who;
 use super::page::{self, Error, Frame};
 use super::view::incident::{self, IncidentRow};
 use super::{RulesView, State, load};
@@ -44,9 +46,9 @@ pub struct Page {
 }
 
 /// Lists the rules with their runbooks.
-pub async fn list(Extract(state): Extract<State>) -> Result<Response, Error> {
+pub async fn list(Extract(state): Extract<State>, Extension(who): Extension<Who>) -> Result<Response, Error> {
     let open = state.store.incidents(true, load::INCIDENTS).await?;
-    let frame = Frame::new(&state, &open, "runbook", "Runbooks");
+    let frame = Frame::new(&state, &who, &open, "runbook", "Runbooks");
     let rules = state.rules.borrow().clone();
     Ok(page::render(&listed(frame, &rules)))
 }
@@ -68,14 +70,18 @@ pub fn listed(frame: Frame, rules: &RulesView) -> List {
 }
 
 /// Shows one.
-pub async fn show(Extract(state): Extract<State>, Named(name): Named) -> Result<Response, Error> {
+pub async fn show(
+    Extract(state): Extract<State>,
+    Extension(who): Extension<Who>,
+    Named(name): Named,
+) -> Result<Response, Error> {
     let rules = state.rules.borrow().clone();
     let key = incident::runbook_key(&name);
     let missing =
         || Error::NotFound(format!("No runbook is named {name}. The runbooks page lists them all."));
     let markdown = rules.runbooks.get(key).filter(|_| is_key(key)).ok_or_else(missing)?;
     let open = state.store.incidents(true, load::INCIDENTS).await?;
-    let frame = Frame::new(&state, &open, "runbook", format!("Runbook {key}"));
+    let frame = Frame::new(&state, &who, &open, "runbook", format!("Runbook {key}"));
     Ok(page::render(&shown(frame, key, markdown, &open, (state.clock)())))
 }
 

@@ -1,10 +1,12 @@
 //! `/system`: what came in, what was refused and why, how far behind it is, and whether the rules are sound.
 
 use askama::Template;
+use axum::Extension;
 use axum::extract::State as Extract;
 use axum::response::Response;
 
 use super::format::{self, When};
+use super::gate::who::Who;
 use super::page::{self, Error, Frame};
 use super::{RulesView, State, load};
 use crate::signals::telemetry::Nanos;
@@ -29,10 +31,10 @@ struct Group {
 }
 
 /// Shows it.
-pub async fn show(Extract(state): Extract<State>) -> Result<Response, Error> {
+pub async fn show(Extract(state): Extract<State>, Extension(who): Extension<Who>) -> Result<Response, Error> {
     let open = state.store.incidents(true, load::INCIDENTS).await?;
     let watermark = state.store.watermark().await?;
-    let frame = Frame::new(&state, &open, "system", "System");
+    let frame = Frame::new(&state, &who, &open, "system", "System");
     let rules = state.rules.borrow().clone();
     Ok(page::render(&build(frame, &(state.counters)(), watermark, &rules, (state.clock)())))
 }

@@ -18,6 +18,7 @@ mod mail;
 mod metrics;
 mod oidc;
 mod once;
+mod openapi;
 mod overload;
 mod pages;
 mod points;

@@ -3,8 +3,9 @@
 
 use serde_json::json;
 
+use crate::support::home::Home;
 use crate::support::{SOON, wait_until};
-use crate::support::{clients, story};
+use crate::support::{clients, person, story};
 
 #[test]
 fn every_page_opens_in_a_browser_without_a_fault() {
@@ -42,4 +43,25 @@ fn every_page_opens_in_a_browser_without_a_fault() {
     assert!(problems.is_empty(), "{problems:#?}");
     let opened = seen["opened"].as_array().expect("a list of pages");
     assert_eq!(opened.len(), pages.len() * 4, "{opened:?}");
+}
+
+/// Signs in, makes a key, signs out: as people do it, with the cookies, headers and forms of a real browser.
+#[test]
+fn people_sign_in_make_keys_and_sign_out_in_a_browser() {
+    let home = Home::new();
+    let server = home.start();
+    let (done, said) = person::users(&home, &["invite"], "");
+    assert!(done, "{said}");
+    let mut browser = clients::node("people.mjs");
+    let order = json!({
+        "base": format!("http://{}", server.web), "setup": person::link(&said), "name": "ada",
+        "password": person::PASSWORD, "shots": concat!(env!("CARGO_MANIFEST_DIR"), "/artifacts"),
+        "chromium": clients::chromium(),
+    });
+    browser.arg(order.to_string());
+    let seen = clients::run(browser);
+    let problems = seen["problems"].as_array().expect("a list of problems");
+    assert!(problems.is_empty(), "{problems:#?}");
+    let pages = ["setup", "login", "keys-made", "keys", "people", "account", "audit"];
+    assert_eq!(seen["seen"], json!(pages));
 }

@@ -63,12 +63,12 @@ const IMPURE: &[&str] = &[
 
 /// Files and folders of `src/web` that are no page.
 const NOT_PAGES: &[&str] = &[
-    "mod", "tests", "api", "asked", "assets", "chart", "format", "host", "live", "load", "login", "page",
-    "period", "probes", "view",
+    "mod", "tests", "api", "asked", "assets", "chart", "format", "gate", "host", "live", "load", "page",
+    "period", "probes", "sso", "view",
 ];
 
 /// Templates that are no page of their own.
-const NOT_PAGE_TEMPLATES: &[&str] = &["base", "error"];
+const NOT_PAGE_TEMPLATES: &[&str] = &["alone", "base", "error"];
 
 /// Styles that belong to no page.
 const NOT_PAGE_STYLES: &[&str] = &["base"];

@@ -14,6 +14,7 @@ pub mod metrics;
 pub mod evidence;
 pub mod incidents;
 pub mod system;
+pub mod document;
 
 /// `{"items": […]}`.
 #[derive(Debug, Serialize)]
@@ -41,6 +42,11 @@ impl Problem {
     /// 404: what was asked for is not there.
     pub fn not_found(detail: impl Into<String>) -> Problem {
         Problem { status: StatusCode::NOT_FOUND, detail: detail.into() }
+    }
+
+    /// Another status.
+    pub fn of(status: StatusCode, detail: impl Into<String>) -> Problem {
+        Problem { status, detail: detail.into() }
     }
 
     /// 421: the server has another name.
@@ -73,11 +79,6 @@ impl IntoResponse for Problem {
             .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         response
     }
-}
-
-/// A path below `/api` that is none of ours.
-pub async fn unknown(uri: Uri) -> Problem {
-    Problem::not_found(format!("There is no {} in this API.", uri.path()))
 }
 
 /// There is such a path, but it is only read.

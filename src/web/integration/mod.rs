@@ -1,6 +1,7 @@
 //! `/integrations/{name}`: what is wrong with one integration, and the evidence by endpoint, credential, queue and run.
 
 use askama::Template;
+use axum::Extension;
 use axum::extract::State as Extract;
 use axum::response::Response;
 use serde::Deserialize;
@@ -10,6 +11,7 @@ use self::traffic::{EndpointTable, Legend};
 use super::asked::{Asked, Named};
 use super::chart::{Columns, Plot};
 use super::format::{self, When};
+use super::gate::who::Who;
 use super::load::Loaded;
 use super::page::{self, Error, Frame};
 use super::period::{self, Period};
@@ -81,13 +83,14 @@ pub struct Shown {
 /// Shows it.
 pub async fn show(
     Extract(state): Extract<State>,
+    Extension(who): Extension<Who>,
     Named(name): Named,
     Asked(asked): Asked<Which>,
 ) -> Result<Response, Error> {
     let now = (state.clock)();
     let shown = stretch(&asked, now).map_err(Error::BadParameter)?;
     let loaded = load::window(&state, shown.period, Some(&name)).await?;
-    let frame = Frame::new(&state, &loaded.incidents, "integration", name.clone());
+    let frame = Frame::new(&state, &who, &loaded.incidents, "integration", name.clone());
     let sources = loaded.sources(&state, now);
     let page = build(frame, &sources, &loaded, &shown, &name, asked.environment.as_deref(), &state.settings)
         .ok_or_else(|| Error::NotFound(missing(&name, asked.environment.as_deref())))?;

@@ -1,6 +1,6 @@
 //! The router over an empty store: routes, headers, the API's names and its errors.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
@@ -12,14 +12,19 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::sample::{NOW, key};
+use crate::access::link::Signer;
+use crate::access::password::Passwords;
 use crate::decode::Batch;
 use crate::signals::observation::{IntegrationInfo, Observations};
 use crate::store::{Settings as StoreSettings, Store};
+use crate::web::gate::access::{Access, Proxies};
 use crate::web::{MailInfo, RulesView, Settings, State, router};
 use crate::world::World;
 
 pub struct Server {
     pub state: State,
+    /// Says that somebody may do less or more.
+    pub people: watch::Sender<i64>,
     _folder: tempfile::TempDir,
     _rules: watch::Sender<Arc<RulesView>>,
     tick: watch::Sender<u64>,
@@ -30,6 +35,7 @@ pub async fn server() -> Server {
     let store = Store::open(StoreSettings::new(folder.path()), &World::real()).await.unwrap();
     let runbooks = [("success-rate-low".to_owned(), "# What to do".to_owned())].into();
     let (rules_sender, rules) = watch::channel(Arc::new(RulesView { runbooks, ..RulesView::default() }));
+    let (people, changes) = watch::channel(0);
     let (tick, live) = watch::channel(0);
     let counters =
         || vec![("accepted_spans".to_owned(), 7), ("refused_full".to_owned(), 2), ("lag_ms".to_owned(), 9)];
@@ -46,9 +52,18 @@ pub async fn server() -> Server {
             folder: Some("mail".into()),
             from: "seamwatch@example.com".into(),
         },
+        oidc: None,
+        access: Arc::new(Access {
+            passwords: Passwords::default(),
+            throttle: Mutex::default(),
+            signer: Signer::new(&[7; 32]),
+            may_be_open: true,
+            proxies: Proxies::default(),
+            changes,
+        }),
         settings: Arc::new(Settings::default()),
     };
-    Server { state, _folder: folder, _rules: rules_sender, tick }
+    Server { people, state, _folder: folder, _rules: rules_sender, tick }
 }
 
 impl Server {
@@ -87,7 +102,13 @@ async fn every_page_answers_with_the_policy() {
         );
         assert_eq!(
             (&headers["x-content-type-options"], &headers["referrer-policy"]),
-            (&"nosniff".parse().unwrap(), &"no-referrer".parse().unwrap())
+            (&"nosniff".parse().unwrap(), &"same-origin".parse().unwrap())
+        );
+        assert_eq!(headers["cross-origin-opener-policy"], "same-origin");
+        assert!(headers["permissions-policy"].to_str().unwrap().contains("camera=()"));
+        assert!(
+            !headers.keys().any(|name| name.as_str().starts_with("access-control-")),
+            "no other site reads"
         );
         assert!(body.contains("<main"), "{path}");
     }

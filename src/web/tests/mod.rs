@@ -3,4 +3,5 @@
 mod sample;
 mod pages;
 mod face;
+mod gate;
 mod many;

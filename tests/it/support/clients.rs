@@ -55,6 +55,11 @@ pub fn instrumented_python(name: &str) -> Command {
     command
 }
 
+/// A program that a Python package brings.
+pub fn python_program(name: &str) -> Command {
+    clean(needed(&format!("python/bin/{name}")))
+}
+
 /// A Node script of `tests/clients`.
 pub fn node(name: &str) -> Command {
     let modules = needed("node/node_modules");

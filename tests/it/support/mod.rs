@@ -12,6 +12,7 @@ pub mod ledger;
 pub mod load;
 pub mod otlp;
 pub mod pack;
+pub mod person;
 pub mod raw;
 pub mod server;
 pub mod story;

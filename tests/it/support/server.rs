@@ -94,6 +94,16 @@ impl Server {
         Answer::of(self.http.get(format!("http://{}{path}", self.web)).send())
     }
 
+    /// Any request on the web port.
+    pub fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: String) -> Answer {
+        let method = method.parse().expect("a method");
+        let mut request = self.http.request(method, format!("http://{}{path}", self.web)).body(body);
+        for (name, value) in headers.iter().filter(|(_, value)| !value.is_empty()) {
+            request = request.header(*name, *value);
+        }
+        Answer::of(request.send())
+    }
+
     /// GET on the web port, of JSON that must be there.
     pub fn json(&self, path: &str) -> Value {
         let answer = self.get(path);

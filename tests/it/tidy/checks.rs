@@ -129,9 +129,9 @@ pub fn pages(tree: &Tree, not_pages: &[&str], not_templates: &[&str], not_styles
             problems.push(format!("{kind}/{name}.{end} belongs to no src/web/{name}.rs."));
         }
     }
-    let routes = tree.0.get("src/web/mod.rs").map_or("", String::as_str);
+    let routes = tree.0.get("src/web/gate/mod.rs").map_or("", String::as_str);
     for page in modules.iter().filter(|page| !routes.contains(&format!("get({page}::"))) {
-        problems.push(format!("src/web/mod.rs routes nothing to {page}."));
+        problems.push(format!("src/web/gate/mod.rs routes nothing to {page}."));
     }
     problems
 }

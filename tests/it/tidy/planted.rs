@@ -77,7 +77,7 @@ fn a_clock_or_a_socket_in_a_pure_module_is_found() {
 #[test]
 fn a_page_without_its_other_halves_is_found() {
     let tree = tree(&[
-        ("src/web/mod.rs", "fn r() { route(get(incidents::list)); }"),
+        ("src/web/gate/mod.rs", "fn r() { route(get(incidents::list)); }"),
         ("src/web/incidents.rs", ""),
         ("src/web/traces.rs", ""),
         ("src/web/api/mod.rs", ""),

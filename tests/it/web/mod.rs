@@ -1,10 +1,17 @@
 //! One file a page, of the page's name: what a person reads there, and what it answers to a name that is not there.
 
+mod account;
+mod audit;
 mod incidents;
 mod integration;
+mod keys;
+mod login;
 mod mail;
 mod overview;
+mod password;
+mod people;
 mod runbook;
+mod setup;
 mod system;
 
 use crate::support::server::Server;

@@ -14,10 +14,7 @@ use crate::store::{Access, Error};
 impl Catalog {
     /// What there is to let somebody in, and the number of its state.
     pub async fn access(&self) -> Result<Access, Error> {
-        let sql = "SELECT (SELECT value FROM meta WHERE name = 'access_version'), EXISTS (SELECT 1 FROM ingest_keys)";
-        let row: Result<(i64, bool), _> = sqlx::query_as(sql).fetch_one(&self.readers).await;
-        let (version, keys) = row.map_err(fault("read who may do what"))?;
-        Ok(Access { version, keys, users: false })
+        self.people().access().await
     }
 
     /// All ingest keys that were ever made, in that order.

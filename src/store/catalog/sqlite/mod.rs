@@ -27,10 +27,12 @@ pub mod keys;
 pub mod measures;
 pub mod minutes;
 pub mod outbox;
+pub mod people;
 pub mod outcomes;
 pub mod packs;
 pub mod segments;
 pub mod series;
+pub mod sessions;
 pub mod states;
 pub mod streams;
 
@@ -155,6 +157,7 @@ fn migrations() -> Migrator {
         (1, "catalog", include_str!("../../../../migrations/sqlite/0001_catalog.sql")),
         (2, "metrics", include_str!("../../../../migrations/sqlite/0002_metrics.sql")),
         (3, "access", include_str!("../../../../migrations/sqlite/0003_access.sql")),
+        (5, "people", include_str!("../../../../migrations/sqlite/0005_people.sql")),
         (4, "packs", include_str!("../../../../migrations/sqlite/0004_packs.sql")),
     ];
     let migrations = migrations.map(|(version, name, sql)| {
