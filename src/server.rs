@@ -121,6 +121,7 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
     let clock = world.clock.clone();
     let loaded = origin.load().map_err(|problems| anyhow!("{}", problems.join("\n")))?;
     check(&config)?;
+    let vendors = settings::vendors(&config)?;
     let certificates = Certificates::load(&config)?;
     let Doors { web: web_door, otlp_http: http_door, otlp_grpc: grpc_door } = doors;
     let addresses = Addresses {
@@ -137,7 +138,7 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
     let (stop, stop_mail) = (CancellationToken::new(), CancellationToken::new());
     let wake_mailer = Arc::new(Notify::new());
     let gauges = Arc::new(pipeline::gauges::Gauges::default());
-    let observe_rules = Arc::new(settings::observe_rules(&config, &addresses));
+    let observe_rules = Arc::new(settings::observe_rules(&config, &addresses, vendors.clone()));
     let rules = Arc::new(Rules::new(origin, loaded, &clock, store.clone()));
     let door = Door::default();
     door.note(made.keys, made.users);
@@ -152,17 +153,9 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         store: store.clone(),
         world: world.clone(),
         policy: settings::policy(&config),
-        compose: composer::Composer::new(
-            &config,
-            base_url.clone(),
-            store.clone(),
-            rules.clone(),
-            clock.clone(),
-        ),
+        compose: composer::Composer::new(&config, &base_url, &store, &rules, &vendors, &clock),
         rules: rules.in_force(),
-        claim_window: i64::try_from(config.ingest.claim_seconds)
-            .unwrap_or(3600)
-            .saturating_mul(1_000_000_000),
+        claim_window: settings::claim_window(&config),
         most_claims: config.ingest.claims,
         limits: settings::series_limits(&config),
         stream_limits: settings::stream_limits(&config),
@@ -245,7 +238,7 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         mail: mail_info,
         oidc: settings::oidc(&config, &base_url, &clock)?.map(web::sso::Sso::new),
         access: Arc::new(access),
-        settings: Arc::new(settings::web(&config, &addresses)),
+        settings: Arc::new(settings::web(&config, &addresses, vendors)),
     };
     let over_tls = certificates.web.is_some();
     let port = |listener, tls: &Option<_>| Port { listener, tls: tls.clone() };
