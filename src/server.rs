@@ -182,7 +182,8 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         match decoded {
             Ok(decoded) => corridor.take(seq, decoded.batch).await,
             // It was acknowledged, so it was readable then: it is kept, and does not stop the rest.
-            Err(error) => corridor.set_aside(seq, &error).await,
+            // The sentence quotes what it could not read.
+            Err(error) => corridor.set_aside(seq, &redactor.text(error.into())).await,
         }
     }
 
