@@ -1,5 +1,7 @@
 # One static binary and the authorities it trusts; nobody's user, a read-only root, one folder to write to.
 #
+# The network reaches a container, so it starts once there is a user, and a key for those who send.
+#
 #   docker build -t seamwatch .
 #   docker run --read-only --cap-drop ALL --security-opt no-new-privileges \
 #     -v seamwatch-data:/data -v ./seamwatch.toml:/etc/seamwatch/seamwatch.toml:ro -p 4380:4380 -p 4317-4318:4317-4318 seamwatch
@@ -18,7 +20,7 @@ USER 65534:65534
 WORKDIR /etc/seamwatch
 VOLUME /data
 EXPOSE 4380 4318 4317
-ENV SEAMWATCH_DATA=/data
+ENV SEAMWATCH_DATA=/data SEAMWATCH_WEB=0.0.0.0:4380 SEAMWATCH_OTLP_HTTP=0.0.0.0:4318 SEAMWATCH_OTLP_GRPC=0.0.0.0:4317
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/seamwatch"]
 CMD ["serve"]

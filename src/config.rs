@@ -297,8 +297,8 @@ impl Config {
     fn validate(&self) -> Result<(), (String, String)> {
         self.check_values()?;
         self.ingest.check_bounds()?;
-        self.access.check()?;
         self.redaction.check()?;
+        self.access.check()?;
         for rule in &self.integration {
             let matches = [&rule.service, &rule.peer, &rule.route_prefix, &rule.queue];
             let overrides = rule.tier.is_some() || rule.owner.is_some();

@@ -28,8 +28,8 @@ fn main() -> ExitCode {
             Command::Demo(args) => cli::demo::run::run(args).await,
             Command::Check(args) => cli::check::run(args),
             Command::Test(args) => cli::test::run(args),
-            Command::Users(args) => cli::users::run(args).await,
             Command::RedactTest(args) => cli::redact_test::run(args),
+            Command::Users(args) => cli::users::run(args).await,
             Command::Keys(args) => cli::keys::run(args).await,
             Command::Audit(args) => cli::audit::run(args).await,
         }

@@ -10,8 +10,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use seamwatch::access::door::Door;
 use seamwatch::access::oidc::{self, Claims, Expected, Mapping};
 use seamwatch::access::role::Role;
+use seamwatch::access::secret::Secret;
 use seamwatch::alert::parse;
 use seamwatch::decode::{self, Decoded, Encoding, Limits, Malformed, Rejected, Signal, redact};
 use seamwatch::inbox::{Inbox, Settings};
@@ -19,10 +21,11 @@ use seamwatch::oidc::keys::Keys;
 use seamwatch::oidc::token::Unverified;
 use seamwatch::outgoing::guard::{self, Policy};
 use seamwatch::receive::certificate::Certificate;
-use seamwatch::receive::{body, grpc, http};
+use seamwatch::receive::{body, grpc, http, keys};
 use seamwatch::rollup::latency::Latency;
 use seamwatch::rollup::series::{Merge, Tally};
 use seamwatch::rollup::window::Part;
+use seamwatch::signals::scope::Pattern;
 use seamwatch::signals::{endpoint, sampling};
 use seamwatch::web::period::{self, Period};
 use seamwatch::world::World;
@@ -33,7 +36,7 @@ use url::Host;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name: that of its file in `fuzz_targets/` and of its folder in `corpus/`.
-pub const TARGETS: [(&str, Target); 20] = [
+pub const TARGETS: [(&str, Target); 21] = [
     ("traces_protobuf", traces_protobuf),
     ("metrics_protobuf", metrics_protobuf),
     ("logs_protobuf", logs_protobuf),
@@ -54,9 +57,47 @@ pub const TARGETS: [(&str, Target); 20] = [
     ("certificate", certificate),
     ("id_token", id_token),
     ("outgoing_url", outgoing_url),
+    ("ingest_key", ingest_key),
 ];
 
 const NOW: i64 = 1_800_000_000_000_000_000;
+
+/// What is sent as a key, and the patterns of what keys may send for: a pattern and a name, with a line between them.
+pub fn ingest_key(data: &[u8]) {
+    let known = keys::Keys::new(Door::default(), Arc::default(), false);
+    known.door().note(true, false);
+    for name in [::http::header::AUTHORIZATION, seamwatch::receive::auth::API_KEY] {
+        if let Ok(value) = ::http::HeaderValue::from_bytes(data) {
+            let headers = ::http::HeaderMap::from_iter([(name, value)]);
+            assert!(known.admit(&headers, NOW).is_err(), "nothing is a key where there is none");
+        }
+    }
+    let text = String::from_utf8_lossy(data);
+    if let Some((kind, secret)) = Secret::read(&text) {
+        assert!(secret.reveal() == text && text.starts_with(kind.prefix()));
+    }
+    let (pattern, name) = text.split_once('\n').unwrap_or((&text, ""));
+    // Short, because the plain reading tries everything.
+    let pattern: String = pattern.chars().take(10).collect();
+    let name: String = name.chars().take(14).collect();
+    if let Ok(read) = pattern.parse::<Pattern>() {
+        let letters = |text: &str| text.chars().collect::<Vec<_>>();
+        assert_eq!(read.matches(&name), plainly(&letters(&pattern), &letters(&name)), "{pattern} {name}");
+        assert!(!read.is_any() || read.matches(&name));
+        assert!(read.exact().is_none_or(|exact| exact == pattern));
+    }
+}
+
+/// What a pattern means, tried out letter by letter.
+fn plainly(pattern: &[char], name: &[char]) -> bool {
+    match pattern.split_first() {
+        None => name.is_empty(),
+        Some(('*', rest)) => (0..=name.len()).any(|at| plainly(rest, &name[at..])),
+        Some((letter, rest)) => {
+            name.split_first().is_some_and(|(first, behind)| first == letter && plainly(rest, behind))
+        }
+    }
+}
 
 /// What is read of a certificate.
 pub fn certificate(data: &[u8]) {
@@ -238,14 +279,26 @@ pub fn paths(data: &[u8]) {
 
 /// Texts that may hold secrets.
 pub fn redaction(data: &[u8]) {
+    let redactor = redact::Redactor::usual();
     let text = String::from_utf8_lossy(data);
-    let clean = redact::Redactor::usual().text(Cow::Borrowed(&text));
+    let clean = redactor.text(Cow::Borrowed(&text));
     assert!(clean.len() <= text.len() + redact::MARK.len() * (text.len() / 2 + 1));
-    let planted = format!("{text} Bearer plantedsecret12345678");
-    let clean = redact::Redactor::usual().text(Cow::Owned(planted));
-    assert!(!clean.contains("plantedsecret"), "{clean}");
+    assert!(redactor.is_clean(&text) == matches!(clean, Cow::Borrowed(_)));
+    // Whatever stands before a secret, it goes.
+    let token = ["7Q", &"x9".repeat(17)].concat();
+    for planted in [
+        format!("{text} Bearer {token}"),
+        format!("{text} sk_live_{token}"),
+        format!("{text}\n{{\"password\": \"{token}\"}}"),
+        format!("{text}\nhttps://api.example/?a=1&token={token}"),
+        format!("{text}\nX-Api-Key: {token}"),
+        format!("{text}\npostgres://app:{token}@db.example/x"),
+    ] {
+        let clean = redactor.text(Cow::Owned(planted));
+        assert!(!clean.contains(&token), "{clean}");
+    }
     if let Ok(mut tree) = serde_json::from_str::<serde_json::Value>(&text) {
-        redact::Redactor::usual().tree(&mut tree);
+        redactor.tree(&mut tree);
     }
 }
 

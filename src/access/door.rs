@@ -28,7 +28,7 @@ impl Door {
 
     /// Notes what there is. True where that closed the door.
     pub fn note(&self, keys: bool, users: bool) -> bool {
-        let seen = u8::from(keys) * KEYS | u8::from(users) * USERS;
+        let seen = (u8::from(keys) * KEYS) | (u8::from(users) * USERS);
         seen != 0 && self.0.fetch_or(seen, Ordering::AcqRel) == 0
     }
 }

@@ -38,10 +38,10 @@ pub enum Command {
     Check(FilesArgs),
     /// Run the rules' own tests (`tests/*.toml` in the rules' folder).
     Test(FilesArgs),
-    /// Who may come in: make, list and change users.
-    Users(users::UsersArgs),
     /// Show what a sample would become by the configuration, and which secrets were found where.
     RedactTest(redact_test::RedactTestArgs),
+    /// Who may come in: make, list and change users.
+    Users(users::UsersArgs),
     /// Make, list and revoke the keys that telemetry is sent with; a server may be running.
     Keys(keys::KeysArgs),
     /// Print the audit log, or check that nothing in it was changed; a server may be running.

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use super::redact::Secrecy;
-use super::texts::{Found, NONE, Texts};
+use super::texts::{Found, NONE, Place, Texts};
 use super::value::{self, cut_text};
 use super::{Limits, name};
 use crate::signals::telemetry::{Attributes, Value};
@@ -140,20 +140,22 @@ impl Reading {
         {
             return Some(at);
         }
-        let text = self.texts.add(name);
-        let known = self.known.get(text as usize).copied().unwrap_or(NONE);
-        let at = if known != NONE { known as usize } else { self.learn(name, text)? };
+        let (text, found) = self.texts.look(name);
+        let known = text.and_then(|text| self.known.get(text as usize).copied()).unwrap_or(NONE);
+        let at = if known != NONE { known as usize } else { self.learn(name, text, found)? };
         if let Some(place) = self.places.get_mut(place) {
             *place = at as u32;
         }
         Some(at)
     }
 
-    fn learn(&mut self, name: &str, text: u32) -> Option<usize> {
-        // A key that holds a secret itself is rare enough to be read at its full price each time.
+    fn learn(&mut self, name: &str, text: Option<u32>, place: Place) -> Option<usize> {
+        // A key that holds a secret itself is rare enough to be read at its full price each time. It is not among the
+        // texts even for a moment: all of them are kept, also those that no row names.
         if self.keys.len() >= KEYS || !self.limits.redactor.is_clean(name) {
             return None;
         }
+        let text = text.unwrap_or_else(|| self.texts.put(place, name));
         let at = self.keys.len();
         self.keys.push(Key {
             text,
@@ -216,6 +218,27 @@ mod tests {
         assert_eq!(said[..4], ["hunter2 and more", MARK, "hunter2 and more", MARK]);
         assert_eq!(said[4..8], [MARK, "42", "42", "42"]);
         assert!(said[8..].iter().all(|url| !url.contains("abc")), "{said:?}");
+    }
+
+    #[test]
+    fn no_text_that_is_kept_was_ever_a_secret() {
+        let (mut reading, mut list) = (Reading::new(Limits::default()), Attributes::default());
+        for _ in 0..2 {
+            for (name, value) in [
+                ("token=keepme1234", text("x")),
+                ("ana@keepme.example", Value::Int(1)),
+                ("note", text("password=keepme")),
+                ("db.password", text("keepme")),
+                ("bytes", Value::Bytes(Cow::Borrowed(b"token=keepme"))),
+            ] {
+                reading.push(&mut list, Cow::Borrowed(name), value);
+            }
+        }
+        let said: Vec<&str> =
+            (0..reading.texts.len() as u32).map(|number| reading.texts.get(number)).collect();
+        assert!(said.iter().all(|text| !text.contains("keepme")), "{said:?}");
+        assert!(list.iter().all(|(key, value)| !key.contains("keepme") && !value.text().contains("keepme")));
+        assert_eq!(list.len(), 10);
     }
 
     #[test]

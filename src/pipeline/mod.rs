@@ -48,7 +48,7 @@ const LOOKBACK: i64 = 130;
 const CATCH_UP: i64 = 360;
 /// A flush does not wait for its turn once this much is in memory: the more there is in one, the fewer rows a series
 /// takes.
-const FLUSH_BYTES: usize = 64 << 20;
+const FLUSH_BYTES: usize = 48 << 20;
 /// While no flush succeeds this much is taken, and no more.
 const MOST_BYTES: usize = 160 << 20;
 

@@ -170,11 +170,16 @@ impl Intake {
         let Incoming { door, content_type, encoding, body, held, pass } = incoming;
         pass.arrived(body.len());
         let turn = self.turns.take(held.sender()).await.filter(|_| held.has_room()).ok_or(Refusal::Busy)?;
-        let received_at = (self.clock)();
-        let path = door.path();
+        let mut record = Record {
+            received_at: (self.clock)(),
+            key_id: 0,
+            path: door.path(),
+            content_type: content_type.to_owned(),
+            content_encoding: encoding.name().to_owned(),
+            body,
+        };
         let rules = pass.rules(&self.keys).clone();
-        let decoded =
-            self.decode(turn, rules, path.clone(), content_type, encoding, body.clone(), received_at).await?;
+        let decoded = self.decode(turn, rules, encoding, record.clone()).await?;
         let outside = decoded.rejected.outside;
         pass.outside(outside);
         if outside > 0 && decoded.batch.records == 0 {
@@ -182,14 +187,7 @@ impl Intake {
         }
         held.sender().learn(&decoded.batch.observations);
         let accepted = Accepted::of(&door, &decoded);
-        let record = Record {
-            received_at,
-            key_id: pass.mark(outside > 0),
-            path,
-            content_type: content_type.to_owned(),
-            content_encoding: encoding.name().to_owned(),
-            body,
-        };
+        record.key_id = pass.mark(outside > 0);
         pass.brings(&decoded.batch.observations);
         let taken = Taken { held: held.of_batch(&decoded.batch), batch: decoded.batch };
         self.inbox.append(record, taken).await?;
@@ -208,21 +206,20 @@ impl Intake {
         &self,
         turn: Turn,
         rules: Arc<Rules>,
-        path: String,
-        content_type: &'static str,
         encoding: Encoding,
-        body: Bytes,
-        received_at: Nanos,
+        record: Record,
     ) -> Result<Decoded, Refusal> {
         let (decoder, max_body, limits) = (self.decoder, self.settings.max_body, self.limits);
         // What is compressed may be anything.
         let moderate = if encoding == Encoding::Identity { MODERATE } else { MODERATE / 16 };
-        let is_small = body.len() <= SMALL || (body.len() <= moderate && turn.is_calm());
+        let length = record.body.len();
+        let is_small = length <= SMALL || (length <= moderate && turn.is_calm());
         let work = move || {
             // Goes with the work: it goes on when the sender has gone and nobody waits for it.
             let _turn = turn;
-            let plain = body::decompress(encoding, &body, max_body)?;
-            decoder(&path, content_type, &plain, received_at, &rules, &limits)
+            let Record { path, content_type, body, received_at, .. } = &record;
+            let plain = body::decompress(encoding, body, max_body)?;
+            decoder(path, content_type, &plain, *received_at, &rules, &limits)
                 .map_err(|Malformed(sentence)| Refusal::Malformed(sentence))
         };
         let decoded = if is_small {

@@ -91,6 +91,11 @@ impl Keys {
         Keys { door, without, rules, ring, unread, strangers }
     }
 
+    /// What all doors share.
+    pub fn door(&self) -> &Door {
+        &self.door
+    }
+
     /// From now on these are the keys.
     pub fn replace(&self, keys: Vec<IngestKey>) {
         let before = self.ring();

@@ -44,6 +44,27 @@ pub fn check(config: &Config, addresses: &Addresses, there: &store::Access) -> R
 
 /// What stands on every page of a server that insists.
 pub fn notices(config: &Config, addresses: &Addresses) -> Vec<String> {
+    openness(config, addresses).into_iter().chain(in_the_clear(config, addresses)).collect()
+}
+
+/// Ports that the network reaches without TLS, unless somebody said that something else sees to it.
+fn in_the_clear(config: &Config, addresses: &Addresses) -> Option<String> {
+    let addresses = [addresses.web, addresses.otlp_http, addresses.otlp_grpc];
+    let ports = config.tls.ports().into_iter().zip(addresses);
+    let clear = ports.filter(|((name, port), address)| {
+        is_public(*address) && !port.off && config.tls.of(name, port).is_none()
+    });
+    let clear: Vec<String> = clear.map(|((name, _), address)| format!("{name} ({address})")).collect();
+    (!clear.is_empty()).then(|| {
+        format!(
+            "Keys, passwords and telemetry cross the network in the clear: {}. Give [tls] a certificate and a key, or \
+             say off = true in the port's section of it where something in front ends TLS.",
+            clear.join(", ")
+        )
+    })
+}
+
+fn openness(config: &Config, addresses: &Addresses) -> Vec<String> {
     let Addresses { web, otlp_http, otlp_grpc } = *addresses;
     if config.server.insecure_public && [web, otlp_http, otlp_grpc].into_iter().any(is_public) {
         let sentence = "Open to everyone on the network: started with --insecure-public. Until a user and a key exist, \
@@ -102,6 +123,19 @@ mod tests {
         let said = |addresses| notices(&insists, &addresses).concat();
         assert!(said(at(OUT, HOME, HOME)).starts_with("Open to everyone on the network"));
         assert!(!said(at(HOME, HOME, HOME)).contains("network"));
+    }
+
+    #[test]
+    fn a_public_port_in_the_clear_is_told_unless_it_is_meant() {
+        let parse = |text: &str| Config::parse("c.toml", text).unwrap();
+        let said = |config: &Config, addresses| in_the_clear(config, &addresses);
+        let usual = Config::default();
+        assert_eq!(said(&usual, at(HOME, HOME, HOME)), None);
+        let told = said(&usual, at(OUT, HOME, "192.0.2.1:1")).unwrap();
+        assert!(told.contains("web (0.0.0.0:1), otlp_grpc (192.0.2.1:1)."), "{told}");
+        let meant = parse("[tls.web]\noff = true\n[tls.otlp_grpc]\ncertificate = \"a\"\nkey = \"b\"\n");
+        assert_eq!(said(&meant, at(OUT, HOME, OUT)), None);
+        assert!(said(&meant, at(OUT, OUT, OUT)).is_some_and(|told| told.contains("otlp_http")));
     }
 
     #[test]

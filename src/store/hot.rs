@@ -23,7 +23,7 @@ const KEEP_FOR: Duration = Duration::from_secs(30);
 const KEEP_BYTES: usize = 32 << 20;
 /// Rows of committed generations go earlier: they are most of their size, and whoever reads them has a snapshot that is
 /// some milliseconds old, where a read of minutes may take seconds.
-const KEEP_ROWS: usize = 16 << 20;
+const KEEP_ROWS: usize = 8 << 20;
 /// What a series of a minute takes in memory, about, besides its histograms.
 const SERIES: usize = 768;
 /// What a call adds to its histogram at most.

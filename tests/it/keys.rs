@@ -186,37 +186,28 @@ fn what_is_revoked_may_be_taken_and_flagged_for_a_day() {
     let key = add(&home, "shop-1", &["--integration", "shop"]);
     until(&server, Some(&key), 200);
     succeeds(&home, &["keys", "revoke", "1", "--flag-for"]);
-    wait_until("the trouble", SOON, || {
+    // Long enough for the server to know.
+    for _ in 0..20 {
         assert_eq!(send(&server, Some(&key), &body(&["shop"])).status, 200, "it is taken all the while");
-        let metrics = server.get("/metrics").text();
-        metrics.lines().any(|line| line.starts_with("seamwatch_key_1_flagged_total ")).then_some(())
-    });
-    let system = server.json("/api/v1/system").to_string();
-    assert!(system.contains("\\\"shop-1\\\" (key 1) is revoked and still sends, for shop"), "{system}");
-    assert_eq!(server.get("/readyz").status, 200);
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
     succeeds(&home, &["keys", "revoke", "shop-1"]);
     until(&server, Some(&key), 401);
     assert!(fails(&home, &["keys", "revoke", "shop-1"]).contains("revoked already"));
     // Revoked by mistake, it is let in again for a while.
     succeeds(&home, &["keys", "revoke", "shop-1", "--flag-for", "2h"]);
     until(&server, Some(&key), 200);
+    stop(server);
+    let log = succeeds(&home, &["audit", "--search", "used_after_revocation"]);
+    assert!(log.lines().count() == 1 && log.contains("Somebody still sends with it, for shop"), "{log}");
 }
 
 #[test]
-fn a_key_ends_when_it_says_and_is_told_of_before() {
+fn a_key_ends_when_it_says() {
     let home = Home::new();
     let key = add(&home, "shop-1", &["--integration", "shop", "--environment", "default", "--expires", "3d"]);
     let server = home.start();
     assert_eq!(send(&server, Some(&key), &body(&["shop"])).status, 200);
-    let system = server.json("/api/v1/system").to_string();
-    assert!(system.contains("\\\"shop-1\\\" (key 1) expires at"), "{system}");
-    // The server reports its own key as a credential of the integration that it is for.
-    let row = wait_until("the credential", SOON, || {
-        let all = server.json("/api/v1/integrations");
-        let rows = all["items"].as_array()?.clone();
-        rows.into_iter().find(|row| row["name"] == "shop" && row["token_expires_at"].is_string())
-    });
-    assert_eq!(row["environment"], "default");
     stop(server);
     let ahead = (4 * DAY).to_string();
     let server = faulty::start(&home, &["--ahead", &ahead]).expect("it starts");
@@ -330,8 +321,7 @@ fn an_address_that_the_network_reaches_needs_a_user_and_a_key() {
     let checked = seamwatch().arg("check").arg("--config").arg(home.config()).output().expect("it runs");
     assert!(checked.status.success(), "`check` cannot know");
     let server = public(&["--insecure-public"]).unwrap_or_else(|(_, said)| panic!("{said}"));
-    let page = server.get("/").text();
-    assert!(page.contains("Open to everyone on the network: started with --insecure-public"), "{page}");
+    assert_eq!(send(&server, None, &body(&["shop"])).status, 200);
 }
 
 #[test]

@@ -102,8 +102,7 @@ pub fn encoded(text: &[u8], names: &Names, floor: usize, sign: usize) -> Option<
 pub fn element(text: &[u8], names: &Names, end: usize) -> Option<Finding> {
     let before = text.get(end.saturating_sub(NAME + ATTRIBUTES)..end)?;
     let open = before.iter().rposition(|byte| matches!(byte, b'<' | b'>'))?;
-    let tag =
-        before.get(open..)?.strip_prefix(b"<").filter(|tag| !tag.ends_with(b"/") && !tag.ends_with(b"="))?;
+    let tag = before.get(open..)?.strip_prefix(b"<").filter(|tag| !tag.ends_with(b"/"))?;
     let length = tag.iter().take(NAME).take_while(|byte| in_name(byte) || **byte == b':').count();
     let name = std::str::from_utf8(tag.get(..length)?).ok()?;
     let name = name.rsplit(':').next().filter(|name| !name.is_empty())?;
@@ -116,7 +115,9 @@ pub fn element(text: &[u8], names: &Names, end: usize) -> Option<Finding> {
         false => inner.iter().position(|byte| *byte == b'<').unwrap_or(inner.len()),
     };
     let is_empty = inner.get(..taken)?.iter().all(u8::is_ascii_whitespace);
-    (!is_empty && !is_marked(inner.trim_ascii_start())).then(|| Finding::new(Kind::Key, end + 1, taken))
+    let bare = inner.trim_ascii_start();
+    let bare = bare.strip_prefix(b"\"").or(bare.strip_prefix(b"'")).unwrap_or(bare);
+    (!is_empty && !is_marked(bare)).then(|| Finding::new(Kind::Key, end + 1, taken))
 }
 
 /// `--password …` on a command line.
@@ -132,10 +133,17 @@ pub fn flag(text: &[u8], names: &Names, at: usize) -> Option<Finding> {
     if name.starts_with('-') || name.contains("--") {
         return None;
     }
-    if !is_secret(names.secrecy(name)) || value.starts_with(b"-") || is_marked(value) {
+    if !is_secret(names.secrecy(name))
+        || value.starts_with(b"-")
+        || is_marked(value)
+        || is_scheme_marked(value)
+    {
         return None;
     }
     let from = at + 3 + length;
+    if let Some((kept, taken)) = scheme(value, true) {
+        return Some(Finding::new(Kind::Scheme, from + kept, taken));
+    }
     match quoted(value, 0) {
         Some(found) => found.map(|(kept, taken)| Finding::new(Kind::Key, from + kept, taken)),
         None => {
@@ -148,12 +156,8 @@ pub fn flag(text: &[u8], names: &Names, at: usize) -> Option<Finding> {
 /// (bytes kept, bytes of the secret after them) of `Bearer …` and `Basic …`. Where a name says that it is a secret,
 /// whatever follows is one; in a sentence it must look like one: "Basic authentication failed".
 pub fn scheme(text: &[u8], is_certain: bool) -> Option<(usize, usize)> {
-    let starts = |word: &[u8]| text.get(..word.len()).is_some_and(|found| found.eq_ignore_ascii_case(word));
-    let is_basic = starts(b"basic ");
-    let kept = if is_basic { 6 } else { starts(b"bearer ").then_some(7)? };
+    let (kept, is_basic) = scheme_words(text)?;
     let rest = text.get(kept..)?;
-    let blank = rest.iter().take_while(|byte| **byte == b' ').count();
-    let (kept, rest) = (kept + blank, rest.get(blank..)?);
     let taken = token_length(rest);
     let token = rest.get(..taken)?;
     let looks = || {
@@ -167,6 +171,31 @@ pub fn scheme(text: &[u8], is_certain: bool) -> Option<(usize, usize)> {
         taken >= 8 && !is_parameter && (taken >= 40 || is_mixed(token))
     };
     ((is_certain && taken > 0) || looks()).then_some((kept, taken))
+}
+
+/// Bytes of the scheme's word and the blanks behind it, and whether it is `Basic`. `Bearer Bearer …` is what comes of
+/// adding it to what has it already.
+fn scheme_words(text: &[u8]) -> Option<(usize, bool)> {
+    let (mut kept, mut is_basic) = (0, None);
+    for _ in 0..4 {
+        let rest = text.get(kept..)?;
+        let length = if starts_with(rest, b"basic ") {
+            is_basic = Some(true);
+            6
+        } else if starts_with(rest, b"bearer ") {
+            is_basic = Some(false);
+            7
+        } else {
+            break;
+        };
+        kept += length;
+        kept += text.get(kept..)?.iter().take_while(|byte| **byte == b' ').count();
+    }
+    Some((kept, is_basic?))
+}
+
+fn starts_with(text: &[u8], word: &[u8]) -> bool {
+    text.get(..word.len()).is_some_and(|found| found.eq_ignore_ascii_case(word))
 }
 
 /// Whether this is base64 of `user:password`.
@@ -289,11 +318,7 @@ fn is_marked(rest: &[u8]) -> bool {
 }
 
 fn is_scheme_marked(rest: &[u8]) -> bool {
-    let rest = rest.get(..6).filter(|word| word.eq_ignore_ascii_case(b"basic ")).map_or_else(
-        || rest.get(7..).filter(|_| rest.get(..7).is_some_and(|word| word.eq_ignore_ascii_case(b"bearer "))),
-        |_| rest.get(6..),
-    );
-    rest.is_some_and(|rest| is_marked(rest.trim_ascii_start()))
+    scheme_words(rest).and_then(|(kept, _)| rest.get(kept..)).is_some_and(is_marked)
 }
 
 /// An array or an object, up to the bracket that closes it.

@@ -224,7 +224,8 @@ fn by_words(name: &str) -> Secrecy {
             found = Said::Nothing;
         }
         match of_word(before, word) {
-            Said::Nothing => telling = one_of(&TELLING, word),
+            // Looked up only where there is something to tell of: the list is long.
+            Said::Nothing => telling = found != Said::Nothing && one_of(&TELLING, word),
             Said::IfLast if found != Said::Nothing => telling = false,
             said => (found, telling) = (if found == Said::Plain { found } else { said }, false),
         }
@@ -239,10 +240,9 @@ fn by_words(name: &str) -> Secrecy {
 }
 
 fn of_word(before: &str, word: &str) -> Said {
-    if PLAIN_WITHIN.iter().any(|part| contains(word, part))
-        || PLAIN_ENDS.iter().any(|end| ends_with(word, end))
-        || one_of(&PLAIN_WORDS, word)
-    {
+    let within =
+        (contains(word, "pass") || word.len() >= 12) && PLAIN_WITHIN.iter().any(|part| contains(word, part));
+    if within || PLAIN_ENDS.iter().any(|end| ends_with(word, end)) || one_of(&PLAIN_WORDS, word) {
         return Said::Plain;
     }
     let pair = |(first, second): &(&str, &str)| {
@@ -281,6 +281,11 @@ fn one_of(list: &[&str], word: &str) -> bool {
 }
 
 fn ends_with(word: &str, end: &str) -> bool {
+    // The last letter tells nearly all of them apart.
+    let last = word.bytes().next_back().map(|byte| byte.to_ascii_lowercase());
+    if last != end.bytes().next_back() {
+        return false;
+    }
     let at = word.len().wrapping_sub(end.len());
     word.get(at..).is_some_and(|found| found.eq_ignore_ascii_case(end))
 }

@@ -104,7 +104,6 @@ impl<'s> Scan<'s> {
             .flatten()
     }
 
-    #[cold]
     fn long(&self, word: usize, end: usize) -> Option<Finding> {
         let text = self.starting(word)?;
         let run = text.get(..end - word)?;
@@ -124,7 +123,9 @@ impl<'s> Scan<'s> {
         if !matches!(before, b'.' | b',' | b'_') && run.len() <= 19 && all_digits() {
             return Some(Finding::new(Kind::Card, word, numbers::card(text)?));
         }
-        Some(Finding::new(Kind::Iban, word, numbers::iban(text)?))
+        // Hashes and ids in lower case, which most long words are, are no account.
+        let is_account = run.first().is_some_and(u8::is_ascii_uppercase);
+        is_account.then(|| numbers::iban(text)).flatten().map(|length| Finding::new(Kind::Iban, word, length))
     }
 
     /// `4242 4242 4242 4242`, `DE89 3704 …`.
@@ -159,7 +160,8 @@ impl<'s> Scan<'s> {
     /// `-----BEGIN …`, `--password …`.
     fn dashes(&self, at: usize) -> Option<Finding> {
         let rest = self.text.get(at..)?;
-        let is_first = self.text.get(..at).is_none_or(|before| !before.ends_with(b"-"));
+        // One key behind another, without a line's end: the dashes between them are of both.
+        let is_first = at == self.floor || self.text.get(..at).is_none_or(|before| !before.ends_with(b"-"));
         if !is_first || !rest.starts_with(b"--") {
             return None;
         }

@@ -17,7 +17,7 @@ use proptest::prelude::*;
 
 use super::NOW;
 
-/// Text that no rule takes for a secret.
+/// Text that no rule takes for a secret. Names begin with a k, or have no letter behind m: none is a secret's.
 fn text() -> impl Strategy<Value = String> {
     "[a-zA-Z/ .é☃_\n-]{0,12}"
 }
@@ -50,7 +50,7 @@ pub fn value() -> impl Strategy<Value = AnyValue> {
     ];
     let leaf = option::weighted(0.9, leaf).prop_map(|value| AnyValue { value });
     leaf.prop_recursive(3, 12, 4, |inner| {
-        let pair = (text(), option::weighted(0.9, inner.clone()));
+        let pair = (text().prop_map(|name| format!("k{name}")), option::weighted(0.9, inner.clone()));
         let pair = pair.prop_map(|(key, value)| KeyValue { key, value, ..KeyValue::default() });
         let tree = prop_oneof![
             prop::collection::vec(inner, 0..4).prop_map(|values| Value::ArrayValue(ArrayValue { values })),
@@ -98,7 +98,7 @@ pub fn attributes() -> impl Strategy<Value = Vec<KeyValue>> {
     let one = prop_oneof![
         3 => words.prop_map(move |(key, word)| said(key, Value::StringValue(word.into()))),
         1 => (numbers, -2i64..600).prop_map(move |(key, n)| said(key, Value::IntValue(n))),
-        2 => ("[a-z.]{0,9}", option::of(value()))
+        2 => ("[a-m.]{0,9}", option::of(value()))
             .prop_map(|(key, value)| KeyValue { key, value, ..KeyValue::default() }),
     ];
     prop::collection::vec(one, 0..5)
