@@ -55,6 +55,8 @@ pub struct Server {
     pub data: PathBuf,
     /// Folder of the rules; without it, `alerts` where that exists, else the rules that ship.
     pub alerts: Option<PathBuf>,
+    /// Folder of facts on vendors, over those that ship; without it, `providers` where that exists.
+    pub providers: Option<PathBuf>,
     /// Dashboard and API.
     #[serde(deserialize_with = "address")]
     pub web: SocketAddr,
@@ -75,6 +77,7 @@ impl Default for Server {
         Self {
             data: "seamwatch-data".into(),
             alerts: None,
+            providers: None,
             web: ([127, 0, 0, 1], 4380).into(),
             otlp_http: ([127, 0, 0, 1], 4318).into(),
             otlp_grpc: ([127, 0, 0, 1], 4317).into(),

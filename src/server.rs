@@ -22,7 +22,6 @@ use crate::receive::intake::{self, Intake, Taken};
 use crate::receive::keys::Keys;
 use crate::receive::limits::Budget;
 use crate::rules::Origin;
-use crate::scheduler::{self, Due};
 use crate::store::Store;
 use crate::world::World;
 use crate::{config, inbox, notify, receive, web};
@@ -38,6 +37,7 @@ pub mod people;
 mod public;
 pub mod redaction;
 mod rules;
+mod schedule;
 pub mod settings;
 mod troubles;
 
@@ -121,6 +121,7 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
     let clock = world.clock.clone();
     let loaded = origin.load().map_err(|problems| anyhow!("{}", problems.join("\n")))?;
     check(&config)?;
+    let vendors = settings::vendors(&config)?;
     let certificates = Certificates::load(&config)?;
     let Doors { web: web_door, otlp_http: http_door, otlp_grpc: grpc_door } = doors;
     let addresses = Addresses {
@@ -137,7 +138,7 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
     let (stop, stop_mail) = (CancellationToken::new(), CancellationToken::new());
     let wake_mailer = Arc::new(Notify::new());
     let gauges = Arc::new(pipeline::gauges::Gauges::default());
-    let observe_rules = Arc::new(settings::observe_rules(&config, &addresses));
+    let observe_rules = Arc::new(settings::observe_rules(&config, &addresses, vendors.clone()));
     let rules = Arc::new(Rules::new(origin, loaded, &clock, store.clone()));
     let door = Door::default();
     door.note(made.keys, made.users);
@@ -152,17 +153,9 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         store: store.clone(),
         world: world.clone(),
         policy: settings::policy(&config),
-        compose: composer::Composer::new(
-            &config,
-            base_url.clone(),
-            store.clone(),
-            rules.clone(),
-            clock.clone(),
-        ),
+        compose: composer::Composer::new(&config, &base_url, &store, &rules, &vendors, &clock),
         rules: rules.in_force(),
-        claim_window: i64::try_from(config.ingest.claim_seconds)
-            .unwrap_or(3600)
-            .saturating_mul(1_000_000_000),
+        claim_window: settings::claim_window(&config),
         most_claims: config.ingest.claims,
         limits: settings::series_limits(&config),
         stream_limits: settings::stream_limits(&config),
@@ -189,7 +182,8 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         match decoded {
             Ok(decoded) => corridor.take(seq, decoded.batch).await,
             // It was acknowledged, so it was readable then: it is kept, and does not stop the rest.
-            Err(error) => corridor.set_aside(seq, &error).await,
+            // The sentence quotes what it could not read.
+            Err(error) => corridor.set_aside(seq, &redactor.text(error.into())).await,
         }
     }
 
@@ -210,7 +204,7 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         wake_mailer,
         stop_mail.clone(),
     )));
-    rooms.push(tokio::spawn(schedule(
+    rooms.push(tokio::spawn(schedule::run(
         events.clone(),
         rules.clone(),
         certificates.clone(),
@@ -245,7 +239,7 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         mail: mail_info,
         oidc: settings::oidc(&config, &base_url, &clock)?.map(web::sso::Sso::new),
         access: Arc::new(access),
-        settings: Arc::new(settings::web(&config, &addresses)),
+        settings: Arc::new(settings::web(&config, &addresses, vendors)),
     };
     let over_tls = certificates.web.is_some();
     let port = |listener, tls: &Option<_>| Port { listener, tls: tls.clone() };
@@ -354,47 +348,6 @@ async fn pass(store: Store, inbox: Inbox<Taken>, mut live: watch::Receiver<u64>)
             inbox.passed(watermark);
         }
     }
-}
-
-async fn schedule(
-    events: mpsc::Sender<Event>,
-    rules: Arc<Rules>,
-    certificates: Certificates,
-    clock: Clock,
-    stop: CancellationToken,
-) {
-    let (to_reload, mut reload) = mpsc::channel::<()>(1);
-    let (to_look, mut look) = mpsc::channel::<()>(1);
-    let into = events.clone();
-    let started = scheduler::start(move |due| {
-        // A job that finds the corridor busy is not queued twice: the next one comes in a second.
-        let into = into.clone();
-        let (to_reload, to_look) = (to_reload.clone(), to_look.clone());
-        Box::pin(async move {
-            match due {
-                Due::Flush => drop(into.try_send(Event::Flush)),
-                Due::Tick => drop(into.try_send(Event::Tick)),
-                Due::Rules => drop(to_reload.try_send(())),
-                Due::Certificates => drop(to_look.try_send(())),
-            }
-        })
-    })
-    .await;
-    let mut scheduler = match started {
-        Ok(scheduler) => scheduler,
-        Err(error) => return tracing::error!(%error, "The scheduler did not start: no rule is judged."),
-    };
-    loop {
-        tokio::select! {
-            _ = stop.cancelled() => break,
-            due = reload.recv() => match due {
-                Some(()) => rules.reload_if_changed(&events).await,
-                None => break,
-            },
-            Some(()) = look.recv() => certificates.look(clock()),
-        }
-    }
-    let _ = scheduler.shutdown().await;
 }
 
 #[cfg(test)]

@@ -128,6 +128,40 @@ impl<'t> Document<'t> {
         }
     }
 
+    /// A day, written 2026-11-25 without quotation marks.
+    pub fn day<'s>(&mut self, section: &Section<'s>, key: &str) -> Option<String> {
+        let value = section.get(key)?;
+        match value.get_ref() {
+            DeValue::Datetime(at) if at.date.is_some() && at.time.is_none() => Some(at.to_string()),
+            _ => {
+                self.wrong_type(key, value, "a day, like 2026-11-25 without quotation marks");
+                None
+            }
+        }
+    }
+
+    /// A list of whole numbers from `least` to `most`; empty when the key is absent.
+    pub fn integers(&mut self, section: &Section<'_>, key: &str, least: u64, most: u64) -> Vec<u64> {
+        let Some(value) = section.get(key) else { return Vec::new() };
+        let wanted = format!("a list of whole numbers from {least} to {most}, like [403]");
+        let Some(items) = value.get_ref().as_array() else {
+            self.wrong_type(key, value, &wanted);
+            return Vec::new();
+        };
+        let mut out = Vec::new();
+        for item in items.iter() {
+            match item
+                .get_ref()
+                .as_integer()
+                .and_then(|number| u64::from_str_radix(number.as_str(), number.radix()).ok())
+            {
+                Some(number) if (least..=most).contains(&number) => out.push(number),
+                _ => self.wrong_type(key, item, &wanted),
+            }
+        }
+        out
+    }
+
     /// True or false.
     pub fn boolean<'s>(&mut self, section: &Section<'s>, key: &str) -> Option<bool> {
         let value = section.get(key)?;

@@ -1,11 +1,11 @@
-//! `seamwatch check`: configuration, rules and runbooks, each problem with file:line.
+//! `seamwatch check`: configuration, rules, runbooks and facts on vendors, each problem with file:line.
 
 use std::process::ExitCode;
 
 use super::FilesArgs;
 use crate::config::Config;
 use crate::rules::Origin;
-use crate::server;
+use crate::{providers, server};
 
 /// Checks and prints what is wrong; the exit code is 1 when something is.
 pub fn run(args: FilesArgs) -> anyhow::Result<ExitCode> {
@@ -21,10 +21,13 @@ pub fn run(args: FilesArgs) -> anyhow::Result<ExitCode> {
         problems.push(format!("{problem:#}"));
     }
     let loaded = Origin::choose(config.server.alerts.as_deref()).load();
-    match loaded.map_err(|more| problems.extend(more)) {
-        Ok(loaded) if problems.is_empty() => {
+    let loaded = loaded.map_err(|more| problems.extend(more));
+    let vendors = providers::load(config.server.providers.as_deref()).map_err(|more| problems.extend(more));
+    match (loaded, vendors) {
+        (Ok(loaded), Ok(vendors)) if problems.is_empty() => {
             let (rules, runbooks) = (loaded.rules.rules.len(), loaded.rules.runbooks.len());
-            println!("Configuration, {rules} rules and {runbooks} runbooks are in order.");
+            let vendors = vendors.all().len();
+            println!("Configuration, {rules} rules, {runbooks} runbooks and {vendors} vendors are in order.");
             Ok(ExitCode::SUCCESS)
         }
         _ => {

@@ -26,7 +26,7 @@ pub struct DataArgs {
 impl DataArgs {
     /// The catalog of the folder, which must be there unless `make` is said.
     pub async fn open(&self, make: bool) -> anyhow::Result<Catalog> {
-        let files = FilesArgs { config: self.config.clone(), alerts: None };
+        let files = FilesArgs { config: self.config.clone(), alerts: None, providers: None };
         let folder = match &self.data {
             Some(data) => data.clone(),
             None => files.read()?.server.data,

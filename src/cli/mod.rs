@@ -17,6 +17,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::Config;
 use crate::config::values::address;
+use crate::providers;
 
 /// Watches the integrations between business systems: OTLP in, health and alerts out.
 #[derive(Debug, Parser)]
@@ -34,7 +35,7 @@ pub enum Command {
     Serve(ServerArgs),
     /// Run the server with six simulated integrations and a story of faults.
     Demo(DemoArgs),
-    /// Check configuration, rules and runbooks, without a server.
+    /// Check configuration, rules, runbooks and facts on vendors, without a server.
     Check(FilesArgs),
     /// Run the rules' own tests (`tests/*.toml` in the rules' folder).
     Test(FilesArgs),
@@ -57,6 +58,9 @@ pub struct FilesArgs {
     /// Folder of rules and runbooks [default: alerts, where it exists, else the rules that ship].
     #[arg(long, value_name = "DIR", env = "SEAMWATCH_ALERTS")]
     pub alerts: Option<PathBuf>,
+    /// Folder of facts on vendors, over those that ship [default: providers, where it exists].
+    #[arg(long, value_name = "DIR", env = "SEAMWATCH_PROVIDERS")]
+    pub providers: Option<PathBuf>,
 }
 
 /// Where to listen and to keep data; each goes over the configuration file.
@@ -115,6 +119,8 @@ impl FilesArgs {
         if self.alerts.is_some() {
             config.server.alerts.clone_from(&self.alerts);
         }
+        let given = self.providers.as_deref().or(config.server.providers.as_deref());
+        config.server.providers = providers::folder(given);
         Ok(config)
     }
 }

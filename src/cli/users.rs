@@ -78,7 +78,7 @@ enum What {
 
 /// Does it and says so.
 pub async fn run(args: UsersArgs) -> anyhow::Result<ExitCode> {
-    let config = FilesArgs { config: args.data.config.clone(), alerts: None }.read()?;
+    let config = FilesArgs { config: args.data.config.clone(), alerts: None, providers: None }.read()?;
     let catalog = args.data.open(true).await?;
     let (people, by, now) = (catalog.people(), actor(), (clock::system())());
     let base_url = settings::base_url(&config, config.server.web);

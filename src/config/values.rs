@@ -9,10 +9,11 @@ use super::{Config, Ingest, Server, Smtp};
 pub type Problem = (String, String);
 
 /// Variables that are read.
-const VARIABLES: [&str; 15] = [
+const VARIABLES: [&str; 16] = [
     "SEAMWATCH_CONFIG",
     "SEAMWATCH_DATA",
     "SEAMWATCH_ALERTS",
+    "SEAMWATCH_PROVIDERS",
     "SEAMWATCH_WEB",
     "SEAMWATCH_OTLP_HTTP",
     "SEAMWATCH_OTLP_GRPC",

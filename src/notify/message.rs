@@ -41,6 +41,8 @@ pub struct Context {
     pub failing_call: Option<(String, String)>,
     /// What the integration said of its last failed run, and when.
     pub report: Option<(Nanos, String)>,
+    /// Where the vendor tells of outages: `GitHub, https://…`; empty when not known.
+    pub vendor_status: String,
     /// The server's zone.
     pub zone: FixedOffset,
     /// Now.
@@ -61,6 +63,7 @@ impl Default for Context {
             endpoints: Vec::new(),
             failing_call: None,
             report: None,
+            vendor_status: String::new(),
             zone: Utc.fix(),
             now: 0,
         }
@@ -279,6 +282,7 @@ fn rows(transition: &Transition, context: &Context, speaker: &Speaker, end: Nano
     if let Some((at, message)) = &context.report {
         push("It reported", format!("\"{message}\" at {}", speaker.say(*at)));
     }
+    push("Vendor status", context.vendor_status.clone());
     push("Owner", context.owner.clone());
     rows
 }

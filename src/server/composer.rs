@@ -15,6 +15,7 @@ use crate::pipeline::Compose;
 use crate::rollup::window::{MINUTE, Minute, Part};
 use crate::signals::call::{Attempts, Judged, judge};
 use crate::signals::observation::{CallKey, IntegrationKey, JobRun};
+use crate::signals::provider::Providers;
 use crate::signals::telemetry::Nanos;
 use crate::store::mail::NewMail;
 use crate::store::{SpanQuery, Store};
@@ -34,21 +35,30 @@ pub struct Composer {
     owner_of: BTreeMap<String, String>,
     store: Store,
     rules: Arc<Rules>,
+    providers: Arc<Providers>,
     clock: Clock,
 }
 
 impl Composer {
     /// A composer for this configuration.
-    pub fn new(config: &Config, base_url: String, store: Store, rules: Arc<Rules>, clock: Clock) -> Composer {
+    pub fn new(
+        config: &Config,
+        base_url: &str,
+        store: &Store,
+        rules: &Arc<Rules>,
+        providers: &Arc<Providers>,
+        clock: &Clock,
+    ) -> Composer {
         let owned = |rule: &crate::config::Integration| Some((rule.name.clone(), rule.owner.clone()?));
         Composer {
-            base_url,
+            base_url: base_url.to_owned(),
             to: config.mail.to.clone(),
             owners: config.owners.iter().map(|(name, owner)| (name.clone(), owner.to.clone())).collect(),
             owner_of: config.integration.iter().filter_map(owned).collect(),
-            store,
-            rules,
-            clock,
+            store: store.clone(),
+            rules: rules.clone(),
+            providers: providers.clone(),
+            clock: clock.clone(),
         }
     }
 
@@ -70,6 +80,13 @@ impl Composer {
             None => format!("nobody is named as the owner of {name}"),
         };
         (self.to.clone(), format!("You get this as the default recipient: {why}."))
+    }
+
+    /// Where the peer's vendor tells of outages: `GitHub, https://…`; empty where no file says.
+    fn vendor_status(&self, peer: &str) -> String {
+        let vendor = self.providers.of(peer);
+        let page = vendor.and_then(|vendor| Some((&vendor.name, &vendor.status_page.as_ref()?.url)));
+        page.map_or_else(String::new, |(name, url)| format!("{name}, {url}"))
     }
 
     /// The latest failed call that the incident is about. A mail without it is better than no mail.
@@ -141,6 +158,7 @@ impl Compose for Composer {
             endpoints: if of_calls { failing(incident, &key, recent, tick) } else { Vec::new() },
             failing_call: if is_open && of_rates { self.failing_call(incident, now).await } else { None },
             report: if is_open { report(&key, recent, incident.since) } else { None },
+            vendor_status: if is_open { self.vendor_status(label("peer")) } else { String::new() },
             zone: chrono::DateTime::from_timestamp_nanos(now).with_timezone(&chrono::Local).offset().fix(),
             now,
         };

@@ -26,8 +26,9 @@ use crate::rollup::stream;
 use crate::rules::Loaded;
 use crate::signals::integration::Naming;
 use crate::signals::observe::Rules;
+use crate::signals::provider::Providers;
 use crate::signals::telemetry::Nanos;
-use crate::{receive, web};
+use crate::{providers, receive, web};
 
 /// Where people reach the dashboard, without a slash at its end.
 pub fn base_url(config: &Config, web: SocketAddr) -> String {
@@ -43,8 +44,14 @@ fn scheme(config: &Config, name: &str, port: &crate::config::tls::Port) -> &'sta
     if config.tls.of(name, port).is_some() { "https" } else { "http" }
 }
 
-/// The operator's naming rules, and our own addresses.
-pub fn observe_rules(config: &Config, addresses: &super::Addresses) -> Rules {
+/// The facts on vendors.
+pub fn vendors(config: &Config) -> anyhow::Result<Arc<Providers>> {
+    let loaded = providers::load(config.server.providers.as_deref());
+    loaded.map(Arc::new).map_err(|problems| anyhow::anyhow!("{}", problems.join("\n")))
+}
+
+/// The operator's naming rules, our own addresses, and what vendors say of theirs.
+pub fn observe_rules(config: &Config, addresses: &super::Addresses, providers: Arc<Providers>) -> Rules {
     let named = config.integration.iter().map(|rule| Naming {
         name: rule.name.clone(),
         service: rule.service.clone(),
@@ -54,7 +61,7 @@ pub fn observe_rules(config: &Config, addresses: &super::Addresses) -> Rules {
     });
     let own = [addresses.otlp_http, addresses.otlp_grpc];
     let own_addresses = own.map(|at| (at.ip().to_string(), at.port())).into();
-    Rules { naming: named.collect(), own_addresses, scope: None }
+    Rules { naming: named.collect(), own_addresses, scope: None, providers }
 }
 
 /// Tiers and environments.
@@ -66,6 +73,11 @@ pub fn policy(config: &Config) -> pipeline::policy::Policy {
         tiers: config.integration.iter().filter_map(tier).collect(),
         non_production: config.environments.non_production.clone(),
     }
+}
+
+/// For how long the same request counts once.
+pub fn claim_window(config: &Config) -> Nanos {
+    i64::try_from(config.ingest.claim_seconds).unwrap_or(3600).saturating_mul(1_000_000_000)
 }
 
 /// Where everything is kept. A claim outlives its window, so that it is there after a restart at the window's end.
@@ -210,7 +222,7 @@ pub fn mailer(config: &Config) -> anyhow::Result<(Arc<Mailer>, web::MailInfo)> {
 }
 
 /// What the pages need of the configuration.
-pub fn web(config: &Config, addresses: &super::Addresses) -> web::Settings {
+pub fn web(config: &Config, addresses: &super::Addresses, providers: Arc<Providers>) -> web::Settings {
     let given = |rule: &crate::config::Integration| {
         let texts = (rule.tier.clone().unwrap_or_default(), rule.owner.clone().unwrap_or_default());
         (rule.name.clone(), texts)
@@ -221,6 +233,7 @@ pub fn web(config: &Config, addresses: &super::Addresses) -> web::Settings {
         base_url: base_url(config, addresses.web),
         notices: super::public::notices(config, addresses),
         public_host: config.server.public_host(),
+        providers,
         otlp_http: format!(
             "{}://{}",
             scheme(config, "otlp_http", &config.tls.otlp_http),

@@ -1,17 +1,46 @@
-//! The class of an attempt from its span: the table of vocabulary section 3, first line that applies.
+//! The class of an attempt from its span: the table of vocabulary section 3, first line that applies. A vendor's own
+//! table comes before the defaults.
 
 use super::call::Class;
 use super::lookup::Lookup;
 use super::observation::Direction;
+use super::provider::{Answer, Provider};
 use super::telemetry::{Span, SpanKind, Status};
 use super::vocabulary::Attr;
 
-/// How an attempt ended.
-pub fn classify(span: &Span<'_>, look: &Lookup<'_, '_>, direction: Direction) -> Class {
+/// Whether a vendor's table may say otherwise than HTTP: a good answer without an error or a body is never looked up.
+pub fn asks_provider(look: &Lookup<'_, '_>) -> bool {
+    look.get(Attr::ErrorType).is_some()
+        || look.get(Attr::Payload).is_some()
+        || look.i64(Attr::HttpStatus).is_some_and(|status| status > LAST_GOOD)
+}
+
+/// Statuses above this are looked up in a vendor's table whatever else is known.
+pub const LAST_GOOD: i64 = 206;
+
+/// How an attempt ended. `provider` is the vendor that the peer belongs to, where [`asks_provider`].
+pub fn classify(
+    span: &Span<'_>,
+    look: &Lookup<'_, '_>,
+    direction: Direction,
+    provider: Option<&Provider>,
+) -> Class {
     if let Some(said) = look.str(Attr::Outcome).and_then(by_outcome) {
         return said;
     }
     let http = look.i64(Attr::HttpStatus);
+    if let Some(provider) = provider {
+        let answer = Answer {
+            status: http,
+            error: look.str(Attr::ErrorType).unwrap_or(""),
+            body: look.str(Attr::Payload).unwrap_or(""),
+            message: &span.status_message,
+            look,
+        };
+        if let Some(class) = provider.class(&answer) {
+            return class;
+        }
+    }
     let rpc = look.get(Attr::RpcStatus).and_then(|code| grpc_code(&code.text()));
     let error = look.str(Attr::ErrorType).unwrap_or("");
     let failed = span.status == Status::Error;
@@ -170,7 +199,7 @@ mod tests {
         }
         let none = Attributes::default();
         let look = Lookup { own: &span.attributes, scope: &none, resource: &none };
-        classify(&span, &look, direction)
+        classify(&span, &look, direction, None)
     }
 
     #[test]

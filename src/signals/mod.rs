@@ -13,6 +13,7 @@ pub mod lookup;
 pub mod observe;
 pub mod integration;
 pub mod endpoint;
+pub mod provider;
 pub mod classify;
 pub mod call;
 pub mod retry;

@@ -13,6 +13,7 @@ use super::call::Class;
 use super::integration::{Identity, Naming, identify, renamed};
 use super::lookup::Lookup;
 use super::observation::{Call, CallKey, Direction, IntegrationKey, Observations, Source};
+use super::provider::{Provider, Providers};
 use super::scope::Scope;
 use super::telemetry::{Log, Nanos, Origin, Refusal, Span};
 use super::vocabulary::{Attr, Event};
@@ -28,6 +29,8 @@ pub struct Rules {
     pub naming: Vec<Naming>,
     /// Our own ingest addresses (host, port): calls to them are no integration's calls.
     pub own_addresses: Vec<(String, u16)>,
+    /// What vendors say of their answers.
+    pub providers: Arc<Providers>,
     /// For whom the sender may speak; none for everybody.
     pub scope: Option<Arc<Scope>>,
 }
@@ -63,6 +66,8 @@ pub struct Observer {
     denied: Vec<IntegrationKey>,
     /// By hash; one of two that are alike stands at the next number.
     series: Map<u64, u32>,
+    /// Whose host the peer of each series is, once it was asked for.
+    vendors: Vec<Option<Option<usize>>>,
     names: Map<Arc<str>, u32>,
     attempts: Vec<retry::Attempt>,
     slots: HashMap<u64, usize>,
@@ -84,6 +89,7 @@ impl Observer {
             keys: Map::default(),
             denied: Vec::new(),
             series: Map::default(),
+            vendors: Vec::new(),
             names: Map::default(),
             attempts: Vec::new(),
             slots: HashMap::new(),
@@ -108,12 +114,25 @@ impl Observer {
         endpoint::write(&mut endpoint, span, &look);
         let series = self.intern(at, direction, peer, endpoint::cut(&endpoint), Source::Span);
         self.endpoint = endpoint;
-        let class = classify::classify(span, &look, direction);
+        let asks = direction == Direction::Outbound && classify::asks_provider(&look);
+        let provider = if asks { self.provider(series, peer) } else { None };
+        let class = classify::classify(span, &look, direction, provider);
         let call = self.call(series, class, span, &look);
         self.attempts.push(retry::Attempt::of(span, &look, &call));
         self.seen.calls.push(call);
         let meaning = self.seen.series.get(series as usize).map(|key| (series, key, class));
         Ok(Meaning { integration: &self.seen.integrations[at].key, call: meaning })
+    }
+
+    /// The vendor that a series' peer belongs to: looked up once for each series of a request.
+    fn provider(&mut self, series: u32, peer: &str) -> Option<&Provider> {
+        let at = series as usize;
+        if self.vendors.len() <= at {
+            self.vendors.resize(at + 1, None);
+        }
+        let known = self.vendors.get_mut(at)?;
+        let index = *known.get_or_insert_with(|| self.rules.providers.index_of(peer));
+        index.and_then(|index| self.rules.providers.at(index))
     }
 
     fn call(&mut self, series: u32, class: Class, span: &Span<'_>, look: &Lookup<'_, '_>) -> Call {

@@ -12,7 +12,7 @@ use super::gate::who::Who;
 use super::page::{self, Error, Frame};
 use super::view::badge::Badge;
 use super::view::incident::{self, IncidentRow};
-use super::view::{figure, outbox};
+use super::view::{figure, outbox, vendor};
 use super::{RulesView, State, load, runbook};
 use crate::alert::incident::Incident;
 use crate::signals::observation::IntegrationKey;
@@ -49,6 +49,7 @@ pub struct Page {
     level: String,
     rule: String,
     integration_href: String,
+    vendor_status: String,
     subject: Vec<(String, String)>,
     evidence: Vec<(String, Prose)>,
     first_steps: Option<String>,
@@ -114,7 +115,10 @@ pub async fn show(
     let title = format!("{} {}", found.code, found.title);
     let frame = Frame::new(&state, &who, &open, "incidents", title);
     let rules = state.rules.borrow().clone();
-    Ok(page::render(&shown(frame, &found, &mails, &rules, (state.clock)())))
+    let mut page = shown(frame, &found, &mails, &rules, (state.clock)());
+    let peer = found.labels.get("peer").map_or("", String::as_str);
+    page.vendor_status = vendor::status_of(&state.settings.providers, peer);
+    Ok(page::render(&page))
 }
 
 /// One incident from plain values.
@@ -135,6 +139,7 @@ pub fn shown(frame: Frame, incident: &Incident, mails: &[Mail], rules: &RulesVie
         level: incident.level.clone(),
         rule: incident.rule.to_string(),
         integration_href,
+        vendor_status: String::new(),
         subject: incident::subject(&incident.labels),
         evidence: incident.evidence.iter().map(typeset_pair).collect(),
         first_steps: rules.runbooks.get(&one.runbook).and_then(|text| runbook::first_steps(text)),

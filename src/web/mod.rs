@@ -19,6 +19,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::alert::incident::Severity;
 use crate::clock::Clock;
+use crate::signals::provider::Providers;
 use crate::signals::telemetry::Nanos;
 use crate::store::Store;
 
@@ -157,6 +158,8 @@ pub struct Settings {
     pub notices: Vec<String>,
     /// The host of `public_url`, empty where none is configured: the one name beside this machine's own.
     pub public_host: String,
+    /// What vendors say of their interfaces.
+    pub providers: Arc<Providers>,
     /// Where people reach this server, without a slash at its end.
     pub base_url: String,
     /// Where OTLP over HTTP is taken, for the snippet on an empty page: `http://127.0.0.1:4318`.

@@ -31,6 +31,7 @@ fn the_flags_are_there_and_an_unknown_one_is_refused() {
         "--data",
         "--config",
         "--alerts",
+        "--providers",
         "--web",
         "--otlp-http",
         "--otlp-grpc",

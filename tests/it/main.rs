@@ -23,6 +23,7 @@ mod overload;
 mod pages;
 mod points;
 mod power;
+mod providers;
 mod secrets;
 mod supply;
 mod tidy;

@@ -30,6 +30,7 @@ const WALLS: Walls = Walls(&[
     ("web", &["access", "oidc", "signals", "rollup", "alert", "store", "clock", "world"]),
     ("pipeline", &["inbox", "decode", "signals", "rollup", "alert", "store", "world"]),
     ("rules", &["alert"]),
+    ("providers", &["alert", "signals"]),
     ("server", &["*"]),
     ("cli", &["*"]),
     ("main", &["cli"]),

@@ -59,6 +59,7 @@ fn context() -> Context {
         endpoints: vec![("PATCH /contacts/{id}".into(), 12, 40), ("GET /contacts".into(), 1, 90)],
         failing_call: Some(("PATCH /contacts/{id} 500 after 140 ms".into(), "{\"error\": \"down\"}".into())),
         report: Some((99 * MINUTE, "no luck".into())),
+        vendor_status: "GitHub, https://www.githubstatus.com/".into(),
         now: 100 * MINUTE,
         ..Context::default()
     }
@@ -110,6 +111,8 @@ fn a_firing_mail_says_what_since_when_and_what_to_do_in_both_parts() {
                 "Failed calls by endpoint in the last hour",
                 "PATCH /contacts/{id} 500 after 140 ms",
                 "no luck",
+                "Vendor status",
+                "GitHub, https://www.githubstatus.com/",
                 "01:39 UTC",
                 "revenue-operations",
                 "1. Open the integration.",

@@ -9,6 +9,7 @@ use crate::signals::measure::{
 };
 use crate::signals::metric::{ATTRIBUTES, expect, is_duration, series, spans_of, unit_of};
 use crate::signals::observation::{CallKey, Direction, Gauge, GaugeKey, IntegrationKey, Source};
+use crate::signals::provider::Providers;
 use crate::signals::telemetry::{
     Nanos, Origin, Point, PointValue, Refusal, Span, SpanKind, Status, Temporality,
 };
@@ -186,7 +187,9 @@ impl Observer {
             }
         };
         let calls = match (metric, &target) {
-            (Some(metric), Target::Durations(..)) => calls(metric, look, &series.integration, peer),
+            (Some(metric), Target::Durations(..)) => {
+                calls(metric, look, &series.integration, peer, &self.rules.providers)
+            }
             _ => None,
         };
         self.push(stream, target, point, at, reading, calls);
@@ -266,6 +269,7 @@ fn calls(
     look: &Lookup<'_, '_>,
     integration: &IntegrationKey,
     peer: &str,
+    providers: &Providers,
 ) -> Option<MeasuredCalls> {
     let (direction, kind) = spans_of(metric)?;
     let answered = look.get(Attr::HttpStatus).is_some() || look.get(Attr::RpcStatus).is_some();
@@ -284,7 +288,9 @@ fn calls(
         source: Source::Metric,
     };
     let write = matches!(look.str(Attr::HttpMethod), Some("POST" | "PUT" | "PATCH" | "DELETE"));
-    Some(MeasuredCalls { key, class: classify::classify(&span, look, direction), write })
+    let asks = direction == Direction::Outbound && classify::asks_provider(look);
+    let provider = if asks { providers.of(peer) } else { None };
+    Some(MeasuredCalls { key, class: classify::classify(&span, look, direction, provider), write })
 }
 
 /// Buckets that hold something, by their index.

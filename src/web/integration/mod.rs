@@ -20,7 +20,8 @@ use super::view::course::Course;
 use super::view::figure::{self, Figure};
 use super::view::health::{self, Health, Sources};
 use super::view::incident::{self, IncidentRow};
-use super::{State, load};
+use super::view::vendor::{self, Vendor};
+use super::{Settings, State, load};
 use crate::signals::observation::Direction;
 use crate::signals::telemetry::Nanos;
 
@@ -56,6 +57,7 @@ pub struct Page {
     heat_head: Vec<(&'static str, Figure)>,
     inbound_headline: bool,
     tables: Vec<EndpointTable>,
+    vendors: Vec<Vendor>,
     credentials: Vec<CredentialRow>,
     queues: Vec<QueuePanel>,
     reconciliations: Vec<ReconciliationRow>,
@@ -90,16 +92,8 @@ pub async fn show(
     let loaded = load::window(&state, shown.period, Some(&name)).await?;
     let frame = Frame::new(&state, &who, &loaded.incidents, "integration", name.clone());
     let sources = loaded.sources(&state, now);
-    let page = build(
-        frame,
-        &sources,
-        &loaded,
-        &shown,
-        &name,
-        asked.environment.as_deref(),
-        &state.settings.non_production,
-    )
-    .ok_or_else(|| Error::NotFound(missing(&name, asked.environment.as_deref())))?;
+    let page = build(frame, &sources, &loaded, &shown, &name, asked.environment.as_deref(), &state.settings)
+        .ok_or_else(|| Error::NotFound(missing(&name, asked.environment.as_deref())))?;
     Ok(page::render(&page))
 }
 
@@ -130,12 +124,12 @@ pub fn build(
     shown: &Shown,
     name: &str,
     environment: Option<&str>,
-    non_production: &[String],
+    settings: &Settings,
 ) -> Option<Page> {
     let now = sources.now;
     let mut all: Vec<Health<'_>> =
         health::all(sources).into_iter().filter(|one| &*one.key.name == name).collect();
-    all.sort_by_key(|one| non_production.iter().any(|other| **other == *one.key.environment));
+    all.sort_by_key(|one| settings.non_production.iter().any(|other| **other == *one.key.environment));
     let one = all.iter().find(|one| environment.is_none_or(|asked| asked == &*one.key.environment))?;
     let columns = Columns::of(shown.period.from, shown.period.to);
     let course = Course::of(sources.window, columns, true);
@@ -187,7 +181,8 @@ pub fn build(
             .map(|(label, quantile)| (label, figure::quantile_of(headline, quantile)))
             .into(),
         inbound_headline: direction == Direction::Inbound,
-        tables: traffic::tables(one, sources),
+        vendors: vendor::all(&settings.providers, traffic::peers(one, sources)),
+        tables: traffic::tables(one, sources, &settings.providers),
         credentials: evidence::credentials(one, sources),
         queues: evidence::queues(one, columns),
         reconciliations: evidence::reconciliations(one, sources),

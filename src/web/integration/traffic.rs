@@ -8,12 +8,14 @@ use crate::rollup::series::CallsRow;
 use crate::rollup::window::Part;
 use crate::signals::call::{Class, finals};
 use crate::signals::observation::{Direction, Facet};
+use crate::signals::provider::Providers;
 use crate::web::chart::{self, Bar, Columns, Plot};
 use crate::web::format;
 use crate::web::view::calls::{EndpointKey, Summary};
 use crate::web::view::course::Course;
 use crate::web::view::figure::{self, Figure};
 use crate::web::view::health::{self, Health, Sources};
+use crate::web::view::vendor;
 
 /// One curve's name and colour.
 pub struct Legend {
@@ -41,6 +43,8 @@ pub struct EndpointRow {
     pub path: String,
     /// Host name.
     pub peer: String,
+    /// Where the peer's vendor tells of outages; only where something fails and a file says.
+    pub vendor_status: String,
     /// Operations.
     pub calls: String,
     /// Success rate.
@@ -61,7 +65,7 @@ const FOLDED: &str = "This integration has more endpoints than are told apart. T
                       (other): often a path holds an id that should be a template.";
 
 /// Endpoints by direction; directions without a call are left out.
-pub fn tables(one: &Health<'_>, sources: &Sources<'_>) -> Vec<EndpointTable> {
+pub fn tables(one: &Health<'_>, sources: &Sources<'_>, providers: &Providers) -> Vec<EndpointTable> {
     let titles = [
         (Direction::Outbound, "Calls to peers"),
         (Direction::Inbound, "Calls from peers"),
@@ -74,7 +78,11 @@ pub fn tables(one: &Health<'_>, sources: &Sources<'_>) -> Vec<EndpointTable> {
             .filter(|(key, _)| key.integration == one.key && key.direction == direction)
             .map(|(key, row)| {
                 let summary = Summary::of(row, sources.seldom.contains(key));
-                (summary.judged.bad, summary.judged.operations, endpoint(key, row, &summary))
+                let mut shown = endpoint(key, row, &summary);
+                if summary.judged.bad > 0.0 && direction == Direction::Outbound {
+                    shown.vendor_status = vendor::status_of(providers, &key.peer);
+                }
+                (summary.judged.bad, summary.judged.operations, shown)
             })
             .collect();
         rows.sort_by(|a, b| (b.0, b.1).partial_cmp(&(a.0, a.1)).unwrap_or(std::cmp::Ordering::Equal));
@@ -86,6 +94,12 @@ pub fn tables(one: &Health<'_>, sources: &Sources<'_>) -> Vec<EndpointTable> {
         }
     };
     titles.into_iter().map(table).filter(|table| !table.rows.is_empty()).collect()
+}
+
+/// The hosts that it calls.
+pub fn peers<'s>(one: &'s Health<'_>, sources: &'s Sources<'_>) -> impl Iterator<Item = &'s str> {
+    let of_it = move |key: &&EndpointKey| key.integration == one.key && key.direction == Direction::Outbound;
+    sources.endpoints.keys().filter(of_it).map(|key| &*key.peer)
 }
 
 fn endpoint(key: &EndpointKey, row: &CallsRow, summary: &Summary) -> EndpointRow {
@@ -103,6 +117,7 @@ fn endpoint(key: &EndpointKey, row: &CallsRow, summary: &Summary) -> EndpointRow
         method: method.to_owned(),
         path: path.to_owned(),
         peer: key.peer.to_string(),
+        vendor_status: String::new(),
         calls: format::count(judged.operations),
         success,
         bar: (judged.bad > 0.0).then(|| chart::bar("bad", share)),

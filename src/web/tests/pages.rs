@@ -71,11 +71,13 @@ fn health_of<'s>(sources: &Sources<'s>, name: &str) -> health::Health<'s> {
 }
 
 fn integration_of(loaded: &Loaded, name: &str) -> Option<String> {
+    let settings = Settings::default();
     let overrides = Overrides::new();
     let shown = integration::Shown { period: Period::last(60, NOW), range: "1h".into() };
     let sources = sources(loaded, &overrides);
     let frame = frame(&loaded.incidents, "integration");
-    integration::build(frame, &sources, loaded, &shown, name, None, &[]).map(|page| page.render().unwrap())
+    integration::build(frame, &sources, loaded, &shown, name, None, &settings)
+        .map(|page| page.render().unwrap())
 }
 
 #[track_caller]

@@ -13,3 +13,4 @@ pub mod course;
 pub mod figure;
 pub mod badge;
 pub mod outbox;
+pub mod vendor;
