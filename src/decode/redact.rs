@@ -143,15 +143,18 @@ impl Redactor {
             Value::Str(raw) => Value::Str(self.text_but(raw, self.kinds_under(secrecy))),
             Value::Int(number) if self.is_card(number as f64) => self.card(),
             Value::Double(number) if self.is_card(number) => self.card(),
-            // Shown as hexadecimal digits, which a reader turns back: text among bytes is text.
-            Value::Bytes(bytes) => {
-                match std::str::from_utf8(&bytes).ok().and_then(|text| self.clean(text, self.kinds)) {
-                    Some(clean) => Value::Str(Cow::Owned(clean)),
-                    None => Value::Bytes(bytes),
-                }
-            }
+            Value::Bytes(bytes) => match self.bytes(&bytes) {
+                Some(clean) => Value::Str(Cow::Owned(clean)),
+                None => Value::Bytes(bytes),
+            },
             other => other,
         }
+    }
+
+    /// Bytes as text without the secrets among them; none where there is none. They are shown as hexadecimal digits,
+    /// which a reader turns back, so that text among them is text.
+    pub fn bytes(&self, bytes: &[u8]) -> Option<String> {
+        self.clean(&String::from_utf8_lossy(bytes), self.kinds)
     }
 
     /// A free text with its secrets taken out.

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value as Json};
 
 use super::reading::Reading;
+use super::redact::Redactor;
 use super::wire::Cursor;
 use super::{Limits, Malformed, name};
 use crate::signals::telemetry::{Attributes, Value};
@@ -168,23 +169,32 @@ pub fn text_of<'a>(mut branch: Json, limits: &Limits) -> Value<'a> {
 }
 
 /// Bytes of text that an array or a map may still fill: what is left out of the text is not built first.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Room(usize);
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    left: usize,
+    redactor: &'static Redactor,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Room { left: 0, redactor: Redactor::usual() }
+    }
+}
 
 impl Room {
     /// Room for one value.
     pub fn new(limits: &Limits) -> Room {
-        Room(limits.value_bytes)
+        Room { left: limits.value_bytes, redactor: limits.redactor }
     }
 
     /// Whether there is none.
     pub fn is_full(self) -> bool {
-        self.0 == 0
+        self.left == 0
     }
 
     /// A text, as much of it as fits.
     pub fn text(&mut self, text: Cow<'_, str>) -> String {
-        let text = cut_text(text, self.0).into_owned();
+        let text = cut_text(text, self.left).into_owned();
         self.take(text.len());
         text
     }
@@ -195,7 +205,7 @@ impl Room {
     }
 
     fn take(&mut self, bytes: usize) {
-        self.0 = self.0.saturating_sub(bytes);
+        self.left = self.left.saturating_sub(bytes);
     }
 }
 
@@ -275,10 +285,13 @@ fn tree(message: &[u8], depth: usize, into: &mut Json, room: &mut Room) -> Resul
     Ok(())
 }
 
-/// Bytes within an array or a map, as text.
+/// Bytes within an array or a map, as hexadecimal digits; where a secret is among them, as text without it.
 pub fn hex(bytes: &[u8], room: &mut Room) -> String {
-    let shown = bytes.get(..bytes.len().min(room.0 / 2)).unwrap_or_default();
-    room.text(Value::Bytes(Cow::Borrowed(shown)).text())
+    let shown = bytes.get(..bytes.len().min(room.left / 2)).unwrap_or_default();
+    match room.redactor.bytes(shown) {
+        Some(clean) => room.text(Cow::Owned(clean)),
+        None => room.text(Value::Bytes(Cow::Borrowed(shown)).text()),
+    }
 }
 
 /// A double as JSON: NaN and the infinities as strings.
