@@ -22,7 +22,6 @@ use crate::receive::intake::{self, Intake, Taken};
 use crate::receive::keys::Keys;
 use crate::receive::limits::Budget;
 use crate::rules::Origin;
-use crate::scheduler::{self, Due};
 use crate::store::Store;
 use crate::world::World;
 use crate::{config, inbox, notify, receive, web};
@@ -38,6 +37,7 @@ pub mod people;
 mod public;
 pub mod redaction;
 mod rules;
+mod schedule;
 pub mod settings;
 mod troubles;
 
@@ -182,7 +182,8 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         match decoded {
             Ok(decoded) => corridor.take(seq, decoded.batch).await,
             // It was acknowledged, so it was readable then: it is kept, and does not stop the rest.
-            Err(error) => corridor.set_aside(seq, &error).await,
+            // The sentence quotes what it could not read.
+            Err(error) => corridor.set_aside(seq, &redactor.text(error.into())).await,
         }
     }
 
@@ -203,7 +204,7 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         wake_mailer,
         stop_mail.clone(),
     )));
-    rooms.push(tokio::spawn(schedule(
+    rooms.push(tokio::spawn(schedule::run(
         events.clone(),
         rules.clone(),
         certificates.clone(),
@@ -211,14 +212,9 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         stop.clone(),
     )));
 
-    let oidc =
-        settings::oidc(&config, &base_url, &clock)?.map(|provider| Arc::new(web::sso::Sso::new(provider)));
-    let (people_changed, people_seen) = watch::channel(0);
-    let people_changed = Arc::new(people_changed);
-    let people = store.people();
-    let access = people::access(&config, &people, addresses.web, people_seen).await?;
-    let setup = people::setup_link(&config, &access, &people, addresses.web, &base_url, clock()).await?;
-    rooms.push(tokio::spawn(people::watch(people, people_changed, stop.clone())));
+    let (access, setup, watching) =
+        people::open(&config, &store, addresses.web, &base_url, &clock, &stop).await?;
+    rooms.push(watching);
 
     let keeper = keys::Keeper {
         keys: keys.clone(),
@@ -241,7 +237,7 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         live: live_seen,
         stop: stop.clone(),
         mail: mail_info,
-        oidc,
+        oidc: settings::oidc(&config, &base_url, &clock)?.map(web::sso::Sso::new),
         access: Arc::new(access),
         settings: Arc::new(settings::web(&config, &addresses, vendors)),
     };
@@ -352,47 +348,6 @@ async fn pass(store: Store, inbox: Inbox<Taken>, mut live: watch::Receiver<u64>)
             inbox.passed(watermark);
         }
     }
-}
-
-async fn schedule(
-    events: mpsc::Sender<Event>,
-    rules: Arc<Rules>,
-    certificates: Certificates,
-    clock: Clock,
-    stop: CancellationToken,
-) {
-    let (to_reload, mut reload) = mpsc::channel::<()>(1);
-    let (to_look, mut look) = mpsc::channel::<()>(1);
-    let into = events.clone();
-    let started = scheduler::start(move |due| {
-        // A job that finds the corridor busy is not queued twice: the next one comes in a second.
-        let into = into.clone();
-        let (to_reload, to_look) = (to_reload.clone(), to_look.clone());
-        Box::pin(async move {
-            match due {
-                Due::Flush => drop(into.try_send(Event::Flush)),
-                Due::Tick => drop(into.try_send(Event::Tick)),
-                Due::Rules => drop(to_reload.try_send(())),
-                Due::Certificates => drop(to_look.try_send(())),
-            }
-        })
-    })
-    .await;
-    let mut scheduler = match started {
-        Ok(scheduler) => scheduler,
-        Err(error) => return tracing::error!(%error, "The scheduler did not start: no rule is judged."),
-    };
-    loop {
-        tokio::select! {
-            _ = stop.cancelled() => break,
-            due = reload.recv() => match due {
-                Some(()) => rules.reload_if_changed(&events).await,
-                None => break,
-            },
-            Some(()) = look.recv() => certificates.look(clock()),
-        }
-    }
-    let _ = scheduler.shutdown().await;
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use ring::rand::{SecureRandom, SystemRandom};
@@ -148,10 +148,12 @@ type Cost = (u32, u32, u32);
 fn raw((memory, rounds, lanes): Cost, salt: &[u8], password: &str) -> Vec<u8> {
     let mut out = vec![0; 32];
     let hashed = Params::new(memory, rounds, lanes, Some(32)).and_then(|params| {
-        Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hash_password_into(
+        let mut blocks = vec![Block::default(); params.block_count()];
+        Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hash_password_into_with_memory(
             password.as_bytes(),
             salt,
             &mut out,
+            &mut blocks,
         )
     });
     hashed.map_or_else(|_| Vec::new(), |()| out)

@@ -69,7 +69,7 @@ impl<'a> Repeats<'a> {
 
     fn learn(&mut self, place: usize, message: &'a [u8], list: &Attributes<'a>, attr: Option<(Attr, bool)>) {
         // What was left out, or has no numbers, is read again each time.
-        let Some(((Cow::Borrowed(key), value), numbers)) = list.latest().filter(|_| list.len() == place + 1)
+        let Some((Cow::Borrowed(key), value, numbers)) = list.latest().filter(|_| list.len() == place + 1)
         else {
             return;
         };

@@ -89,11 +89,18 @@ impl<K: Clone + Eq + Hash> Seen<K> {
     }
 }
 
+/// The endpoints of a peer.
+#[derive(Debug)]
+struct OfPeer {
+    /// The peer itself, to be shared.
+    peer: Arc<str>,
+    known: Seen<Arc<str>>,
+}
+
 /// Endpoints by peer.
 #[derive(Debug, Default)]
 struct Endpoints {
-    /// With the peer itself, to be shared.
-    by_peer: Map<Arc<str>, (Arc<str>, Seen<Arc<str>>)>,
+    by_peer: Map<Arc<str>, OfPeer>,
     /// Of all peers.
     count: usize,
 }
@@ -104,7 +111,7 @@ impl Endpoints {
     /// theirs.
     fn admits(&mut self, key: &mut CallKey, limits: &Limits, at: Nanos) -> bool {
         let mut count = 0;
-        if let Some((peer, known)) = self.by_peer.get_mut(&key.peer) {
+        if let Some(OfPeer { peer, known }) = self.by_peer.get_mut(&key.peer) {
             if let Entry::Occupied(mut seen) = known.0.entry(key.endpoint.clone()) {
                 *seen.get_mut() = at.max(*seen.get());
                 (key.peer, key.endpoint) = (peer.clone(), seen.key().clone());
@@ -114,8 +121,8 @@ impl Endpoints {
         }
         let room = self.count < limits.endpoints && (key.peer.is_empty() || count < limits.templates);
         if room {
-            let of_peer = || (key.peer.clone(), Seen::default());
-            let (peer, known) = self.by_peer.entry(key.peer.clone()).or_insert_with(of_peer);
+            let of_peer = || OfPeer { peer: key.peer.clone(), known: Seen::default() };
+            let OfPeer { peer, known } = self.by_peer.entry(key.peer.clone()).or_insert_with(of_peer);
             key.peer = peer.clone();
             known.0.insert(key.endpoint.clone(), at);
             self.count += 1;
@@ -124,10 +131,10 @@ impl Endpoints {
     }
 
     fn forget_before(&mut self, oldest: Nanos) {
-        self.by_peer.values_mut().for_each(|(_, known)| known.forget_before(oldest));
-        self.by_peer.retain(|_, (_, known)| !known.0.is_empty());
+        self.by_peer.values_mut().for_each(|of| of.known.forget_before(oldest));
+        self.by_peer.retain(|_, of| !of.known.0.is_empty());
         self.by_peer.shrink_to(2 * self.by_peer.len());
-        self.count = self.by_peer.values().map(|(_, known)| known.0.len()).sum();
+        self.count = self.by_peer.values().map(|of| of.known.0.len()).sum();
     }
 }
 

@@ -2,12 +2,13 @@
 //! admin.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::audit::Actor;
@@ -15,10 +16,11 @@ use crate::access::link::Signer;
 use crate::access::password::Passwords;
 use crate::access::secret::{Kind, Secret};
 use crate::access::throttle::Throttle;
+use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::signals::telemetry::Nanos;
-use crate::store::Access as Made;
 use crate::store::catalog::sqlite::people::People;
+use crate::store::{Access as Made, Store};
 use crate::web::gate::access::{Access, Proxies};
 
 /// How long the link that makes the first admin opens, and how often it may be mistaken.
@@ -26,8 +28,25 @@ pub const SETUP: (Nanos, i64) = (30 * 60 * 1_000_000_000, 5);
 /// How often it is looked whether people changed: another process may have changed them.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// What the pages need to know who may come in.
-pub async fn access(
+/// What the pages need to know who may come in; the link that makes the first admin, where one is wanted; and the task
+/// that tells of changes.
+pub async fn open(
+    config: &Config,
+    store: &Store,
+    web: SocketAddr,
+    base_url: &str,
+    clock: &Clock,
+    stop: &CancellationToken,
+) -> anyhow::Result<(Access, Option<String>, JoinHandle<()>)> {
+    let (changed, seen) = watch::channel(0);
+    let people = store.people();
+    let access = access(config, &people, web, seen).await?;
+    let setup = setup_link(config, &access, &people, web, base_url, clock()).await?;
+    let watching = tokio::spawn(watch(people, changed, stop.clone()));
+    Ok((access, setup, watching))
+}
+
+async fn access(
     config: &Config,
     people: &People,
     web: SocketAddr,
@@ -65,9 +84,8 @@ fn proxies(config: &config::access::Access) -> Result<Proxies, String> {
     })
 }
 
-/// The link that makes the first admin, where it is wanted: nobody may come in any more, and there is no user who could
-/// let others in.
-pub async fn setup_link(
+/// The link is wanted where nobody may come in any more, and there is no user who could let others in.
+async fn setup_link(
     config: &Config,
     access: &Access,
     people: &People,
@@ -94,7 +112,7 @@ pub async fn invite(people: &People, base_url: &str, by: &Actor, now: Nanos) -> 
 }
 
 /// Tells whenever somebody may do less or more than before.
-pub async fn watch(people: People, changed: Arc<watch::Sender<i64>>, stop: CancellationToken) {
+async fn watch(people: People, changed: watch::Sender<i64>, stop: CancellationToken) {
     let mut look = tokio::time::interval(LOOK);
     loop {
         tokio::select! {

@@ -42,11 +42,17 @@ pub fn redactor(
 }
 
 /// The key that makes one mark of one address: made once, so that a person's events join for as long as they are kept,
-/// and by nobody else, since addresses can be guessed.
+/// and by nobody else, since addresses can be guessed. One that a disk has damaged is made anew: that addresses get other
+/// marks is less than a server that does not start.
 pub fn email_key(data: &Path, files: &dyn Files) -> anyhow::Result<[u8; 32]> {
     let path = data.join(FILE);
-    if let Some(key) = read_email_key(data, files)? {
-        return Ok(key);
+    match read(&path, files)? {
+        Kept::Key(key) => return Ok(key),
+        Kept::Nothing => {}
+        Kept::Damaged => {
+            let what = "holds no key of 32 bytes any more. A new one is made: addresses get other marks from now on.";
+            tracing::warn!("{} {what}", path.display());
+        }
     }
     let mut key = [0; 32];
     SystemRandom::new().fill(&mut key).map_err(|_| anyhow!("The system gives no random numbers."))?;
@@ -66,15 +72,23 @@ pub fn email_key(data: &Path, files: &dyn Files) -> anyhow::Result<[u8; 32]> {
 
 /// The key, where it was made.
 pub fn read_email_key(data: &Path, files: &dyn Files) -> anyhow::Result<Option<[u8; 32]>> {
-    let path = data.join(FILE);
-    match files.read(&path, 0, 64) {
-        Ok(bytes) => bytes.try_into().map(Some).map_err(|_| {
-            anyhow!(
-                "{} is no key of 32 bytes. Restore it; or remove it, and addresses get other marks from now on.",
-                path.display()
-            )
-        }),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+    match read(&data.join(FILE), files)? {
+        Kept::Key(key) => Ok(Some(key)),
+        Kept::Nothing | Kept::Damaged => Ok(None),
+    }
+}
+
+/// What lies where the key should.
+enum Kept {
+    Key([u8; 32]),
+    Nothing,
+    Damaged,
+}
+
+fn read(path: &Path, files: &dyn Files) -> anyhow::Result<Kept> {
+    match files.read(path, 0, 64) {
+        Ok(bytes) => Ok(bytes.try_into().map_or(Kept::Damaged, Kept::Key)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Kept::Nothing),
         Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
     }
 }
@@ -95,8 +109,12 @@ mod tests {
         assert_ne!(key, [0; 32]);
         let path = folder.path().join(FILE);
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        // Damaged by the disk.
         std::fs::write(&path, "short").unwrap();
-        assert!(email_key(folder.path(), &Disk).unwrap_err().to_string().contains("is no key of 32 bytes"));
+        assert_eq!(read_email_key(folder.path(), &Disk).unwrap(), None);
+        let made = email_key(folder.path(), &Disk).unwrap();
+        assert_ne!(made, key);
+        assert_eq!(read_email_key(folder.path(), &Disk).unwrap(), Some(made));
     }
 
     #[test]

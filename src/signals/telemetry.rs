@@ -122,8 +122,9 @@ impl<'a> Attributes<'a> {
     }
 
     /// The last attribute and its numbers; none when not all of them have some.
-    pub fn latest(&self) -> Option<(&(Cow<'a, str>, Value<'a>), (u32, u32))> {
-        self.list.last().zip(self.numbers()?.last().copied())
+    pub fn latest(&self) -> Option<(&Cow<'a, str>, &Value<'a>, (u32, u32))> {
+        let (key, value) = self.list.last()?;
+        Some((key, value, *self.numbers()?.last()?))
     }
 
     /// The numbers given for each attribute; none when not all of them have some.

@@ -33,8 +33,8 @@ pub struct Sso {
 
 impl Sso {
     /// With a provider.
-    pub fn new(provider: Arc<Provider>) -> Sso {
-        Sso { provider, waiting: Waiting::default() }
+    pub fn new(provider: Arc<Provider>) -> Arc<Sso> {
+        Arc::new(Sso { provider, waiting: Waiting::default() })
     }
 }
 

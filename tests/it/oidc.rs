@@ -13,6 +13,8 @@ use seamwatch::outgoing::guard::Policy;
 use serde_json::Value;
 
 use crate::support::clients;
+use crate::support::home::Home;
+use crate::support::person::{self, Person};
 
 const BACK: &str = "https://seam.example/login/oidc/callback";
 
@@ -142,5 +144,63 @@ async fn a_wrong_secret_and_a_provider_inside_are_told_to_who_runs_the_server() 
     assert!(
         matches!(&refused, Err(Error::Provider(said)) if said.contains("[outgoing] allow")),
         "{refused:?}"
+    );
+}
+
+#[test]
+fn the_pages_sign_in_who_comes_back_from_the_provider_and_nobody_else() {
+    let idp = Idp::start();
+    let home = Home::new();
+    std::fs::write(home.path().join("secret"), "s:e%cret\n").expect("a file can be written");
+    home.configure(&format!(
+        "[server]\npublic_url = \"https://seam.example\"\n[oidc]\nissuer = \"{}\"\nclient_id = \"rs\"\n\
+         client_secret_file = \"secret\"\nscopes = [\"groups\"]\noperator_groups = [\"ops\"]\n\
+         [outgoing]\nallow = [\"127.0.0.1\"]\nin_the_clear = [\"127.0.0.1\"]\nports = [{}]\n",
+        idp.issuer,
+        idp.port()
+    ));
+    let server = home.start();
+    assert_eq!(
+        server.get("/").header("location"),
+        "/login",
+        "people are known elsewhere, so the door is closed"
+    );
+    assert!(server.get("/login").text().contains("Sign in with single sign-on"));
+    // A login as far as the provider, and the address that it leads back to.
+    let begin = |login: &'static str| {
+        let begun = server.get("/login/oidc?next=%2Fincidents");
+        assert_eq!(begun.status, 303, "{}", begun.text());
+        let ticket = begun.header("set-cookie").split(';').next().unwrap_or("").to_owned();
+        assert!(ticket.starts_with("__Host-seamwatch-login="), "{ticket}");
+        let mut command = clients::node("oidc.mjs");
+        command.args(["browse", begun.header("location"), login]);
+        let back = clients::run(command);
+        let of = |name: &str| back[name].as_str().expect("it comes back").to_owned();
+        (ticket, format!("/login/oidc/callback?state={}&code={}", of("state"), of("code")))
+    };
+    let come_back = |ticket: &str, path: &str| server.ask("GET", path, &[("cookie", ticket)], String::new());
+    let (ticket, back) = begin("ada");
+    assert_eq!(come_back("", &back).status, 403, "another browser's login");
+    let ada = come_back(&ticket, &back);
+    assert_eq!((ada.status, ada.header("location")), (303, "/incidents"), "{}", ada.text());
+    let page = Person::of(&ada).get(&server, "/account").text();
+    assert!(
+        page.contains("ada@example.com") && page.contains("operator") && page.contains(&idp.issuer),
+        "{page}"
+    );
+    assert_eq!(come_back(&ticket, &back).status, 403, "once");
+    let (ticket, back) = begin("ada");
+    assert_eq!(come_back(&ticket, &back).status, 303);
+    let (_, listed) = person::users(&home, &["list"], "");
+    assert_eq!(listed.lines().count(), 1, "the same person is the same user: {listed}");
+    let (ticket, back) = begin("eve");
+    assert_eq!(come_back(&ticket, &back).status, 403, "of no group");
+    assert!(person::users(&home, &["disable", "ada@example.com"], "").0);
+    let (ticket, back) = begin("ada");
+    let shut_out = come_back(&ticket, &back);
+    assert!(
+        shut_out.status == 403 && !shut_out.header("set-cookie").contains("sw_ses_"),
+        "{}",
+        shut_out.text()
     );
 }

@@ -9,6 +9,7 @@ pub struct Case {
     /// Whether its canaries must go.
     pub secret: bool,
     /// What it is.
+    #[allow(dead_code, reason = "the unit tests name it, the integration tests do not")]
     pub kind: String,
     /// The text as it is sent.
     pub text: String,

@@ -91,7 +91,7 @@ fn a_page_without_its_other_halves_is_found() {
         ("tests/it/web/incidents.rs", ""),
     ]);
     only(
-        &checks::pages(&tree, &["mod", "api"], &["base"], &["base"]),
+        &checks::pages(&tree, &["mod", "api", "gate"], &["base"], &["base"]),
         &[
             "src/web/traces.rs has no templates/traces.html",
             "src/web/traces.rs has no tests/it/web/traces.rs",

@@ -5,11 +5,11 @@ use crate::support::person::{PASSWORD, Person, make, send};
 #[test]
 fn who_signs_in_goes_on_and_who_signs_out_is_out() {
     let home = Home::new();
-    make(&home, "ada", "admin");
+    make(&home, "quentin", "admin");
     let server = home.start();
     let asked = server.get("/incidents?state=open");
     assert_eq!((asked.status, asked.header("location")), (303, "/login?next=%2Fincidents%3Fstate%3Dopen"));
-    let fields = [("name", "Ada"), ("password", PASSWORD), ("next", "/incidents?state=open")];
+    let fields = [("name", "Quentin"), ("password", PASSWORD), ("next", "/incidents?state=open")];
     let answer = send(&server, "/login", "", &fields);
     assert_eq!(
         (answer.status, answer.header("location")),
@@ -20,14 +20,14 @@ fn who_signs_in_goes_on_and_who_signs_out_is_out() {
     for flag in ["Path=/", "HttpOnly", "Secure", "SameSite=Lax"] {
         assert!(answer.header("set-cookie").contains(flag), "{}", answer.header("set-cookie"));
     }
-    let ada = Person::of(&answer);
-    let page = ada.get(&server, "/incidents").text();
-    assert!(page.contains("<b>ada</b>") && page.contains("Sign out"), "{page}");
-    let out = ada.send(&server, "/", "/logout", &[]);
+    let quentin = Person::of(&answer);
+    let page = quentin.get(&server, "/incidents").text();
+    assert!(page.contains("<b>quentin</b>") && page.contains("Sign out"), "{page}");
+    let out = quentin.send(&server, "/", "/logout", &[]);
     assert_eq!((out.status, out.header("location")), (303, "/login"));
     assert!(out.header("set-cookie").contains("Max-Age=0"));
     assert_eq!(
-        ada.get(&server, "/").header("location"),
+        quentin.get(&server, "/").header("location"),
         "/login",
         "the session is over, not the cookie alone"
     );
@@ -36,11 +36,11 @@ fn who_signs_in_goes_on_and_who_signs_out_is_out() {
 #[test]
 fn sentry_2336_the_login_page_says_nothing_of_anybody() {
     let home = Home::new();
-    make(&home, "ada", "admin");
+    make(&home, "quentin", "admin");
     let server = home.start();
     let page = server.get("/login");
     let html = page.text();
-    for secret in ["ada", env!("CARGO_PKG_VERSION"), "admin", "script", "integration"] {
+    for secret in ["quentin", env!("CARGO_PKG_VERSION"), "admin", "script", "integration"] {
         assert!(!html.contains(secret), "{secret} in {html}");
     }
     assert!(page.header("server").is_empty());
@@ -50,7 +50,7 @@ fn sentry_2336_the_login_page_says_nothing_of_anybody() {
 #[test]
 fn the_same_answer_whatever_was_wrong() {
     let home = Home::new();
-    make(&home, "ada", "admin");
+    make(&home, "quentin", "admin");
     make(&home, "gone", "viewer");
     let (done, said) = crate::support::person::users(&home, &["disable", "gone"], "");
     assert!(done, "{said}");
@@ -59,10 +59,10 @@ fn the_same_answer_whatever_was_wrong() {
         let answer = Person::login(&server, name, password);
         (answer.status, answer.text().replace(name, "NAME"))
     };
-    let first = wrong("ada", "not the right words");
+    let first = wrong("quentin", "not the right words");
     assert_eq!(first.0, 401);
     assert!(first.1.contains("Name or password is wrong."), "{}", first.1);
-    for (name, password) in [("nobody", PASSWORD), ("gone", PASSWORD), ("ada", ""), ("nobody", "")] {
+    for (name, password) in [("nobody", PASSWORD), ("gone", PASSWORD), ("quentin", ""), ("nobody", "")] {
         assert_eq!(wrong(name, password), first, "{name} {password}");
     }
 }
@@ -70,16 +70,16 @@ fn the_same_answer_whatever_was_wrong() {
 #[test]
 fn who_guesses_waits_and_is_told_how_long() {
     let home = Home::new();
-    make(&home, "ada", "admin");
+    make(&home, "quentin", "admin");
     let server = home.start();
-    let ada = Person::sign_in(&server, "ada");
+    let quentin = Person::sign_in(&server, "quentin");
     let tries: Vec<u16> =
         (0..6).map(|_| Person::login(&server, "bob", "a wrong guess at it").status).collect();
     assert_eq!(tries, [401, 401, 401, 401, 401, 429]);
     let answer = Person::login(&server, "bob", "a wrong guess at it");
     let seconds: u64 = answer.header("retry-after").parse().expect("it says when");
     assert!((1..=900).contains(&seconds), "{seconds}");
-    assert_eq!(ada.get(&server, "/").status, 200, "who is signed in stays so");
+    assert_eq!(quentin.get(&server, "/").status, 200, "who is signed in stays so");
     // From one network twenty, whoever is tried.
     let many: Vec<u16> =
         (0..20).map(|n| Person::login(&server, &format!("user{n}"), "guess").status).collect();
@@ -89,10 +89,10 @@ fn who_guesses_waits_and_is_told_how_long() {
 #[test]
 fn a_login_leads_to_no_other_site() {
     let home = Home::new();
-    make(&home, "ada", "admin");
+    make(&home, "quentin", "admin");
     let server = home.start();
     for next in ["//evil.example", "https://evil.example/", "/\\evil.example"] {
-        let fields = [("name", "ada"), ("password", PASSWORD), ("next", next)];
+        let fields = [("name", "quentin"), ("password", PASSWORD), ("next", next)];
         let answer = send(&server, "/login", "", &fields);
         assert_eq!((answer.status, answer.header("location")), (303, "/"), "{next}");
     }

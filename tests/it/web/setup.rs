@@ -1,6 +1,8 @@
 use super::not_found;
 use crate::support::home::Home;
 use crate::support::person::{PASSWORD, Person, link, make, send, users};
+use crate::support::server::seamwatch;
+use crate::support::{SOON, wait_until};
 
 fn secret(path: &str) -> String {
     path.strip_prefix("/setup?token=").expect("the link leads to the setup").to_owned()
@@ -68,7 +70,22 @@ fn a_weak_password_is_told_and_tried_again() {
 #[test]
 fn a_closed_door_without_users_prints_the_link() {
     let home = Home::new();
-    make(&home, "ada", "admin");
+    let mut add = seamwatch();
+    add.args(["keys", "add", "shop", "--integration", "shop", "--data"]).arg(home.data());
+    let added = add.output().expect("the binary can be started");
+    assert!(added.status.success(), "{}", String::from_utf8_lossy(&added.stderr));
     let server = home.start();
+    assert_eq!(server.get("/").header("location"), "/login", "the first key closes the door");
+    assert!(server.get("/login").text().contains("No user exists yet."));
+    let path = wait_until("the link", SOON, || {
+        let said = server.said();
+        said.contains("/setup?token=").then(|| link(&said))
+    });
+    assert_eq!(server.get(&path).status, 200);
+    make(&home, "ada", "admin");
+    not_found(&server, &path);
+    drop(server);
+    let server = home.start();
+    assert_eq!(server.get("/login").status, 200);
     assert!(!server.said().contains("/setup?token="), "there is a user: {}", server.said());
 }

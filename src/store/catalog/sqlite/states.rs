@@ -19,9 +19,7 @@ impl Catalog {
     pub async fn states(&self) -> Result<(u64, Part), Error> {
         let mut snapshot = self.snapshot().await?;
         let watermark = watermark(&mut snapshot).await?;
-        let mut part = Part::default();
-
-        part.outcomes = self.outcomes(&mut snapshot).await?;
+        let mut part = Part { outcomes: self.outcomes(&mut snapshot).await?, ..Part::default() };
 
         let rows: Vec<(String, String, String, String)> =
             sqlx::query_as("SELECT environment, integration, credential, slot FROM slots")
