@@ -19,7 +19,7 @@ use seamwatch::{server, telemetry};
 #[derive(Parser)]
 enum Command {
     /// Runs the server until it ends itself or is told to.
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Prints what the data folder of a server that does not run holds, as JSON.
     Audit {
         /// The data folder.
@@ -44,7 +44,7 @@ struct Serve {
 async fn main() -> anyhow::Result<()> {
     match Command::parse() {
         Command::Audit { folder } => audit::print(&folder).await,
-        Command::Serve(args) => serve(args).await,
+        Command::Serve(args) => serve(*args).await,
     }
 }
 

@@ -269,10 +269,10 @@ fn whole(name: &str) -> Secrecy {
                 .zip(last.bytes())
                 .all(|(known, byte)| known == byte.to_ascii_lowercase() || (known == b'_' && byte == b'-'))
     };
-    if WHOLE_PLAIN.iter().any(|known| same(known)) {
+    if WHOLE_PLAIN.iter().any(same) {
         return Secrecy::Plain;
     }
-    let is_secret = WHOLE.iter().any(|known| same(known)) || name.eq_ignore_ascii_case("connect.sid");
+    let is_secret = WHOLE.iter().any(same) || name.eq_ignore_ascii_case("connect.sid");
     if is_secret { Secrecy::Secret } else { Secrecy::Open }
 }
 
