@@ -91,7 +91,7 @@ fn cited(document: &mut Document<'_>, section: &Section<'_>) -> Citation {
 /// Only links that a browser may follow: they stand on pages and in mails.
 fn address(document: &mut Document<'_>, key: &str, url: &str, place: &Place) {
     let host = url.strip_prefix("https://").and_then(|rest| rest.split(['/', '?', '#']).next());
-    let good = host.is_some_and(|host| is_host(host)) && url.bytes().all(|byte| byte.is_ascii_graphic());
+    let good = host.is_some_and(is_host) && url.bytes().all(|byte| byte.is_ascii_graphic());
     if !good {
         document.problem(place, format!("{key}: \"{url}\" is not an address that starts with https://"));
     }
