@@ -189,6 +189,8 @@ fn numbers_and_bytes_hide_nothing() {
         attribute(Value::Bytes(b"token=abc".as_slice().into())),
         Value::Str("token=[redacted]".into())
     );
+    let mixed = attribute(Value::Bytes(b"\xff\0token=abc".as_slice().into()));
+    assert_eq!(mixed, Value::Str("\u{fffd}\0token=[redacted]".into()));
     assert_eq!(
         attribute(Value::Bytes(b"\xff\0".as_slice().into())),
         Value::Bytes(b"\xff\0".as_slice().into())
