@@ -132,8 +132,8 @@ const STATUS: &str = "http.response.status_code";
 const ERROR: &str = "error.type";
 const BODY: &str = "integration.payload";
 
-/// Peer, method, attributes, and what the call is.
-type Case<'a> = (&'a str, &'a str, &'a [(&'static str, &'a str)], Class);
+/// (host, method, what else the span says, class)
+type Case<'c> = (&'c str, &'c str, &'c [(&'static str, &'c str)], Class);
 
 #[test]
 fn answers_mean_what_the_vendors_documentation_says() {
@@ -148,7 +148,7 @@ fn answers_mean_what_the_vendors_documentation_says() {
     let throttled = r#"{"errors": [{"message": "Throttled", "extensions": {"code": "THROTTLED"}}]}"#;
     let google = r#"{"error": {"code": 403, "errors": [{"reason": "userRateLimitExceeded"}]}}"#;
     let no_right = r#"{"error": {"code": 403, "errors": [{"reason": "insufficientPermissions"}]}}"#;
-    let cases: &[Case] = &[
+    let cases: &[Case<'_>] = &[
         ("api.github.com", "GET", limit_of_github, Throttled),
         ("api.github.com", "GET", left_at_github, Auth),
         ("api.github.com", "POST", &[(STATUS, "403"), (BODY, secondary)], Throttled),

@@ -28,8 +28,8 @@ fn wrong(document: &Value, schema: &Value, value: &Value, at: &str) -> Vec<Strin
         Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).collect(),
         kind => vec![kind.as_str().unwrap_or_else(|| panic!("no type at {at}: {schema}"))],
     };
-    let fits = kinds.contains(&kind) || (kind == "integer" && kinds.contains(&"number"));
-    if !fits {
+    let is_allowed = kinds.contains(&kind) || (kind == "integer" && kinds.contains(&"number"));
+    if !is_allowed {
         return vec![format!("{at} is {kind}, not {kinds:?}")];
     }
     let mut problems = Vec::new();
