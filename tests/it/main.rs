@@ -7,6 +7,7 @@ mod support;
 mod bad_input;
 mod conformance;
 mod corpus;
+mod cves;
 mod differential;
 mod disk;
 mod face;

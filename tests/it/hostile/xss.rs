@@ -153,7 +153,7 @@ fn links(html: &str, start: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn what_runs_elsewhere_is_text_on_every_page_and_in_every_mail() {
+fn cve_2022_31097_what_runs_elsewhere_is_text_on_every_page_and_in_every_mail() {
     let payloads = payloads();
     assert!(payloads.len() >= 300, "{} payloads", payloads.len());
     let home = story::quick_home();
