@@ -131,6 +131,7 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
     };
     let base_url = settings::base_url(&config, addresses.web);
     let store = Store::open(settings::store(&config), &world).await?;
+    settings::tell_web_address(&config.server.data, addresses.web);
     let made = store.access().await?;
     public::check(&config, &addresses, &made).map_err(anyhow::Error::msg)?;
 

@@ -78,10 +78,13 @@ enum What {
 
 /// Does it and says so.
 pub async fn run(args: UsersArgs) -> anyhow::Result<ExitCode> {
-    let config = FilesArgs { config: args.data.config.clone(), alerts: None, providers: None }.read()?;
+    let mut config = FilesArgs { config: args.data.config.clone(), alerts: None, providers: None }.read()?;
+    if let Some(data) = &args.data.data {
+        config.server.data.clone_from(data);
+    }
     let catalog = args.data.open(true).await?;
     let (people, by, now) = (catalog.people(), actor(), (clock::system())());
-    let base_url = settings::base_url(&config, config.server.web);
+    let base_url = settings::base_url(&config, settings::web_address(&config));
     let change = async |name: &str, change: Change| {
         let user = named(&people, name).await?;
         people.change_user(user.id, None, &change, &by, Role::Admin, now).await.map_err(anyhow::Error::from)

@@ -100,7 +100,8 @@ pub(super) fn survey(folder: &Path, files: &dyn Files, watermark: u64) -> io::Re
             remove.push(kept.first);
         }
     }
-    survey.next += 1;
+    // Only a forged file holds the last number there is.
+    survey.next = survey.next.saturating_add(1);
     for first in &remove {
         let path = path(folder, *first);
         files.remove(&path).map_err(at(&path))?;

@@ -39,6 +39,20 @@ pub fn base_url(config: &Config, web: SocketAddr) -> String {
         .to_owned()
 }
 
+/// The file in the data folder that says where the dashboard is, for commands beside the server.
+const WEB_ADDRESS: &str = "web-address";
+
+/// Says where the dashboard is. Nothing depends on it but the links that commands print.
+pub fn tell_web_address(data: &Path, web: SocketAddr) {
+    let _ = std::fs::write(data.join(WEB_ADDRESS), web.to_string());
+}
+
+/// Where a server that works on a folder said its dashboard is; as configured where none did.
+pub fn web_address(config: &Config) -> SocketAddr {
+    let told = std::fs::read_to_string(config.server.data.join(WEB_ADDRESS)).ok();
+    told.and_then(|told| told.trim().parse().ok()).unwrap_or(config.server.web)
+}
+
 /// How a port is asked.
 fn scheme(config: &Config, name: &str, port: &crate::config::tls::Port) -> &'static str {
     if config.tls.of(name, port).is_some() { "https" } else { "http" }
