@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_name_is_one_word() {
-        for good in ["ada", "Ada.Lovelace", "ada@example.com", "Zoë", "x"] {
+        for good in ["ada", "Ada.L", "ada@example.com", "Zoë", "x"] {
             assert_eq!(check_name(good), Ok(()), "{good}");
         }
         let long = "a".repeat(65);

@@ -149,7 +149,7 @@ impl Keys {
         &self.rules
     }
 
-    /// What a request in the inbox is read by, from what [`mark`] made of its key. An error is a sentence; such a
+    /// What a request in the inbox is read by, from what `mark` made of its key. An error is a sentence; such a
     /// request can only be left out.
     pub fn of_kept(&self, mark: u64) -> Result<Arc<Rules>, String> {
         if mark & PARTLY == 0 {
