@@ -159,32 +159,10 @@ fn observations(case: &Case, minute: u32, now: Minute) -> Observations {
             let offset = Nanos::try_from(at * 60_000_000_000 / all).unwrap_or(0);
             let class = if fails { one.cause } else { Class::Ok };
             let operation = (series as u64) << 48 | u64::from(minute) << 24 | at;
-            seen.calls.push(call(series as u32, now.start() + offset, class, operation));
+            seen.calls.push(Call::plain(series as u32, now.start() + offset, 100_000, class, operation));
         }
     }
     seen
-}
-
-fn call(series: u32, end: Nanos, class: Class, operation: u64) -> Call {
-    Call {
-        series,
-        end,
-        duration_us: 100_000,
-        class,
-        weight: 1.0,
-        supersedes: None,
-        unlinked_retry: false,
-        exhausted: false,
-        write: false,
-        keyed: false,
-        replayed: false,
-        records: 0,
-        records_failed: 0,
-        page_size: None,
-        connection: None,
-        credential: None,
-        operation,
-    }
 }
 
 fn read(document: &mut Document<'_>, root: &Section<'_>, rules: &RuleSet) -> Option<(RuleSet, Vec<Case>)> {

@@ -131,25 +131,7 @@ fn batch(hash: Option<u128>, calls: usize) -> Batch {
         endpoint: "GET /".into(),
         source: Source::Span,
     };
-    let call = |n: usize| Call {
-        series: 0,
-        end: NOW - 60_000_000_000,
-        duration_us: 1000,
-        class: Class::Server,
-        weight: 1.0,
-        supersedes: None,
-        unlinked_retry: false,
-        exhausted: false,
-        write: false,
-        keyed: false,
-        replayed: false,
-        records: 0,
-        records_failed: 0,
-        page_size: None,
-        connection: None,
-        credential: None,
-        operation: n as u64,
-    };
+    let call = |n: usize| Call::plain(0, NOW - 60_000_000_000, 1000, Class::Server, n as u64);
     let observations = Observations {
         series: vec![series],
         calls: (0..calls).map(call).collect(),

@@ -166,6 +166,31 @@ pub struct Call {
     pub operation: u64,
 }
 
+impl Call {
+    /// One attempt that stands for itself alone: no retry, no write, no records.
+    pub fn plain(series: u32, end: Nanos, duration_us: u64, class: Class, operation: u64) -> Call {
+        Call {
+            series,
+            end,
+            duration_us,
+            class,
+            weight: 1.0,
+            supersedes: None,
+            unlinked_retry: false,
+            exhausted: false,
+            write: false,
+            keyed: false,
+            replayed: false,
+            records: 0,
+            records_failed: 0,
+            page_size: None,
+            connection: None,
+            credential: None,
+            operation,
+        }
+    }
+}
+
 /// A series of gauge points: a metric, its attributes that have a meaning, and who reports it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct GaugeKey {

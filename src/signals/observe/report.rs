@@ -63,24 +63,13 @@ impl Observer {
             _ => Class::Ok,
         };
         let connection = report.connection.as_deref().map(|id| self.name(id));
+        let duration_us = (report.duration_ms.unwrap_or(0.0).max(0.0) * 1000.0) as u64;
+        let operation = hash(&(&*key.name, self.received_at, name));
         self.seen.calls.push(Call {
-            series,
-            end: self.received_at,
-            duration_us: (report.duration_ms.unwrap_or(0.0).max(0.0) * 1000.0) as u64,
-            class,
-            weight: 1.0,
-            supersedes: None,
-            unlinked_retry: false,
-            exhausted: false,
-            write: false,
-            keyed: false,
-            replayed: false,
             records: report.records.unwrap_or(0),
             records_failed: failed,
-            page_size: None,
             connection,
-            credential: None,
-            operation: hash(&(&*key.name, self.received_at, name)),
+            ..Call::plain(series, self.received_at, duration_us, class, operation)
         });
         self.attempts.push(retry::Attempt::default());
     }

@@ -40,25 +40,7 @@ pub fn series(name: &str, endpoint: &str) -> CallKey {
 }
 
 pub fn call(series: u32, end: Nanos, class: Class, duration_us: u64) -> Call {
-    Call {
-        series,
-        end,
-        duration_us,
-        class,
-        weight: 1.0,
-        supersedes: None,
-        unlinked_retry: false,
-        exhausted: false,
-        write: false,
-        keyed: false,
-        replayed: false,
-        records: 0,
-        records_failed: 0,
-        page_size: None,
-        connection: None,
-        credential: None,
-        operation: duration_us,
-    }
+    Call::plain(series, end, duration_us, class, duration_us)
 }
 
 /// A batch with calls of one series.

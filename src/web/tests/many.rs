@@ -36,25 +36,8 @@ fn batch() -> Batch {
             source: Source::Span,
         });
         for at in 0..20u64 {
-            seen.calls.push(Call {
-                series: n,
-                end: NOW - (at / 2) as i64 * MINUTE,
-                duration_us: 40_000,
-                class: if at % 2 == 1 && n.is_multiple_of(7) { Class::Server } else { Class::Ok },
-                weight: 1.0,
-                supersedes: None,
-                unlinked_retry: false,
-                exhausted: false,
-                write: false,
-                keyed: false,
-                replayed: false,
-                records: 0,
-                records_failed: 0,
-                page_size: None,
-                connection: None,
-                credential: None,
-                operation: at,
-            });
+            let class = if at % 2 == 1 && n.is_multiple_of(7) { Class::Server } else { Class::Ok };
+            seen.calls.push(Call::plain(n, NOW - (at / 2) as i64 * MINUTE, 40_000, class, at));
         }
     }
     Batch { received_at: NOW, observations: seen, ..Batch::default() }

@@ -52,23 +52,10 @@ pub fn calls(part: &mut Part, name: &str, endpoint: &str, end: Nanos, class: Cla
         source: Source::Span,
     };
     let call = |n: u64| Call {
-        series: 0,
-        end,
-        duration_us: ms * 1000 + 37 * n,
-        class,
-        weight: 1.0,
-        supersedes: None,
-        unlinked_retry: false,
-        exhausted: false,
         write: !endpoint.starts_with("GET"),
-        keyed: false,
-        replayed: false,
         records: 1,
-        records_failed: 0,
-        page_size: None,
         connection: Some((n % 2) as u32),
-        credential: None,
-        operation: (end as u64) ^ n,
+        ..Call::plain(0, end, ms * 1000 + 37 * n, class, (end as u64) ^ n)
     };
     say(part, |seen| {
         seen.series.push(series);
