@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Deserializer};
 
 pub mod access;
+pub mod days;
 pub mod oidc;
 pub mod outgoing;
 pub mod redaction;
@@ -231,6 +232,11 @@ pub struct Integration {
     pub tier: Option<String>,
     /// Overrides `integration.owner.name`; looked up in `[owners]`.
     pub owner: Option<String>,
+    /// The clock that its work goes by, like `Europe/Berlin`; UTC otherwise.
+    pub zone: Option<String>,
+    /// Days on which nobody works, like `2026-12-25`.
+    #[serde(default)]
+    pub holidays: Vec<String>,
 }
 
 impl Config {
@@ -304,11 +310,13 @@ impl Config {
         self.access.check()?;
         for rule in &self.integration {
             let matches = [&rule.service, &rule.peer, &rule.route_prefix, &rule.queue];
-            let overrides = rule.tier.is_some() || rule.owner.is_some();
+            let says = rule.zone.is_some() || !rule.holidays.is_empty();
+            let overrides = rule.tier.is_some() || rule.owner.is_some() || says;
+            rule.check_days()?;
             if matches.iter().all(|pattern| pattern.is_none()) && !overrides {
                 let problem = format!(
                     "integration \"{}\" matches nothing and overrides nothing; give it service, peer, \
-                     route_prefix or queue to name telemetry, or tier or owner to override them.",
+                     route_prefix or queue to name telemetry, or tier, owner, zone or holidays.",
                     rule.name
                 );
                 return Err((format!("\"{}\"", rule.name), problem));

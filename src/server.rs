@@ -29,6 +29,7 @@ use certificates::Certificates;
 use receive::listen::Port;
 use rules::Rules;
 
+pub mod calendars;
 mod certificates;
 mod composer;
 mod descriptors;

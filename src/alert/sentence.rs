@@ -10,6 +10,7 @@ use super::instant::{written, written_seconds};
 use super::judge::{Figures, Reading, Standing};
 use super::rule::{Condition, Rule};
 use super::sample::CallSample;
+use super::saying;
 use super::threshold::Comparison;
 use super::verdict::{Verdict, reaches};
 use crate::signals::signal::Signal;
@@ -27,7 +28,7 @@ pub fn of(rule: &Rule, labels: &Labels, standing: &Standing, reading: &Reading) 
             queue(labels, standing, (*depth, *oldest_age, *at), verdict)
         }
         Figures::Reconciliation(gap) => reconciliation(labels, standing, gap),
-        Figures::Value { why, .. } => value(standing, why, verdict),
+        Figures::Value { why, .. } => value(labels, standing, why, verdict),
         Figures::Forgotten | Figures::Gone | Figures::Nothing => String::new(),
     }
 }
@@ -242,13 +243,13 @@ fn queue(
 }
 
 /// `work.missed is 31 events; the rule allows fewer than 14: no call since 02:04.`
-fn value(standing: &Standing, why: &str, verdict: Verdict) -> String {
+fn value(labels: &Labels, standing: &Standing, why: &str, verdict: Verdict) -> String {
     let Some(value) = standing.value else { return String::new() };
-    let said = figure::value(standing.signal.unit(), value);
-    let said = if said.is_empty() { value.to_string() } else { said };
+    let by_name = || format!("{}: {}", standing.signal.title(), figure::value(standing.signal.unit(), value));
+    let said = saying::of(labels, standing, verdict).unwrap_or_else(by_name);
     let against = if verdict == Verdict::Breach { format!("; {}", wanted(standing)) } else { String::new() };
     let because = if why.is_empty() { String::new() } else { format!(": {why}") };
-    format!("{}: {said}{against}{because}.", standing.signal.title())
+    format!("{said}{against}{because}.")
 }
 
 fn reconciliation(labels: &Labels, standing: &Standing, gap: &OpenGap) -> String {

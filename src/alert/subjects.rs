@@ -320,3 +320,16 @@ fn gaps(part: &Part, tick: Minute) -> BTreeMap<(&IntegrationKey, &str, &str), Op
     }
     runs.into_iter().map(|(key, runs)| (key, open_gap(&runs))).collect()
 }
+
+/// What a signal says of open windows.
+pub fn of_gap(gap: &OpenGap, signal: Signal) -> Option<f64> {
+    Some(match signal {
+        Signal::ReconciliationGap => gap.records as f64,
+        Signal::ReconciliationGapShare if gap.expected > 0 => gap.records as f64 / gap.expected as f64,
+        // Nothing was expected, so whatever is there is all wrong.
+        Signal::ReconciliationGapShare => f64::from(u8::from(gap.records > 0)),
+        Signal::ReconciliationOpenRuns => gap.runs_since as f64,
+        Signal::ReconciliationAmountDiffers => f64::from(u8::from(gap.amount_differs)),
+        _ => return None,
+    })
+}

@@ -4,9 +4,14 @@
 //! (`alert::sample`). All others are values that stand on their own, one file a family; rules, the API and pages read
 //! the same ones.
 
+pub mod queue;
+pub mod run;
 pub mod sight;
 pub mod value;
 pub mod work;
+
+#[cfg(test)]
+mod feed;
 
 use sight::Sight;
 use value::Value;
@@ -15,6 +20,8 @@ use value::Value;
 pub fn values(sight: &Sight<'_>) -> Vec<Value> {
     let mut out = Vec::new();
     work::values(sight, &mut out);
+    queue::values(sight, &mut out);
+    run::values(sight, &mut out);
     out.sort_by(|a, b| (a.signal as usize, &a.labels).cmp(&(b.signal as usize, &b.labels)));
     out
 }

@@ -8,6 +8,8 @@ use crate::signals::observation::IntegrationKey;
 use crate::signals::provider::Providers;
 use crate::signals::telemetry::Nanos;
 use crate::usual::Usual;
+use crate::usual::calendar::Calendar;
+use crate::usual::learn::Down;
 
 /// What the operator and the vendors say that values need.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +18,10 @@ pub struct Context {
     pub providers: Arc<Providers>,
     /// The tier's name of an integration by name, where the configuration gives one.
     pub tiers: BTreeMap<String, String>,
+    /// The clock and the holidays of an integration by name, where the configuration gives any.
+    pub calendars: BTreeMap<String, Calendar>,
+    /// When we ourselves were down last.
+    pub down: Option<Down>,
 }
 
 /// Minutes before the tick, states, and what is usual.

@@ -8,12 +8,14 @@ use futures_util::FutureExt;
 
 use super::missed::net;
 use super::{CATCH_UP, Compose, Corridor, EVALUATION_DELAY, LOOKBACK};
-use crate::alert::evaluate::{Facts, evaluate};
-use crate::alert::incident::{Incident, Instance, InstanceKey, Transition};
+use crate::alert::evaluate::{Facts, evaluate, integration_of};
+use crate::alert::incident::{Incident, Instance, InstanceKey, Phase, Transition};
+use crate::alert::rule::{Rule, RuleSet};
 use crate::health;
 use crate::health::sight::Sight;
 use crate::rollup::window::Minute;
 use crate::signals::observation::IntegrationKey;
+use crate::signals::signal::{Family, Signal};
 use crate::store::catalog::Tick;
 use crate::usual::learn::Scene;
 use crate::world::points::Point;
@@ -53,18 +55,15 @@ impl<C: Compose> Corridor<C> {
         self.live.send_modify(|version| *version += 1);
     }
 
-    /// Takes a closed minute into what is usual; what goes on while an incident is open is not usual.
+    /// Takes a closed minute into what is usual; what goes on while something breaches is not usual.
     pub(super) fn learn(&mut self, minute: Minute) {
-        let open: BTreeSet<IntegrationKey> = self
-            .instances
-            .values()
-            .filter_map(|instance| {
-                instance.incident.as_ref().filter(|incident| incident.resolved_at.is_none())
-            })
-            .filter_map(Incident::integration)
-            .collect();
+        let breaching = self.instances.values().filter(|instance| instance.phase != Phase::Inactive);
+        let unusual = breaching.filter(|instance| is_of_traffic(&self.rules, &instance.key));
+        let open: BTreeSet<IntegrationKey> =
+            unusual.filter_map(|instance| integration_of(&instance.key)).collect();
         let excluded = |key: &IntegrationKey| open.contains(key);
-        let scene = Scene { part: &self.recent, excluded: &excluded };
+        let (calendars, down) = (&self.context.calendars, self.context.down);
+        let scene = Scene { part: &self.recent, excluded: &excluded, calendars, down };
         self.usual.learn(&scene, minute);
     }
 
@@ -163,4 +162,15 @@ impl<C: Compose> Corridor<C> {
         }
         Ok(())
     }
+}
+
+/// Whether a rule judges what goes on, rather than a date that comes nearer or a gap that stays until somebody closes
+/// it: a certificate that ends in a month is no reason to learn nothing for a month.
+fn is_of_traffic(rules: &RuleSet, key: &InstanceKey) -> bool {
+    let signals = rules.rule(&key.rule).into_iter().flat_map(Rule::signals);
+    let still = |signal: Signal| {
+        matches!(signal.family(), Family::Reconciliation | Family::Vendor | Family::Server)
+            || matches!(signal, Signal::CredentialExpiresIn | Signal::CredentialRotationOverdue)
+    };
+    !signals.into_iter().all(still)
 }

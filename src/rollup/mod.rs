@@ -8,6 +8,7 @@ pub mod latency;
 pub mod series;
 pub mod state;
 pub mod window;
+pub mod queue;
 pub mod stream;
 pub mod convert;
 pub mod measure;

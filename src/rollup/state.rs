@@ -1,6 +1,7 @@
 //! Rows that stand for a thing rather than for a minute: credential slots, reconciliations, integrations.
 
 pub mod row;
+pub mod runs;
 
 use std::collections::BTreeMap;
 

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::measure::{CounterRow, DurationRow};
 use super::series::{CallsRow, GaugeRow, Merge, Outcomes, Tally};
-use super::state::row::{State, StateKey};
+use super::state::row::{State, StateKey, StateKind};
+use super::state::runs::Runs;
 use super::state::{Registration, Slot};
 use crate::signals::call::Class;
 use crate::signals::measure::{Aspect, CounterKey, DurationKey, SeriesKey};
@@ -116,6 +117,11 @@ impl Part {
         }
         for run in &seen.reconciliations {
             self.absorb_reconciliation(run);
+        }
+        for run in &seen.runs {
+            let (integration, name) = (run.integration.clone(), run.name.clone());
+            let key = StateKey { integration, kind: StateKind::Runs, name };
+            self.states.entry(key).or_default().merge(&State::Runs(Runs::of(run)));
         }
         self.runs.extend(seen.runs.iter().cloned());
     }

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 
 use anyhow::{Context as _, bail};
 
+use super::calendars::calendars;
 use crate::access::oidc::Mapping;
 use crate::alert::tier::Tier;
 use crate::clock::Clock;
@@ -93,7 +94,8 @@ pub fn policy(config: &Config) -> pipeline::policy::Policy {
 /// What values of signals need to know of the operator and the vendors.
 pub fn context(config: &Config, providers: &Arc<Providers>) -> Context {
     let tiers = config.integration.iter().filter_map(|one| Some((one.name.clone(), one.tier.clone()?)));
-    Context { providers: providers.clone(), tiers: tiers.collect() }
+    let calendars = calendars(config);
+    Context { providers: providers.clone(), tiers: tiers.collect(), calendars, ..Context::default() }
 }
 
 /// For how long the same request counts once.

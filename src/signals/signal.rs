@@ -186,13 +186,13 @@ signals! {
     ProbeFailures = "probe.failures", Unit::Count("failure"), PROBE, Other;
     QueueDepth = "queue.depth", Unit::Count("item"), QUEUE, Queue;
     QueueOldestAge = "queue.oldest_age", Unit::Duration, QUEUE, Queue;
-    QueueGrowth = "queue.growth", Unit::Times, QUEUE, Other;
-    QueueStalled = "queue.stalled", Unit::Duration, QUEUE, Other;
-    QueueDeadLetters = "queue.dead_letters", Unit::Count("item"), QUEUE, Other;
-    RunFailed = "run.failed", Unit::Count("run"), RUN, Other;
-    RunOverdue = "run.overdue", Unit::Duration, RUN, Other;
-    RunPartial = "run.partial", Unit::Count("run"), RUN, Other;
-    RunFreshness = "run.freshness", Unit::Duration, RUN, Other;
+    QueueGrowth = "queue.growth", Unit::Times, QUEUE, Queue;
+    QueueStalled = "queue.stalled", Unit::Duration, QUEUE, Queue;
+    QueueDeadLetters = "queue.dead_letters", Unit::Count("item"), QUEUE, Queue;
+    RunFailed = "run.failed", Unit::Count("run"), RUN, Run;
+    RunOverdue = "run.overdue", Unit::Duration, RUN, Run;
+    RunPartial = "run.partial", Unit::Count("run"), RUN, Run;
+    RunFreshness = "run.freshness", Unit::Duration, RUN, Run;
     WorkMissed = "work.missed", Unit::Count("event"), INTEGRATION, Work;
     TelemetrySilence = "telemetry.silence", Unit::Duration, INTEGRATION, Work;
     TelemetryLostShare = "telemetry.lost_share", Unit::Share, INTEGRATION, Other;
@@ -318,6 +318,13 @@ mod tests {
                 "credential.expires_in",
                 "queue.depth",
                 "queue.oldest_age",
+                "queue.growth",
+                "queue.stalled",
+                "queue.dead_letters",
+                "run.failed",
+                "run.overdue",
+                "run.partial",
+                "run.freshness",
                 "work.missed",
                 "telemetry.silence",
                 "reconciliation.gap",

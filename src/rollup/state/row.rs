@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::super::series::Merge;
+use super::runs::Runs;
 use crate::signals::observation::IntegrationKey;
 use crate::signals::telemetry::Nanos;
 
@@ -14,16 +15,19 @@ use crate::signals::telemetry::Nanos;
 pub enum StateKind {
     /// A connection that was closed on purpose; the name is its id.
     ConnectionClosed,
+    /// A job's latest runs; the name is the job's.
+    Runs,
 }
 
 impl StateKind {
     /// All.
-    pub const ALL: &[StateKind] = &[StateKind::ConnectionClosed];
+    pub const ALL: &[StateKind] = &[StateKind::ConnectionClosed, StateKind::Runs];
 
     /// Its name where it is kept.
     pub const fn name(self) -> &'static str {
         match self {
             StateKind::ConnectionClosed => "connection_closed",
+            StateKind::Runs => "runs",
         }
     }
 
@@ -53,6 +57,8 @@ pub enum State {
     Nothing,
     /// A connection was closed on purpose, the last time then.
     ConnectionClosed(Nanos),
+    /// The latest runs of a job.
+    Runs(Runs),
 }
 
 impl Merge for State {
@@ -61,6 +67,20 @@ impl Merge for State {
             (_, State::Nothing) => {}
             (State::Nothing, _) => self.clone_from(other),
             (State::ConnectionClosed(ours), State::ConnectionClosed(theirs)) => *ours = (*ours).max(*theirs),
+            (State::Runs(ours), State::Runs(theirs)) => ours.merge(theirs),
+            // Two kinds never share a key.
+            (ours, theirs) if ours.rank() < theirs.rank() => ours.clone_from(theirs),
+            _ => {}
+        }
+    }
+}
+
+impl State {
+    fn rank(&self) -> u8 {
+        match self {
+            State::Nothing => 0,
+            State::ConnectionClosed(_) => 1,
+            State::Runs(_) => 2,
         }
     }
 }

@@ -1,0 +1,51 @@
+//! What a signal's value means in words, subject first: `Nothing has left the queue orders for 18 min`.
+
+use std::collections::BTreeMap;
+
+use super::figure;
+use super::judge::Standing;
+use super::verdict::Verdict;
+use crate::signals::signal::Signal;
+
+/// The sentence's first part, before threshold and reason; none for a signal that is said by its name.
+pub fn of(labels: &BTreeMap<String, String>, standing: &Standing, verdict: Verdict) -> Option<String> {
+    let value = standing.value?;
+    let said = figure::value(standing.signal.unit(), value);
+    let is_over = verdict == Verdict::Clear;
+    let label = |name: &str| labels.get(name).map_or("", String::as_str);
+    let of_queue = match label("queue") {
+        "" => "the queue".to_owned(),
+        name => format!("the queue {name}"),
+    };
+    let named =
+        |kind: &str, name: &str| if name.is_empty() { format!("the {kind}") } else { name.to_owned() };
+    let (run, integration) = (named("job", label("run")), named("integration", label("integration")));
+    let text = match (standing.signal, is_over) {
+        (Signal::QueueGrowth, false) => format!("{of_queue} holds {said} its usual high"),
+        (Signal::QueueGrowth, true) => format!("{of_queue} is back at {said} its usual high"),
+        (Signal::QueueStalled, false) => format!("nothing has left {of_queue} for {said}"),
+        (Signal::QueueStalled, true) => format!("items leave {of_queue} again"),
+        (Signal::QueueDeadLetters, false) => format!("{said} of {of_queue} given up"),
+        (Signal::QueueDeadLetters, true) => format!("no item of {of_queue} is given up any more"),
+        (Signal::RunFailed, false) if value == 1.0 => format!("{run} failed"),
+        (Signal::RunFailed, false) => format!("{run} failed {value:.0} times in a row"),
+        (Signal::RunFailed, true) => format!("{run} succeeded again"),
+        (Signal::RunOverdue, false) => format!("{run} is overdue by {said}"),
+        (Signal::RunOverdue, true) => format!("{run} has run again"),
+        (Signal::RunPartial, false) => format!("{run} did only a part of its work"),
+        (Signal::RunPartial, true) => format!("{run} did all of its work again"),
+        (Signal::RunFreshness, _) => format!("the data of {run} is {said} old"),
+        (Signal::WorkMissed, false) => {
+            format!("{integration} does no work though {said} were to be expected")
+        }
+        (Signal::WorkMissed, true) => format!("{integration} works again"),
+        (Signal::TelemetrySilence, false) => format!("nothing was heard of {integration} for {said}"),
+        (Signal::TelemetrySilence, true) => format!("{integration} is heard again"),
+        (Signal::TelemetryLostShare, false) => format!("{said} of what {integration} sent did not arrive"),
+        (Signal::TelemetryLostShare, true) => format!("what {integration} sends arrives again"),
+        _ => return None,
+    };
+    let mut letters = text.chars();
+    let first = letters.next()?.to_uppercase();
+    Some(first.chain(letters).collect())
+}
