@@ -6,6 +6,7 @@
 use super::queue::clock;
 use super::sight::Sight;
 use super::value::Value;
+use crate::rollup::sequence::sent;
 use crate::rollup::window::Minute;
 use crate::signals::observation::IntegrationKey;
 use crate::signals::signal::Signal;
@@ -22,8 +23,11 @@ pub const BEYOND: f64 = 1.5;
 const WAITS_KNOWN: i64 = 7 * 24 * 60;
 /// What gaps telemetry has is known after a week, weekend and all, and a day.
 const SILENCE_KNOWN: i64 = 8 * 24 * 60;
+/// Batches that carry a share of lost ones, and lost ones that are no accident of one request.
+const FEWEST_BATCHES: f64 = 20.0;
+const FEWEST_LOST: f64 = 2.0;
 
-/// `work.missed`, `telemetry.silence`.
+/// `work.missed`, `telemetry.silence`, `.lost_share`.
 pub fn values(sight: &Sight<'_>, out: &mut Vec<Value>) {
     for integration in sight.integrations() {
         let track = |figure| sight.usual.of_key(&UsualKey::new(integration, figure, ""));
@@ -37,6 +41,7 @@ pub fn values(sight: &Sight<'_>, out: &mut Vec<Value>) {
         }
         out.extend(track(Figure::Telemetry).and_then(|telemetry| silence(sight, integration, telemetry)));
     }
+    lost(sight, out);
 }
 
 /// How long nothing was received, our own downtime left out; none before a week and a day of history.
@@ -50,6 +55,17 @@ fn silence(sight: &Sight<'_>, integration: &IntegrationKey, track: &Track) -> Op
     let usual = track.days.largest_since(0).map(|gap| gap * BEYOND * 60.0);
     let value = Value::of(Signal::TelemetrySilence, integration, silent as f64, Minute(last.0 + 1).start());
     Some(value.because(format!("telemetry last came at {}", clock(last))).usually(usual))
+}
+
+/// The share of numbered batches that never came; 0 where it is too few to say.
+fn lost(sight: &Sight<'_>, out: &mut Vec<Value>) {
+    let last = Minute(sight.tick.0 - 1);
+    for (integration, sent) in sent(sight.part, Minute(sight.tick.0 - 15), last) {
+        let enough = sent.given >= FEWEST_BATCHES && sent.missing >= FEWEST_LOST;
+        let share = if enough { sent.missing / sent.given } else { 0.0 };
+        let why = format!("{:.0} of {:.0} batches in 15 min never came", sent.missing, sent.given);
+        out.push(Value::of(Signal::TelemetryLostShare, integration, share, sight.now()).because(why));
+    }
 }
 
 /// Events that are missed: 0 while the wait is within what is usual; none where nothing is known yet.

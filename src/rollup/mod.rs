@@ -9,6 +9,7 @@ pub mod series;
 pub mod state;
 pub mod window;
 pub mod queue;
+pub mod sequence;
 pub mod stream;
 pub mod convert;
 pub mod measure;

@@ -8,6 +8,7 @@ use rapidhash::fast::RapidHasher;
 use serde::{Deserialize, Serialize};
 
 use super::measure::{CounterRow, DurationRow};
+use super::sequence;
 use super::series::{CallsRow, GaugeRow, Merge, Outcomes, Tally};
 use super::state::row::{State, StateKey, StateKind};
 use super::state::runs::Runs;
@@ -124,6 +125,9 @@ impl Part {
             self.states.entry(key).or_default().merge(&State::Runs(Runs::of(run)));
         }
         self.runs.extend(seen.runs.iter().cloned());
+        for batch in &seen.batches {
+            sequence::absorb(self, batch, received_at);
+        }
     }
 
     /// Adds calls, all of one series and minute together: one look-up a group instead of one a call.

@@ -12,12 +12,12 @@ use rapidhash::fast::{RandomState, RapidHasher};
 use super::call::Class;
 use super::integration::{Identity, Naming, identify, renamed};
 use super::lookup::Lookup;
-use super::observation::{Call, CallKey, Direction, IntegrationKey, Observations, Source};
+use super::observation::{Call, CallKey, Direction, IntegrationKey, Numbered, Observations, Source};
 use super::provider::{Provider, Providers};
 use super::scope::Scope;
 use super::telemetry::{Log, Nanos, Origin, Refusal, Span};
 use super::vocabulary::{Attr, Event};
-use super::{classify, credential, endpoint, heartbeat, reconciliation, retry, sampling};
+use super::{classify, credential, endpoint, heartbeat, reconciliation, retry, sampling, stream};
 
 /// An event may be this far ahead of its receipt before the receipt's time is used.
 const AHEAD: Nanos = 300_000_000_000;
@@ -201,6 +201,9 @@ impl Observer {
     /// Links retries to what they replace and gives all that was seen.
     pub fn finish(mut self) -> Observations {
         retry::link(&self.attempts, &mut self.seen.calls);
+        // Of those only for whom the sender may speak.
+        let Observations { batches, integrations, .. } = &mut self.seen;
+        batches.retain(|batch| integrations.iter().any(|known| known.key == batch.integration));
         self.seen
     }
 
@@ -221,7 +224,14 @@ impl Observer {
         }
         // Resources come one after another, so the latest is the one or it is new.
         if self.identity.as_ref().is_none_or(|(index, _)| *index != origin.resource_index) {
-            self.identity = Some((origin.resource_index, identify(origin.resource)));
+            let identity = identify(origin.resource);
+            let number = origin.resource.get(Attr::Sequence).and_then(|number| number.as_i64());
+            let instance = origin.resource.get(Attr::ServiceInstanceId);
+            if let Some((number, instance)) = number.filter(|number| *number >= 0).zip(instance) {
+                let (integration, sender) = (identity.info.key.clone(), stream::text_hash(&instance.text()));
+                self.seen.batches.push(Numbered { integration, sender, number });
+            }
+            self.identity = Some((origin.resource_index, identity));
         }
         let Some((_, identity)) = &self.identity else { return Ok(0) };
         let other = renamed(identity, &self.rules.naming, look, peer);

@@ -195,7 +195,7 @@ signals! {
     RunFreshness = "run.freshness", Unit::Duration, RUN, Run;
     WorkMissed = "work.missed", Unit::Count("event"), INTEGRATION, Work;
     TelemetrySilence = "telemetry.silence", Unit::Duration, INTEGRATION, Work;
-    TelemetryLostShare = "telemetry.lost_share", Unit::Share, INTEGRATION, Other;
+    TelemetryLostShare = "telemetry.lost_share", Unit::Share, INTEGRATION, Work;
     ReconciliationGap = "reconciliation.gap", Unit::Count("record"), RECONCILIATION, Reconciliation;
     ReconciliationGapShare = "reconciliation.gap_share", Unit::Share, RECONCILIATION, Reconciliation;
     ReconciliationOpenRuns = "reconciliation.open_runs", Unit::Count("run"), RECONCILIATION, Reconciliation;
@@ -327,6 +327,7 @@ mod tests {
                 "run.freshness",
                 "work.missed",
                 "telemetry.silence",
+                "telemetry.lost_share",
                 "reconciliation.gap",
                 "reconciliation.gap_share",
                 "reconciliation.open_runs",

@@ -73,6 +73,9 @@ impl Track {
     /// what is usual.
     pub fn events(&mut self, minute: Minute, count: f64, waits: bool, excluded: bool, calendar: &Calendar) {
         self.add(minute, count);
+        if self.expects_since.is_none() && self.baseline(minute, calendar).is_some() {
+            self.expects_since = Some(minute);
+        }
         if count > 0.0 {
             if self.expected > 0.0 && !excluded {
                 self.peak(minute, self.expected);
@@ -80,7 +83,6 @@ impl Track {
             (self.last_event, self.expected, self.seen) = (Some(minute), 0.0, minute);
             self.waited = 0;
         } else if waits && let Some(usual) = self.baseline(minute, calendar) {
-            self.expects_since.get_or_insert(minute);
             if self.last_event.is_some() {
                 self.expected += usual;
                 self.waited += 1;

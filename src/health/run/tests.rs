@@ -1,7 +1,7 @@
 //! Quiet and failing jobs of the catalogues (semantics section 17).
 
 use super::*;
-use crate::health::feed::{Feed, MONDAY, shop};
+use crate::health::feed::{Feed, shop};
 use crate::signals::observation::{JobRun, Observations};
 
 const DAY: i64 = 1440;
@@ -94,7 +94,7 @@ fn a_job_on_working_hours_is_quiet_on_its_first_weekend_and_its_second_and_found
     let office = |at: i64| at % 60 == 5 && (8..18).contains(&(at / 60 % 24)) && at / DAY % 7 < 5;
     assert_eq!(go(&mut feed, 3 * WEEK, office), 0.0);
     // 62 hours from Friday 17:05 to Monday 08:05, and half as much again.
-    let late = go(&mut feed, 5 * DAY, |_| false);
+    let late = go(&mut feed, 2 * DAY, |_| false);
     assert!(late > 600.0 && late < 86_400.0, "{late}");
     assert!(feed.value(Signal::RunOverdue).unwrap().why.contains("never further apart than 3780 min"));
 }
@@ -103,12 +103,10 @@ fn a_job_on_working_hours_is_quiet_on_its_first_weekend_and_its_second_and_found
 fn a_nightly_job_of_which_two_nights_are_missing_is_overdue_and_gone_after_four_weeks() {
     let mut feed = Feed::new();
     go(&mut feed, 9 * DAY, |at| at % DAY == 120);
-    assert_eq!(go(&mut feed, DAY + 120, |_| false), 0.0);
+    assert_eq!(go(&mut feed, 14 * 60, |_| false), 0.0, "a night that is missing is not known to be");
     assert!(go(&mut feed, 12 * 60, |_| false) > 600.0);
-    assert_eq!(feed.minute() - 9 * DAY, DAY + 120 + 720);
     for _ in 0..29 * DAY {
         feed.close();
     }
     assert_eq!(feed.value(Signal::RunOverdue), None);
-    assert_eq!(feed.now.0 - MONDAY.0, feed.minute());
 }
