@@ -1,5 +1,7 @@
 //! The rules in force: read from a folder or from the set that ships, watched, and replaced only by a set that is whole.
 
+pub mod shipped;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -7,40 +9,6 @@ use std::time::SystemTime;
 use crate::alert::load::load;
 use crate::alert::maintenance::Maintenance;
 use crate::alert::rule::{Problem, RuleSet};
-
-/// The rules and runbooks that ship, for a start without a folder.
-const SHIPPED: &[(&str, &str)] = &[
-    ("credential-expiry.toml", include_str!("../alerts/credential-expiry.toml")),
-    ("dead-letters.toml", include_str!("../alerts/dead-letters.toml")),
-    ("latency-p95-high.toml", include_str!("../alerts/latency-p95-high.toml")),
-    ("queue-behind.toml", include_str!("../alerts/queue-behind.toml")),
-    ("queue-stalled.toml", include_str!("../alerts/queue-stalled.toml")),
-    ("reconciliation-gap.toml", include_str!("../alerts/reconciliation-gap.toml")),
-    ("run-failed.toml", include_str!("../alerts/run-failed.toml")),
-    ("run-overdue.toml", include_str!("../alerts/run-overdue.toml")),
-    ("run-partial.toml", include_str!("../alerts/run-partial.toml")),
-    ("success-rate-low.toml", include_str!("../alerts/success-rate-low.toml")),
-    ("telemetry-lost.toml", include_str!("../alerts/telemetry-lost.toml")),
-    ("throttled.toml", include_str!("../alerts/throttled.toml")),
-    ("work-silent.toml", include_str!("../alerts/work-silent.toml")),
-];
-
-/// The runbooks that ship.
-pub const SHIPPED_RUNBOOKS: &[(&str, &str)] = &[
-    ("credential-expiry.md", include_str!("../alerts/runbooks/credential-expiry.md")),
-    ("dead-letters.md", include_str!("../alerts/runbooks/dead-letters.md")),
-    ("latency-p95-high.md", include_str!("../alerts/runbooks/latency-p95-high.md")),
-    ("queue-behind.md", include_str!("../alerts/runbooks/queue-behind.md")),
-    ("queue-stalled.md", include_str!("../alerts/runbooks/queue-stalled.md")),
-    ("reconciliation-gap.md", include_str!("../alerts/runbooks/reconciliation-gap.md")),
-    ("run-failed.md", include_str!("../alerts/runbooks/run-failed.md")),
-    ("run-overdue.md", include_str!("../alerts/runbooks/run-overdue.md")),
-    ("run-partial.md", include_str!("../alerts/runbooks/run-partial.md")),
-    ("success-rate-low.md", include_str!("../alerts/runbooks/success-rate-low.md")),
-    ("telemetry-lost.md", include_str!("../alerts/runbooks/telemetry-lost.md")),
-    ("throttled.md", include_str!("../alerts/runbooks/throttled.md")),
-    ("work-silent.md", include_str!("../alerts/runbooks/work-silent.md")),
-];
 
 /// Where rules come from.
 #[derive(Clone, Debug)]
@@ -71,7 +39,7 @@ impl Origin {
 
     /// The set that ships.
     pub fn shipped() -> Origin {
-        Origin::embedded(SHIPPED, SHIPPED_RUNBOOKS)
+        Origin::embedded(shipped::RULES, shipped::RUNBOOKS)
     }
 
     /// A set in the binary.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use futures_util::FutureExt;
@@ -13,6 +14,7 @@ use crate::alert::incident::{Incident, Instance, InstanceKey, Phase, Transition}
 use crate::alert::rule::{Rule, RuleSet};
 use crate::health;
 use crate::health::sight::Sight;
+use crate::health::value::Value;
 use crate::rollup::window::Minute;
 use crate::signals::observation::IntegrationKey;
 use crate::signals::signal::{Family, Signal};
@@ -36,6 +38,7 @@ impl<C: Compose> Corridor<C> {
         for tick in (next..=due.0).map(Minute) {
             self.learn(Minute(tick.0 - 1));
             self.look(tick);
+            self.look_at_itself(tick);
             self.lay_over(tick).await;
             transitions.extend(self.judge(tick));
         }
@@ -66,6 +69,15 @@ impl<C: Compose> Corridor<C> {
         let (calendars, down) = (&self.context.calendars, self.context.down);
         let scene = Scene { part: &self.recent, excluded: &excluded, calendars, down };
         self.usual.learn(&scene, minute);
+    }
+
+    /// Adds what the server says of itself, and how late it judges.
+    fn look_at_itself(&mut self, tick: Minute) {
+        let now = (self.world.clock)();
+        let late = (now - tick.start() - EVALUATION_DELAY).max(0) as f64 / 1e9;
+        let why = "since the minute that is judged could have been".to_owned();
+        self.values.push(Value::shared(Signal::SelfLag, late, now).because(why));
+        self.values.extend(self.own.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
     }
 
     /// What people and schedules withhold at a tick. What cannot be read stays as it was.
