@@ -4,6 +4,7 @@
 
 pub mod bounds;
 pub mod claims;
+pub mod derived;
 pub mod gauges;
 pub mod missed;
 pub mod past;
@@ -35,6 +36,7 @@ use crate::world::World;
 use crate::world::points::Point;
 use bounds::Bounds;
 use claims::Claims;
+use derived::Derived;
 use gauges::Gauges;
 use missed::net;
 use past::Past;
@@ -89,6 +91,7 @@ pub struct Corridor<C> {
     fresh_claims: Vec<(u128, u64, Nanos)>,
     bounds: Bounds,
     past: Past,
+    derived: Derived,
     streams: Streams,
     recent: Part,
     instances: BTreeMap<InstanceKey, Instance>,
@@ -155,6 +158,7 @@ impl<C: Compose> Corridor<C> {
         Ok(Corridor {
             bounds,
             past: Past::default(),
+            derived: Derived::default(),
             streams: Streams::new(stream_limits, store.streams(None).await?),
             stored: instances.iter().map(|instance| instance.key.clone()).collect(),
             unrecorded: Vec::new(),
@@ -261,6 +265,7 @@ impl<C: Compose> Corridor<C> {
         let mut deltas = self.streams.apply(points, batch.received_at);
         self.gauges.streams.store(self.streams.len() as u64, Ordering::Relaxed);
         self.bounds.apply(&mut batch.observations, batch.received_at);
+        self.derived.apply(&mut batch.observations, &mut deltas, batch.received_at);
         self.bounds.apply_deltas(&mut deltas, batch.received_at);
         self.past.apply(&mut batch.observations, batch.received_at);
         self.gauges.folded.store(self.bounds.folded, Ordering::Relaxed);
@@ -334,6 +339,7 @@ impl<C: Compose> Corridor<C> {
         self.gauges.judged_until.store((due.start() / 1_000_000_000).max(0) as u64, Ordering::Relaxed);
         self.recent.forget_before(Minute(due.0 - LOOKBACK));
         self.bounds.forget((self.world.clock)());
+        self.derived.forget((self.world.clock)());
         self.live.send_modify(|version| *version += 1);
     }
 
