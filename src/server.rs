@@ -139,7 +139,7 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
     let (stop, stop_mail) = (CancellationToken::new(), CancellationToken::new());
     let wake_mailer = Arc::new(Notify::new());
     let gauges = Arc::new(pipeline::gauges::Gauges::default());
-    let observe_rules = Arc::new(settings::observe_rules(&config, &addresses, vendors.clone()));
+    let observe_rules = Arc::new(settings::observe_rules(&config, &addresses, vendors.clone())?);
     let rules = Arc::new(Rules::new(origin, loaded, &clock, store.clone()));
     let door = Door::default();
     door.note(made.keys, made.users);
@@ -154,6 +154,7 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         store: store.clone(),
         world: world.clone(),
         policy: settings::policy(&config),
+        context: settings::context(&config, &vendors),
         compose: composer::Composer::new(&config, &base_url, &store, &rules, &vendors, &clock),
         rules: rules.in_force(),
         claim_window: settings::claim_window(&config),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::rollup::measure::Deltas;
 use crate::rollup::window::{Map, Part};
+use crate::signals::fact::Said;
 use crate::signals::measure::{SeriesKey, series_hash};
 use crate::signals::observation::{CallKey, GaugeKey, IntegrationKey, Observations};
 use crate::signals::observe::hash;
@@ -241,6 +242,13 @@ impl Bounds {
         for key in runs.chain(facts).chain(deliveries).chain(counts) {
             self.of(key, at);
         }
+        // A state each, for good.
+        seen.facts.retain(|fact| match &fact.said {
+            Said::ConnectionClosed { connection } => {
+                self.admit_name(&fact.integration, ("(closed)".into(), connection.clone()), at)
+            }
+            _ => true,
+        });
         seen.reconciliations.retain(|run| {
             let pair = (run.name.clone(), run.entity.clone());
             self.admit_run(&run.integration, (pair, run.run_id.clone()), at)

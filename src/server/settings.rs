@@ -13,7 +13,9 @@ use crate::alert::tier::Tier;
 use crate::clock::Clock;
 use crate::config::{Config, Tls};
 use crate::decode::redact::Redactor;
+use crate::health::sight::Context;
 use crate::inbox::{self, Inbox};
+use crate::mappings;
 use crate::notify::mailer::{self, Mailer, Relay};
 use crate::oidc::provider::{self, Provider};
 use crate::outgoing::client::{self, Client};
@@ -64,8 +66,12 @@ pub fn vendors(config: &Config) -> anyhow::Result<Arc<Providers>> {
     loaded.map(Arc::new).map_err(|problems| anyhow::anyhow!("{}", problems.join("\n")))
 }
 
-/// The operator's naming rules, our own addresses, and what vendors say of theirs.
-pub fn observe_rules(config: &Config, addresses: &super::Addresses, providers: Arc<Providers>) -> Rules {
+/// The operator's naming rules, our own addresses, what vendors say of theirs, and metrics of others.
+pub fn observe_rules(
+    config: &Config,
+    addresses: &super::Addresses,
+    providers: Arc<Providers>,
+) -> anyhow::Result<Rules> {
     let named = config.integration.iter().map(|rule| Naming {
         name: rule.name.clone(),
         service: rule.service.clone(),
@@ -73,9 +79,20 @@ pub fn observe_rules(config: &Config, addresses: &super::Addresses, providers: A
         route_prefix: rule.route_prefix.clone(),
         queue: rule.queue.clone(),
     });
+    let renamed = config.integration.iter().flat_map(|one| {
+        one.was.iter().map(|old| (old.clone(), one.name.clone()))
+    });
     let own = [addresses.otlp_http, addresses.otlp_grpc];
     let own_addresses = own.map(|at| (at.ip().to_string(), at.port())).into();
-    Rules { naming: named.collect(), own_addresses, scope: None, providers }
+    let mappings = Arc::new(mappings::load(&config.metric).map_err(anyhow::Error::msg)?);
+    Ok(Rules {
+        naming: named.collect(),
+        renamed: renamed.collect(),
+        own_addresses,
+        scope: None,
+        providers,
+        mappings,
+    })
 }
 
 /// Tiers and environments.
@@ -86,7 +103,14 @@ pub fn policy(config: &Config) -> pipeline::policy::Policy {
     pipeline::policy::Policy {
         tiers: config.integration.iter().filter_map(tier).collect(),
         non_production: config.environments.non_production.clone(),
+        retired: config.retired(),
     }
+}
+
+/// What values of signals need to know of the operator and the vendors.
+pub fn context(config: &Config, providers: &Arc<Providers>) -> Context {
+    let tiers = config.integration.iter().filter_map(|one| Some((one.name.clone(), one.tier.clone()?)));
+    Context { providers: providers.clone(), tiers: tiers.collect() }
 }
 
 /// For how long the same request counts once.
@@ -244,6 +268,7 @@ pub fn web(config: &Config, addresses: &super::Addresses, providers: Arc<Provide
     web::Settings {
         non_production: config.environments.non_production.clone(),
         overrides: config.integration.iter().map(given).collect(),
+        retired: config.retired(),
         base_url: base_url(config, addresses.web),
         notices: super::public::notices(config, addresses),
         public_host: config.server.public_host(),

@@ -14,6 +14,7 @@ use rapidhash::fast::{RandomState, RapidHasher};
 use super::call::Class;
 use super::integration::{Identity, Naming, identify, renamed};
 use super::lookup::Lookup;
+use super::mapping::Mappings;
 use super::observation::{Call, CallKey, Direction, IntegrationKey, Observations, Source};
 use super::provider::{Provider, Providers};
 use super::scope::Scope;
@@ -30,10 +31,14 @@ const AHEAD: Nanos = 300_000_000_000;
 pub struct Rules {
     /// `[[integration]]` rules that name telemetry, first match wins.
     pub naming: Vec<Naming>,
+    /// Names that integrations had before → the name that stands.
+    pub renamed: HashMap<String, String>,
     /// Our own ingest addresses (host, port): calls to them are no integration's calls.
     pub own_addresses: Vec<(String, u16)>,
     /// What vendors say of their answers.
     pub providers: Arc<Providers>,
+    /// Which metrics of others are one of ours.
+    pub mappings: Arc<Mappings>,
     /// For whom the sender may speak; none for everybody.
     pub scope: Option<Arc<Scope>>,
 }
@@ -216,11 +221,15 @@ impl Observer {
         let settled = own.is_none() && (identity.explicit || self.rules.naming.is_empty());
         let mut key = identity.info.key.clone();
         key.name = other.map_or(key.name, Into::into);
+        let sent = key.clone();
+        if let Some(now) = self.rules.renamed.get(&*key.name) {
+            key.name = now.as_str().into();
+        }
         if let Some(at) = self.keys.get(&key).copied() {
             self.latest = settled.then_some((origin.resource_index, at));
             return place(at);
         }
-        if self.rules.scope.as_ref().is_some_and(|scope| !scope.allows(&key)) {
+        if self.rules.scope.as_ref().is_some_and(|scope| !scope.allows(&sent) && !scope.allows(&key)) {
             self.latest = settled.then_some((origin.resource_index, NOWHERE));
             self.denied.push(key.clone());
             self.keys.insert(key, NOWHERE);
