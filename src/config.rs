@@ -315,7 +315,8 @@ impl Config {
         self.metric.iter().try_for_each(|metric| metric.mapping().map(|_| ()))?;
         for rule in &self.integration {
             let matches = [&rule.service, &rule.peer, &rule.route_prefix, &rule.queue];
-            let overrides = rule.tier.is_some() || rule.owner.is_some() || !rule.was.is_empty() || rule.retired;
+            let overrides =
+                rule.tier.is_some() || rule.owner.is_some() || !rule.was.is_empty() || rule.retired;
             if matches.iter().all(|pattern| pattern.is_none()) && !overrides {
                 let problem = format!(
                     "integration \"{}\" matches nothing and overrides nothing; give it service, peer, \

@@ -64,7 +64,12 @@ mod tests {
         let said = |gauge: &crate::signals::observation::Gauge| {
             let of = |name| gauge.key.attribute(name).unwrap_or("-").to_owned();
             let metric = gauge.key.metric.trim_start_matches("integration.queue.").to_owned();
-            format!("{metric} {} {} {}", of("integration.queue.name"), of("integration.queue.state"), gauge.value)
+            format!(
+                "{metric} {} {} {}",
+                of("integration.queue.name"),
+                of("integration.queue.state"),
+                gauge.value
+            )
         };
         seen.gauges.iter().map(said).collect()
     }
@@ -104,13 +109,16 @@ mod tests {
     fn kafkas_partitions_are_added_up_and_a_second_collector_adds_nothing() {
         let lag = |partition| [("group", "billing"), ("topic", "orders"), ("partition", partition)];
         let points: Vec<_> = ["0", "1"].map(lag).into();
-        let points: Vec<(&str, Own<'_>, PointValue<'_>)> =
-            points.iter().map(|own| ("kafka.consumer_group.lag", &own[..], PointValue::Gauge(40.0))).collect();
+        let points: Vec<(&str, Own<'_>, PointValue<'_>)> = points
+            .iter()
+            .map(|own| ("kafka.consumer_group.lag", &own[..], PointValue::Gauge(40.0)))
+            .collect();
         let one = read(&[("host.name", "a")], &points);
         let two = read(&[("host.name", "b")], &points);
         assert_eq!(levels(&one), ["depth billing/orders ready 40"; 2]);
         assert!(one.gauges[0].key.additive && one.gauges[0].key.reporter != one.gauges[1].key.reporter);
-        let keys = |seen: &Observations| seen.gauges.iter().map(|gauge| gauge.key.reporter).collect::<Vec<_>>();
+        let keys =
+            |seen: &Observations| seen.gauges.iter().map(|gauge| gauge.key.reporter).collect::<Vec<_>>();
         assert_eq!(keys(&one), keys(&two));
     }
 
@@ -169,8 +177,14 @@ mod tests {
         let origin = Origin { resource_index: 0, resource: &none, scope_name: "", scope: &none };
         for value in [4.0, f64::NAN] {
             let value = PointValue::Gauge(value);
-            let point =
-                Point { metric: "celery_queue_length", unit: "", start: 0, time: NOW, attributes: &none, value };
+            let point = Point {
+                metric: "celery_queue_length",
+                unit: "",
+                start: 0,
+                time: NOW,
+                attributes: &none,
+                value,
+            };
             observer.point(&origin, &point).expect("nothing to refuse");
         }
         let seen = observer.finish();

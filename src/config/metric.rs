@@ -106,7 +106,9 @@ impl Metric {
         let names_queue = !queue.is_empty() || !self.queue_name.is_empty();
         if is_queue != names_queue {
             let problem = match is_queue {
-                true => "name the queue: queue = \"ATTRIBUTE\", or queue_name where there is only one.".into(),
+                true => {
+                    "name the queue: queue = \"ATTRIBUTE\", or queue_name where there is only one.".into()
+                }
                 false => format!("{} is no queue's; leave queue and queue_name out.", to.name()),
             };
             return wrong(&self.from, problem);
@@ -122,7 +124,8 @@ impl Metric {
         if to.name().starts_with("integration.credential.")
             && !attributes.iter().any(|(attr, _)| *attr == Attr::CredentialId)
         {
-            let problem = "name the credential: attributes = { \"integration.credential.id\" = \"ATTRIBUTE\" }.";
+            let problem =
+                "name the credential: attributes = { \"integration.credential.id\" = \"ATTRIBUTE\" }.";
             return wrong(&self.from, problem.into());
         }
         let scale = self.scale.unwrap_or(1.0);
@@ -130,7 +133,9 @@ impl Metric {
             return wrong(&self.from, format!("scale = {scale} must be a number above 0."));
         }
         let sum_over = self.sum_over.list();
-        if !sum_over.is_empty() && !matches!(to, Ours::QueueDepth | Ours::RateLimitLimit | Ours::RateLimitRemaining) {
+        if !sum_over.is_empty()
+            && !matches!(to, Ours::QueueDepth | Ours::RateLimitLimit | Ours::RateLimitRemaining)
+        {
             return wrong(&self.from, format!("{} cannot be added up; leave sum_over out.", to.name()));
         }
         let matching = self.matching.clone().into_iter().collect();
@@ -197,11 +202,17 @@ mod tests {
         refused("to = \"integration.queue.dept\"\nqueue = \"q\"\n", "c.toml:5: metric \"jobs\": to = ");
         refused("to = \"integration.webhook.delay\"\n", "is no level or count of ours");
         refused(DEPTH, "c.toml:4: metric \"jobs\": name the queue");
-        refused(&format!("{DEPTH}queue = \"q\"\nstate = \"waiting\"\n"), "c.toml:7: metric \"jobs\": state \"waiting\"");
+        refused(
+            &format!("{DEPTH}queue = \"q\"\nstate = \"waiting\"\n"),
+            "c.toml:7: metric \"jobs\": state \"waiting\"",
+        );
         refused(&format!("{DEPTH}queue = \"q\"\nscale = 0.0\n"), "scale = 0 must be");
         refused(&format!("{DEPTH}queue = \"q\"\nqeue = \"q\"\n"), "unknown field `qeue`");
         refused("to = \"integration.queue.enqueued\"\nqueue = \"q\"\nstate = \"ready\"\n", "leave state out");
-        refused("to = \"integration.queue.enqueued\"\nqueue = \"q\"\nsum_over = \"p\"\n", "cannot be added up");
+        refused(
+            "to = \"integration.queue.enqueued\"\nqueue = \"q\"\nsum_over = \"p\"\n",
+            "cannot be added up",
+        );
         refused("to = \"integration.credential.expires_at\"\n", "name the credential");
         refused("to = \"integration.rate_limit.limit\"\nqueue = \"q\"\n", "is no queue's");
         let odd = "to = \"integration.rate_limit.limit\"\nattributes = { \"account\" = \"a\" }\n";

@@ -265,7 +265,8 @@ mod tests {
         let config = Config::parse("c.toml", text).expect("it is right");
         let retired: Vec<String> = config.retired().into_iter().collect();
         assert_eq!(retired, ["fax", "store", "web-shop"]);
-        let two = "[[integration]]\nname = \"a\"\nwas = [\"x\"]\n[[integration]]\nname = \"b\"\nwas = [\"x\"]\n";
+        let two =
+            "[[integration]]\nname = \"a\"\nwas = [\"x\"]\n[[integration]]\nname = \"b\"\nwas = [\"x\"]\n";
         refused(two, "c.toml:3: integration \"b\": was = \"x\" is taken over by \"a\" already");
         refused("[[integration]]\nname = \"a\"\nwas = [\"a\"]\n", "c.toml:2: integration \"a\": was = ");
         let chain = "[[integration]]\nname = \"a\"\nwas = [\"b\"]\n[[integration]]\nname = \"b\"\ntier = \"simple\"\n";

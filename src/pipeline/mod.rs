@@ -8,6 +8,7 @@ pub mod derived;
 pub mod gauges;
 pub mod missed;
 pub mod past;
+pub mod skew;
 pub mod policy;
 pub mod tick;
 #[cfg(test)]
@@ -42,6 +43,7 @@ use derived::Derived;
 use gauges::Gauges;
 use past::Past;
 use policy::Policy;
+use skew::Clocks;
 
 /// A minute is judged this long after it closed, so that late points are in it.
 const EVALUATION_DELAY: Nanos = 20_000_000_000;
@@ -92,6 +94,7 @@ pub struct Corridor<C> {
     fresh_claims: Vec<(u128, u64, Nanos)>,
     bounds: Bounds,
     past: Past,
+    clocks: Clocks,
     derived: Derived,
     streams: Streams,
     recent: Part,
@@ -174,6 +177,7 @@ impl<C: Compose> Corridor<C> {
         let mut corridor = Corridor {
             bounds,
             past: Past::default(),
+            clocks: Clocks::new(&recent),
             derived: Derived::default(),
             streams: Streams::new(stream_limits, store.streams(None).await?),
             stored: instances.iter().map(|instance| instance.key.clone()).collect(),
@@ -286,8 +290,11 @@ impl<C: Compose> Corridor<C> {
             self.gauges.claims_forgotten.store(self.claims.forgotten, Ordering::Relaxed);
             self.world.points.pass(Point::AfterClaim);
         }
+        let kept = self.clocks.apply(&mut batch.observations, batch.received_at);
         let points = std::mem::take(&mut batch.observations.points);
         let mut deltas = self.streams.apply(points, batch.received_at);
+        deltas.states = kept;
+        self.clocks.note(&self.gauges);
         self.gauges.streams.store(self.streams.len() as u64, Ordering::Relaxed);
         self.bounds.apply(&mut batch.observations, batch.received_at);
         self.derived.apply(&mut batch.observations, &mut deltas, batch.received_at);
@@ -299,8 +306,11 @@ impl<C: Compose> Corridor<C> {
         self.gauges.folded.store(self.bounds.folded, Ordering::Relaxed);
         self.gauges.coarsened.store(self.past.coarsened, Ordering::Relaxed);
         if let Ok(mut notices) = self.gauges.notices.lock() {
-            for (notice, count) in batch.observations.notices.iter().chain(&deltas.notices) {
-                *notices.entry(*notice).or_default() += count;
+            let told = std::mem::take(&mut self.bounds.told);
+            let told = told.iter().map(|(what, count)| (*what, *count));
+            let noticed = batch.observations.notices.iter().chain(&deltas.notices).copied();
+            for (notice, count) in noticed.chain(told) {
+                *notices.entry(notice).or_default() += count;
             }
         }
         if let Some(judged) = self.last_tick {

@@ -51,6 +51,7 @@ impl<C: Compose> Corridor<C> {
         self.recent.forget_before(Minute(due.0 - LOOKBACK));
         self.bounds.forget((self.world.clock)());
         self.derived.forget((self.world.clock)());
+        self.clocks.forget((self.world.clock)());
         self.live.send_modify(|version| *version += 1);
     }
 

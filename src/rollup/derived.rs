@@ -109,8 +109,7 @@ mod tests {
         let mut part = Part::default();
         let facts = vec![closed(7), closed(3)];
         part.absorb(&Observations { facts, ..Observations::default() }, 9);
-        let key =
-            StateKey { integration: of("crm"), kind: StateKind::ConnectionClosed, name: "acme".into() };
+        let key = StateKey { integration: of("crm"), kind: StateKind::ConnectionClosed, name: "acme".into() };
         assert_eq!(part.states.get(&key), Some(&State::ConnectionClosed(7)));
     }
 }

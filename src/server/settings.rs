@@ -79,9 +79,8 @@ pub fn observe_rules(
         route_prefix: rule.route_prefix.clone(),
         queue: rule.queue.clone(),
     });
-    let renamed = config.integration.iter().flat_map(|one| {
-        one.was.iter().map(|old| (old.clone(), one.name.clone()))
-    });
+    let renamed =
+        config.integration.iter().flat_map(|one| one.was.iter().map(|old| (old.clone(), one.name.clone())));
     let own = [addresses.otlp_http, addresses.otlp_grpc];
     let own_addresses = own.map(|at| (at.ip().to_string(), at.port())).into();
     let mappings = Arc::new(mappings::load(&config.metric).map_err(anyhow::Error::msg)?);
@@ -347,6 +346,14 @@ pub fn counters(
         counters.insert("inbox_bytes".into(), stats.bytes);
         counters.insert("inbox_files".into(), stats.files);
         counters.insert("inbox_failures".into(), stats.failures);
+        if let Ok(clocks) = gauges.clocks.lock() {
+            counters.insert("clock_corrected".into(), gauges.clock_corrected.load(Ordering::Relaxed));
+            counters.extend(clocks.iter().map(|(whose, by)| {
+                let way = if *by > 0 { "behind" } else { "ahead" };
+                let name = format!("clock of {} ({}) is {way} by_ms", whose.name, whose.environment);
+                (name, by.unsigned_abs() / 1_000_000)
+            }));
+        }
         if let Ok(notices) = gauges.notices.lock() {
             counters.extend(notices.iter().map(|(name, count)| (format!("notice: {name}"), *count)));
         }

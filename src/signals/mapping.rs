@@ -95,16 +95,15 @@ impl Mappings {
 
 impl Mapping {
     fn of<'a>(&self, look: &Lookup<'_, 'a>) -> Option<Mapped<'a>> {
-        if !self.matching.iter().all(|(name, wanted)| named(look, name).is_some_and(|value| value == *wanted)) {
+        if !self.matching.iter().all(|(name, wanted)| named(look, name).is_some_and(|value| value == *wanted))
+        {
             return None;
         }
         let mut ours: Vec<(Attr, String)> = Vec::new();
         if !self.queue.is_empty() || !self.queue_name.is_empty() {
             let parts = self.queue.iter().filter_map(|name| named(look, name));
-            let parts: Vec<String> = parts
-                .map(|part| part.trim_matches('/').to_owned())
-                .filter(|part| !part.is_empty())
-                .collect();
+            let parts: Vec<String> =
+                parts.map(|part| part.trim_matches('/').to_owned()).filter(|part| !part.is_empty()).collect();
             let name = if parts.is_empty() { self.queue_name.clone() } else { parts.join("/") };
             if name.is_empty() {
                 return None;
@@ -161,7 +160,9 @@ impl Mapped<'_> {
                 PointValue::Sum { value: value * scale, monotonic: true, temporality: *temporality }
             }
             // The state of something beside the sender, not a share of it: two who look see the same.
-            PointValue::Sum { value, temporality: Temporality::Cumulative, .. } => PointValue::Gauge(value * scale),
+            PointValue::Sum { value, temporality: Temporality::Cumulative, .. } => {
+                PointValue::Gauge(value * scale)
+            }
             PointValue::Sum { value, monotonic, temporality } => {
                 PointValue::Sum { value: value * scale, monotonic: *monotonic, temporality: *temporality }
             }
@@ -214,7 +215,8 @@ mod tests {
         let (own, none, resource) = (list(own), Attributes::default(), list(&[("vhost", "/")]));
         let mapped =
             Mappings::new([mapping]).of("jobs", &Lookup { own: &own, scope: &none, resource: &resource })?;
-        let text = |attr| mapped.attributes.get(attr).map(|value| value.text().into_owned()).unwrap_or_default();
+        let text =
+            |attr| mapped.attributes.get(attr).map(|value| value.text().into_owned()).unwrap_or_default();
         Some((text(Attr::QueueName), text(Attr::QueueState)))
     }
 
@@ -257,7 +259,8 @@ mod tests {
             let look = Lookup { own: &own, scope: &none, resource: &none };
             Mappings::new([mapping.clone()]).of("jobs", &look).and_then(|mapped| mapped.share)
         };
-        let (one, two) = (share(&[("queue", "q"), ("partition", "1")]), share(&[("queue", "q"), ("partition", "2")]));
+        let (one, two) =
+            (share(&[("queue", "q"), ("partition", "1")]), share(&[("queue", "q"), ("partition", "2")]));
         assert!(one.is_some() && one != two);
         assert_eq!(one, share(&[("queue", "q"), ("partition", "1"), ("collector", "b")]));
     }

@@ -10,6 +10,7 @@ pub mod stream;
 pub mod observation;
 pub mod measure;
 pub mod fact;
+pub mod mark;
 pub mod lookup;
 pub mod headers;
 pub mod observe;

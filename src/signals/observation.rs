@@ -9,7 +9,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::call::Class;
+use super::credential::SlotUpdate;
 use super::fact::{Count, Delivery, Fact};
+use super::mark::Mark;
 use super::measure::Measured;
 use super::telemetry::Nanos;
 
@@ -237,47 +239,6 @@ pub struct Gauge {
     pub value: f64,
 }
 
-/// What one request says of one credential slot.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SlotUpdate {
-    /// Whose.
-    pub integration: IntegrationKey,
-    /// `integration.credential.id`.
-    pub credential: Arc<str>,
-    /// When it was observed.
-    pub time: Nanos,
-    /// `.kind` (access_token, refresh_token, api_key, …).
-    pub kind: Option<String>,
-    /// `.renewal` (automatic, manual).
-    pub renewal: Option<String>,
-    /// `.expiry` (at, never).
-    pub expiry: Option<String>,
-    /// `.owner.type` (service_account, person).
-    pub owner_type: Option<String>,
-    /// `.owner.name`.
-    pub owner_name: Option<String>,
-    /// `.provider.name`.
-    pub provider: Option<String>,
-    /// `.fingerprint`.
-    pub fingerprint: Option<String>,
-    /// `integration.connection.id`.
-    pub connection: Option<String>,
-    /// Unix seconds.
-    pub expires_at: Option<i64>,
-    /// Unix seconds.
-    pub issued_at: Option<i64>,
-    /// Unix seconds.
-    pub last_refreshed_at: Option<i64>,
-    /// Unix seconds.
-    pub last_used_at: Option<i64>,
-    /// Unix seconds.
-    pub rotation_due_at: Option<i64>,
-    /// Seconds.
-    pub idle_limit: Option<i64>,
-    /// Gone on purpose (`integration.credential.retired`).
-    pub retired: bool,
-}
-
 /// One reconciliation run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReconciliationRun {
@@ -369,6 +330,8 @@ pub struct Observations {
     pub deliveries: Vec<Delivery>,
     /// What else spans add to counters.
     pub counts: Vec<Count>,
+    /// Where what each sender said begins, in order.
+    pub marks: Vec<Mark>,
     /// Notices on what was corrected or not understood, each a counter's name and its count.
     pub notices: Vec<(&'static str, u64)>,
 }

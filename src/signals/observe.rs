@@ -15,6 +15,7 @@ use super::call::Class;
 use super::integration::{Identity, Naming, identify, renamed};
 use super::lookup::Lookup;
 use super::mapping::Mappings;
+use super::mark::Mark;
 use super::observation::{Call, CallKey, Direction, IntegrationKey, Observations, Source};
 use super::provider::{Provider, Providers};
 use super::scope::Scope;
@@ -84,6 +85,8 @@ pub struct Observer {
     attempts: Vec<retry::Attempt>,
     slots: HashMap<u64, usize>,
     runs: HashMap<u64, usize>,
+    /// The resource that was marked last.
+    marked: Option<usize>,
     /// Index and hash of the resource whose points were read last.
     resource: Option<(usize, u128)>,
     seen: Observations,
@@ -108,6 +111,7 @@ impl Observer {
             attempts: Vec::new(),
             slots: HashMap::new(),
             runs: HashMap::new(),
+            marked: None,
             resource: None,
             seen: Observations::default(),
         }
@@ -212,20 +216,36 @@ impl Observer {
         {
             return place(at);
         }
+        let begins = self.mark(origin);
+        let at = self.resolve(origin, look, peer, own.is_none())?;
+        if let Some(mark) = self.seen.marks.last_mut().filter(|_| begins) {
+            mark.integration = at as u32;
+        }
+        Ok(at)
+    }
+
+    fn resolve(
+        &mut self,
+        origin: &Origin<'_, '_>,
+        look: &Lookup<'_, '_>,
+        peer: &str,
+        unnamed: bool,
+    ) -> Result<usize, Refusal> {
         // Resources come one after another, so the latest is the one or it is new.
         if self.identity.as_ref().is_none_or(|(index, _)| *index != origin.resource_index) {
             self.identity = Some((origin.resource_index, identify(origin.resource)));
         }
         let Some((_, identity)) = &self.identity else { return Ok(0) };
         let other = renamed(identity, &self.rules.naming, look, peer);
-        let settled = own.is_none() && (identity.explicit || self.rules.naming.is_empty());
+        let settled = unnamed && (identity.explicit || self.rules.naming.is_empty());
         let mut key = identity.info.key.clone();
         key.name = other.map_or(key.name, Into::into);
         let sent = key.clone();
         if let Some(now) = self.rules.renamed.get(&*key.name) {
             key.name = now.as_str().into();
         }
-        if let Some(at) = self.keys.get(&key).copied() {
+        // One that is refused under one of its names may be allowed under the other.
+        if let Some(at) = self.keys.get(&key).copied().filter(|at| *at != NOWHERE || sent.name == key.name) {
             self.latest = settled.then_some((origin.resource_index, at));
             return place(at);
         }
@@ -245,6 +265,17 @@ impl Observer {
         self.keys.insert(key, at);
         self.latest = settled.then_some((origin.resource_index, at));
         Ok(at)
+    }
+
+    /// Notes where what a resource says begins; whether it begins here.
+    fn mark(&mut self, origin: &Origin<'_, '_>) -> bool {
+        if self.marked == Some(origin.resource_index) {
+            return false;
+        }
+        self.marked = Some(origin.resource_index);
+        let sender = self.resource(origin) as u64;
+        self.seen.marks.push(Mark { sender, integration: u32::MAX, ..Mark::end_of(&self.seen) });
+        true
     }
 
     fn is_own(&self, host: &str, port: u16) -> bool {

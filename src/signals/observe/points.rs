@@ -279,7 +279,7 @@ impl Observer {
     }
 
     /// The hash of a record's resource, made once for the points that come from it.
-    fn resource(&mut self, origin: &Origin<'_, '_>) -> u128 {
+    pub(super) fn resource(&mut self, origin: &Origin<'_, '_>) -> u128 {
         match self.resource {
             Some((index, hash)) if index == origin.resource_index => hash,
             _ => {

@@ -10,8 +10,8 @@ use crate::alert::incident::{Incident, Severity};
 use crate::alert::tier::Tier;
 use crate::rollup::state::Slot;
 use crate::rollup::window::{Part, SlotKey};
-use crate::signals::provider::Providers;
 use crate::signals::observation::{Direction, IntegrationKey, ReconciliationRun};
+use crate::signals::provider::Providers;
 use crate::signals::telemetry::Nanos;
 
 /// How an integration is, worst first.
