@@ -42,7 +42,14 @@ static NO_VENDORS: std::sync::LazyLock<Providers> = std::sync::LazyLock::new(Pro
 fn loaded(part: Part, incidents: Vec<Incident>) -> Loaded {
     let period = Period::last(60, NOW);
     let endpoints = calls::endpoints(slice::from_ref(&part), period.from, period.to);
-    Loaded { endpoints, seldom: Seldom::new(), window: part.clone(), states: Arc::new(part), incidents }
+    Loaded {
+        endpoints,
+        seldom: Seldom::new(),
+        window: part.clone(),
+        states: Arc::new(part),
+        incidents,
+        values: Vec::new(),
+    }
 }
 
 fn sources<'s>(loaded: &'s Loaded, overrides: &'s Overrides) -> Sources<'s> {
