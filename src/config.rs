@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Deserializer};
 
 pub mod access;
-pub mod days;
 pub mod heartbeat;
+pub mod integration;
+pub mod metric;
 pub mod oidc;
 pub mod outgoing;
 pub mod redaction;
@@ -46,6 +47,8 @@ pub struct Config {
     pub owners: BTreeMap<String, Owner>,
     /// `[[integration]]`: what the operator says of integrations.
     pub integration: Vec<Integration>,
+    /// `[[metric]]`: metrics of others that are one of ours.
+    pub metric: Vec<metric::Metric>,
     /// The file as it was written, to say where in it a problem is.
     #[serde(skip)]
     pub written: Option<written::Written>,
@@ -240,6 +243,12 @@ pub struct Integration {
     /// Days on which nobody works, like `2026-12-25`.
     #[serde(default)]
     pub holidays: Vec<String>,
+    /// Names that it had before: what is still sent under them counts under this one.
+    #[serde(default)]
+    pub was: Vec<String>,
+    /// Shown in no list and judged by no rule; what it sends is kept.
+    #[serde(default)]
+    pub retired: bool,
 }
 
 impl Config {
@@ -311,34 +320,9 @@ impl Config {
         self.ingest.check_bounds()?;
         self.redaction.check()?;
         self.access.check()?;
-        for rule in &self.integration {
-            let matches = [&rule.service, &rule.peer, &rule.route_prefix, &rule.queue];
-            let says = rule.zone.is_some() || !rule.holidays.is_empty();
-            let overrides = rule.tier.is_some() || rule.owner.is_some() || says;
-            rule.check_days()?;
-            if matches.iter().all(|pattern| pattern.is_none()) && !overrides {
-                let problem = format!(
-                    "integration \"{}\" matches nothing and overrides nothing; give it service, peer, \
-                     route_prefix or queue to name telemetry, or tier, owner, zone or holidays.",
-                    rule.name
-                );
-                return Err((format!("\"{}\"", rule.name), problem));
-            }
-            if let Some(tier) = &rule.tier
-                && !["critical", "standard", "simple"].contains(&tier.as_str())
-            {
-                let problem = format!("tier \"{tier}\" is not one of critical, standard, simple.");
-                return Err((format!("\"{tier}\""), problem));
-            }
-            if let Some(owner) = &rule.owner
-                && !self.owners.contains_key(owner)
-            {
-                let problem = format!(
-                    "owner \"{owner}\" is not in [owners]; add [owners.{owner}] with to = [\"address\"]."
-                );
-                return Err((format!("\"{owner}\""), problem));
-            }
-        }
+        self.check_names()?;
+        self.metric.iter().try_for_each(|metric| metric.mapping().map(|_| ()))?;
+        self.check_integrations()?;
         let owned = self.owners.values().flat_map(|owner| &owner.to);
         for address in self.mail.to.iter().chain(owned).chain([&self.mail.from]) {
             if address.parse::<lettre::Address>().is_err() {

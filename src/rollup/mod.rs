@@ -13,3 +13,4 @@ pub mod sequence;
 pub mod stream;
 pub mod convert;
 pub mod measure;
+pub mod derived;

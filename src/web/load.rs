@@ -45,6 +45,7 @@ impl Loaded {
             states: &self.states,
             incidents: &self.incidents,
             overrides: &state.settings.overrides,
+            providers: &state.settings.providers,
             now,
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::super::series::Merge;
+use super::super::window::Minute;
 use super::runs::Runs;
 use crate::signals::observation::IntegrationKey;
 use crate::signals::telemetry::Nanos;
@@ -17,17 +18,20 @@ pub enum StateKind {
     ConnectionClosed,
     /// A job's latest runs; the name is the job's.
     Runs,
+    /// The clock of a sender that is off; the name is the sender's hash.
+    Skew,
 }
 
 impl StateKind {
     /// All.
-    pub const ALL: &[StateKind] = &[StateKind::ConnectionClosed, StateKind::Runs];
+    pub const ALL: &[StateKind] = &[StateKind::ConnectionClosed, StateKind::Skew, StateKind::Runs];
 
     /// Its name where it is kept.
     pub const fn name(self) -> &'static str {
         match self {
             StateKind::ConnectionClosed => "connection_closed",
             StateKind::Runs => "runs",
+            StateKind::Skew => "skew",
         }
     }
 
@@ -59,6 +63,17 @@ pub enum State {
     ConnectionClosed(Nanos),
     /// The latest runs of a job.
     Runs(Runs),
+    /// The delays of a sender whose clock is off.
+    Skew(Skew),
+}
+
+/// How late a sender's events came, minute by minute.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Skew {
+    /// (minute of receipt, least delay in it), in order of receipt.
+    pub least: Vec<(Minute, Nanos)>,
+    /// When it was heard of last.
+    pub at: Nanos,
 }
 
 impl Merge for State {
@@ -67,20 +82,15 @@ impl Merge for State {
             (_, State::Nothing) => {}
             (State::Nothing, _) => self.clone_from(other),
             (State::ConnectionClosed(ours), State::ConnectionClosed(theirs)) => *ours = (*ours).max(*theirs),
+            // What was heard last knows all that was heard before.
+            (State::Skew(ours), State::Skew(theirs)) => {
+                if (theirs.at, &theirs.least) > (ours.at, &ours.least) {
+                    ours.clone_from(theirs);
+                }
+            }
             (State::Runs(ours), State::Runs(theirs)) => ours.merge(theirs),
-            // Two kinds never share a key.
-            (ours, theirs) if ours.rank() < theirs.rank() => ours.clone_from(theirs),
-            _ => {}
-        }
-    }
-}
-
-impl State {
-    fn rank(&self) -> u8 {
-        match self {
-            State::Nothing => 0,
-            State::ConnectionClosed(_) => 1,
-            State::Runs(_) => 2,
+            // A key has one kind of state.
+            (_, _) => {}
         }
     }
 }
