@@ -10,6 +10,7 @@ pub mod access;
 pub mod heartbeat;
 pub mod integration;
 pub mod metric;
+pub mod notice;
 pub mod oidc;
 pub mod outgoing;
 pub mod redaction;
@@ -47,6 +48,8 @@ pub struct Config {
     pub owners: BTreeMap<String, Owner>,
     /// `[[integration]]`: what the operator says of integrations.
     pub integration: Vec<Integration>,
+    /// `[[notice]]`: what vendors announced to end.
+    pub notice: Vec<notice::Notice>,
     /// `[[metric]]`: metrics of others that are one of ours.
     pub metric: Vec<metric::Metric>,
     /// The file as it was written, to say where in it a problem is.
@@ -323,6 +326,7 @@ impl Config {
         self.check_names()?;
         self.metric.iter().try_for_each(|metric| metric.mapping().map(|_| ()))?;
         self.check_integrations()?;
+        self.notice.iter().try_for_each(notice::Notice::check)?;
         let owned = self.owners.values().flat_map(|owner| &owner.to);
         for address in self.mail.to.iter().chain(owned).chain([&self.mail.from]) {
             if address.parse::<lettre::Address>().is_err() {

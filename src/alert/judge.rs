@@ -1,6 +1,6 @@
 //! One subject at one tick: the verdict, the level or branch that stands, and the figures behind it.
 
-use crate::rollup::state::OpenGap;
+use crate::rollup::gap::OpenGap;
 use crate::rollup::window::Minute;
 use crate::signals::call::Class;
 use crate::signals::telemetry::Nanos;

@@ -20,6 +20,14 @@ pub fn of(labels: &BTreeMap<String, String>, standing: &Standing, verdict: Verdi
     let named =
         |kind: &str, name: &str| if name.is_empty() { format!("the {kind}") } else { name.to_owned() };
     let (run, integration) = (named("job", label("run")), named("integration", label("integration")));
+    let endpoint = named("endpoint", [label("peer"), label("endpoint")].join(" ").trim());
+    let path = Some(label("path")).filter(|path| !path.is_empty()).unwrap_or("a field");
+    let of_peer = match label("endpoint") {
+        "" => format!("something of {}", named("vendor", label("peer"))),
+        _ => endpoint.clone(),
+    };
+    let reconciliation = [label("reconciliation"), label("entity")].join(" ");
+    let reconciliation = reconciliation.trim();
     let text = match (standing.signal, is_over) {
         (Signal::QueueGrowth, false) => format!("{of_queue} holds {said} its usual high"),
         (Signal::QueueGrowth, true) => format!("{of_queue} is back at {said} its usual high"),
@@ -35,6 +43,23 @@ pub fn of(labels: &BTreeMap<String, String>, standing: &Standing, verdict: Verdi
         (Signal::RunPartial, false) => format!("{run} did only a part of its work"),
         (Signal::RunPartial, true) => format!("{run} did all of its work again"),
         (Signal::RunFreshness, _) => format!("the data of {run} is {said} old"),
+        (Signal::ReconciliationOverdue, false) => {
+            format!("the reconciliation {reconciliation} is overdue by {said}")
+        }
+        (Signal::ReconciliationOverdue, true) => format!("the reconciliation {reconciliation} has run again"),
+        (Signal::ContractDrift, false) => format!("{path} of {endpoint} changed"),
+        (Signal::ContractDrift, true) => format!("{path} of {endpoint} is as it was, or accepted as it is"),
+        (Signal::ContractViolations, false) => format!("{endpoint} broke its contract at {path}: {said}"),
+        (Signal::ContractViolations, true) => format!("{endpoint} keeps its contract at {path}"),
+        (Signal::ContractPageCap, false) => format!("pages of {endpoint} are capped at {said}"),
+        (Signal::ContractPageCap, true) => format!("pages of {endpoint} are as large as they were"),
+        (Signal::ContractRequestRejected, false) => {
+            format!("{endpoint} rejects {said} of our requests as invalid")
+        }
+        (Signal::ContractRequestRejected, true) => format!("{endpoint} takes our requests again"),
+        (Signal::VendorSunsetIn, false) if value <= 0.0 => format!("{of_peer} ended {said} ago"),
+        (Signal::VendorSunsetIn, false) => format!("{of_peer} ends in {said}"),
+        (Signal::VendorSunsetIn, true) => format!("{of_peer} does not end soon any more"),
         (Signal::WorkMissed, false) => {
             format!("{integration} does no work though {said} were to be expected")
         }

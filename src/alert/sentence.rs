@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::rollup::state::OpenGap;
+use crate::rollup::gap::OpenGap;
 use crate::signals::call::Class;
 
 use super::figure;

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::rollup::gap::{Beside, OpenGap, open_gap};
 use crate::rollup::series::GaugeRow;
-use crate::rollup::state::{OpenGap, Slot, open_gap};
+use crate::rollup::state::Slot;
 use crate::rollup::window::{Minute, Part};
 use crate::signals::observation::{Direction, Facet, GaugeKey, IntegrationKey, ReconciliationRun};
 use crate::signals::telemetry::Nanos;
@@ -318,7 +319,7 @@ fn gaps(part: &Part, tick: Minute) -> BTreeMap<(&IntegrationKey, &str, &str), Op
     for run in part.reconciliations.values().filter(|run| run.time < tick.start()) {
         runs.entry((&run.integration, &run.name, &run.entity)).or_default().push(run.clone());
     }
-    runs.into_iter().map(|(key, runs)| (key, open_gap(&runs))).collect()
+    runs.into_iter().map(|(key, runs)| (key, open_gap(&runs, &Beside::of(&part.states, &runs)))).collect()
 }
 
 /// What a signal says of open windows.

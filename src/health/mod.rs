@@ -4,10 +4,14 @@
 //! (`alert::sample`). All others are values that stand on their own, one file a family; rules, the API and pages read
 //! the same ones.
 
+pub mod contract;
 pub mod queue;
+pub mod reconciliation;
 pub mod run;
+pub mod shape;
 pub mod sight;
 pub mod value;
+pub mod vendor;
 pub mod work;
 
 #[cfg(test)]
@@ -22,6 +26,9 @@ pub fn values(sight: &Sight<'_>) -> Vec<Value> {
     work::values(sight, &mut out);
     queue::values(sight, &mut out);
     run::values(sight, &mut out);
+    reconciliation::values(sight, &mut out);
+    contract::values(sight, &mut out);
+    vendor::values(sight, &mut out);
     out.sort_by(|a, b| (a.signal as usize, &a.labels).cmp(&(b.signal as usize, &b.labels)));
     out
 }

@@ -69,35 +69,15 @@ impl Job<'_> {
 
     /// By how much the next is late: by what the latest said of it, else by what is usual.
     fn overdue(&self) -> Option<Value> {
-        let now = self.sight.now_seconds();
-        if self.sight.context.down.is_some_and(|down| down.is_on(self.sight.tick)) {
-            return None;
-        }
         let last = Minute::of(self.latest.time);
-        let (due, why) = match self.latest.next_at {
-            Some(next) => {
-                let next_minute = Minute(next.div_euclid(60));
-                (next, format!("it ran at {}, and said that it would at {}", clock(last), clock(next_minute)))
-            }
-            None => {
-                let most = self.longest()?;
-                let due = last.0 * 60 + (most * BEYOND * 60.0) as i64;
-                (
-                    due,
-                    format!("it last ran at {}, and was never further apart than {most:.0} min", clock(last)),
-                )
-            }
+        let schedule = Schedule {
+            last,
+            next_at: self.latest.next_at,
+            runs: self.runs.len(),
+            key: UsualKey::new(&self.key.integration, Figure::RunGap, &self.key.name),
         };
-        let late = now.saturating_sub(due).max(0);
-        (late <= GONE).then(|| self.value(Signal::RunOverdue, late as f64, self.sight.now(), why))
-    }
-
-    /// The largest gap of four weeks in minutes, once enough was seen.
-    fn longest(&self) -> Option<f64> {
-        let key = UsualKey::new(&self.key.integration, Figure::RunGap, &self.key.name);
-        let track = self.sight.usual.of_key(&key)?;
-        let known = self.runs.len() >= RUNS && self.sight.tick.0 - track.since.0 >= KNOWN;
-        known.then(|| track.days.largest_since(0)).flatten()
+        let (late, why) = schedule.late(self.sight)?;
+        Some(self.value(Signal::RunOverdue, late, self.sight.now(), why))
     }
 
     /// How old the data is that it has brought up to date.
@@ -106,6 +86,48 @@ impl Job<'_> {
         let age = self.sight.now_seconds().saturating_sub(watermark).max(0);
         let why = format!("data is complete up to {}", clock(Minute(watermark.div_euclid(60))));
         Some(self.value(Signal::RunFreshness, age as f64, self.latest.time, why))
+    }
+}
+
+/// When something that comes again and again is due.
+pub struct Schedule {
+    /// When it came last.
+    pub last: Minute,
+    /// Unix seconds of the next, as it says.
+    pub next_at: Option<i64>,
+    /// How often it was seen, as far as that is known.
+    pub runs: usize,
+    /// Where its gaps are learned.
+    pub key: UsualKey,
+}
+
+impl Schedule {
+    /// By how many seconds it is late, and why; none where nobody can say, or where it is late for four weeks.
+    pub fn late(&self, sight: &Sight<'_>) -> Option<(f64, String)> {
+        if sight.context.down.is_some_and(|down| down.is_on(sight.tick)) {
+            return None;
+        }
+        let last = clock(self.last);
+        let (due, why) = match self.next_at {
+            Some(next) => {
+                let at = clock(Minute(next.div_euclid(60)));
+                (next, format!("it ran at {last}, and said that it would at {at}"))
+            }
+            None => {
+                let most = self.longest(sight)?;
+                let due = self.last.0 * 60 + (most * BEYOND * 60.0) as i64;
+                (due, format!("it last ran at {last}, and was never further apart than {most:.0} min"))
+            }
+        };
+        let late = sight.now_seconds().saturating_sub(due).max(0);
+        (late <= GONE).then_some((late as f64, why))
+    }
+
+    /// The largest gap of four weeks in minutes, once enough was seen.
+    fn longest(&self, sight: &Sight<'_>) -> Option<f64> {
+        let track = sight.usual.of_key(&self.key)?;
+        let known = self.runs >= RUNS && sight.tick.0 - track.since.0 >= KNOWN;
+        known.then(|| track.days.largest_since(0)).flatten()
     }
 }
 

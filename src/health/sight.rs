@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::rollup::state::row::Announced;
 use crate::rollup::window::{Minute, Part};
 use crate::signals::observation::IntegrationKey;
 use crate::signals::provider::Providers;
@@ -22,6 +23,8 @@ pub struct Context {
     pub calendars: BTreeMap<String, Calendar>,
     /// When we ourselves were down last.
     pub down: Option<Down>,
+    /// What vendors announced, as an operator typed it in.
+    pub notices: Vec<Announced>,
 }
 
 /// Minutes before the tick, states, and what is usual.

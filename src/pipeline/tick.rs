@@ -15,6 +15,7 @@ use crate::alert::rule::{Rule, RuleSet};
 use crate::health;
 use crate::health::sight::Sight;
 use crate::health::value::Value;
+use crate::rollup::series::Merge;
 use crate::rollup::window::Minute;
 use crate::signals::observation::IntegrationKey;
 use crate::signals::signal::{Family, Signal};
@@ -34,6 +35,7 @@ impl<C: Compose> Corridor<C> {
         if !self.flush().await {
             return;
         }
+        self.heed().await;
         let mut transitions = Vec::new();
         for tick in (next..=due.0).map(Minute) {
             self.learn(Minute(tick.0 - 1));
@@ -80,6 +82,20 @@ impl<C: Compose> Corridor<C> {
         let why = "since the minute that is judged could have been".to_owned();
         self.values.push(Value::shared(Signal::SelfLag, late, now).because(why));
         self.values.extend(self.own.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
+    }
+
+    /// What people decided of gaps and shapes. What cannot be read stays as it was.
+    async fn heed(&mut self) {
+        match self.store.words().await {
+            Ok(words) => {
+                words.iter().for_each(|(key, word)| {
+                    self.recent.states.entry(key.clone()).or_default().merge(word);
+                });
+            }
+            Err(error) => {
+                tracing::error!(%error, "What people decided cannot be read; what is known stands.")
+            }
+        }
     }
 
     /// What people and schedules withhold at a tick. What cannot be read stays as it was.

@@ -10,6 +10,7 @@ pub mod state;
 pub mod window;
 pub mod queue;
 pub mod sequence;
+pub mod gap;
 pub mod stream;
 pub mod convert;
 pub mod measure;

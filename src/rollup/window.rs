@@ -110,6 +110,7 @@ impl Part {
         for gauge in &seen.gauges {
             let key = (Minute::of(gauge.time), Arc::new(gauge.key.clone()));
             self.gauges.entry(key).or_default().merge(&GaugeRow::of(gauge.time, gauge.value));
+            self.absorb_schedule(gauge);
         }
         for update in &seen.slots {
             let key =
@@ -128,7 +129,7 @@ impl Part {
         for batch in &seen.batches {
             sequence::absorb(self, batch, received_at);
         }
-        self.absorb_facts(seen);
+        self.absorb_facts(seen, received_at);
     }
 
     /// Adds calls, all of one series and minute together: one look-up a group instead of one a call.

@@ -13,12 +13,16 @@ macro_rules! ship {
 }
 
 ship! {
+    "contract-drift",
     "credential-expiry",
     "dead-letters",
     "latency-p95-high",
+    "page-cap",
     "queue-behind",
     "queue-stalled",
     "reconciliation-gap",
+    "reconciliation-overdue",
+    "request-contract",
     "run-failed",
     "run-overdue",
     "run-partial",
@@ -32,6 +36,7 @@ ship! {
     "success-rate-low",
     "telemetry-lost",
     "throttled",
+    "vendor-sunset",
     "work-silent",
 }
 

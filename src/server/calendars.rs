@@ -6,6 +6,7 @@ use chrono::{DateTime, Datelike, NaiveDate, Offset, TimeZone};
 use chrono_tz::Tz;
 
 use crate::config::Config;
+use crate::rollup::state::row::Announced;
 use crate::rollup::window::Minute;
 use crate::usual::calendar::Calendar;
 
@@ -23,6 +24,21 @@ pub fn calendars(config: &Config) -> BTreeMap<String, Calendar> {
         calendar.holidays.extend(days);
     }
     out
+}
+
+/// What vendors announced, as typed in; a day ends it at its beginning.
+pub fn notices(config: &Config) -> Vec<Announced> {
+    let notices = config.notice.iter().filter_map(|notice| {
+        let day = notice.day()?.num_days_from_ce() - epoch().num_days_from_ce();
+        Some(Announced {
+            at: 0,
+            effective_at: i64::from(day) * 86_400,
+            peer: notice.peer.clone(),
+            endpoint: notice.endpoint.clone(),
+            text: notice.text.clone(),
+        })
+    });
+    notices.collect()
 }
 
 fn epoch() -> NaiveDate {

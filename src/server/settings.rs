@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use anyhow::{Context as _, bail};
 
-use super::calendars::calendars;
+use super::calendars::{calendars, notices};
 use crate::access::oidc::Mapping;
 use crate::alert::tier::Tier;
 use crate::clock::Clock;
@@ -112,7 +112,8 @@ pub fn policy(config: &Config) -> pipeline::policy::Policy {
 pub fn context(config: &Config, providers: &Arc<Providers>) -> Context {
     let tiers = config.integration.iter().filter_map(|one| Some((one.name.clone(), one.tier.clone()?)));
     let calendars = calendars(config);
-    Context { providers: providers.clone(), tiers: tiers.collect(), calendars, ..Context::default() }
+    let (providers, notices) = (providers.clone(), notices(config));
+    Context { providers, tiers: tiers.collect(), calendars, notices, down: None }
 }
 
 /// For how long the same request counts once.

@@ -32,5 +32,6 @@ pub mod credential;
 pub mod reconciliation;
 pub mod ledger;
 pub mod contract;
+pub mod change;
 pub mod heartbeat;
 pub mod signal;

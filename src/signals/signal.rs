@@ -200,13 +200,13 @@ signals! {
     ReconciliationGapShare = "reconciliation.gap_share", Unit::Share, RECONCILIATION, Reconciliation;
     ReconciliationOpenRuns = "reconciliation.open_runs", Unit::Count("run"), RECONCILIATION, Reconciliation;
     ReconciliationAmountDiffers = "reconciliation.amount_differs", Unit::Flag, RECONCILIATION, Reconciliation;
-    ReconciliationOverdue = "reconciliation.overdue", Unit::Duration, RECONCILIATION, Other;
+    ReconciliationOverdue = "reconciliation.overdue", Unit::Duration, RECONCILIATION, Reconciliation;
     LedgerUnconfirmed = "ledger.unconfirmed", Unit::Count("record"), RECONCILIATION, Other;
-    ContractDrift = "contract.drift", Unit::Count("difference"), CONTRACT, Other;
-    ContractViolations = "contract.violations", Unit::Count("violation"), CONTRACT, Other;
-    ContractPageCap = "contract.page_cap", Unit::Count("record"), CONTRACT, Other;
-    ContractRequestRejected = "contract.request_rejected", Unit::Share, CONTRACT, Other;
-    VendorSunsetIn = "vendor.sunset_in", Unit::Duration, VENDOR, Other;
+    ContractDrift = "contract.drift", Unit::Count("difference"), CONTRACT, Contract;
+    ContractViolations = "contract.violations", Unit::Count("violation"), CONTRACT, Contract;
+    ContractPageCap = "contract.page_cap", Unit::Count("record"), CONTRACT, Contract;
+    ContractRequestRejected = "contract.request_rejected", Unit::Share, CONTRACT, Contract;
+    VendorSunsetIn = "vendor.sunset_in", Unit::Duration, VENDOR, Vendor;
     SelfLag = "self.lag", Unit::Duration, NONE, Server;
     SelfMailStuck = "self.mail_stuck", Unit::Duration, NONE, Server;
     SelfDiskFree = "self.disk_free", Unit::Share, NONE, Server;
@@ -332,6 +332,12 @@ mod tests {
                 "reconciliation.gap_share",
                 "reconciliation.open_runs",
                 "reconciliation.amount_differs",
+                "reconciliation.overdue",
+                "contract.drift",
+                "contract.violations",
+                "contract.page_cap",
+                "contract.request_rejected",
+                "vendor.sunset_in",
                 "self.lag",
                 "self.mail_stuck",
                 "self.disk_free",

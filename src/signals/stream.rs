@@ -3,6 +3,7 @@
 use xxhash_rust::xxh3::Xxh3;
 
 use super::telemetry::{Attributes, Origin, Point, PointValue, Temporality, Value};
+use super::vocabulary::Attr;
 
 /// Kind of data, temporality and monotonicity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

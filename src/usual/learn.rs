@@ -7,9 +7,10 @@ use super::calendar::Calendar;
 use super::key::{Figure, UsualKey};
 use super::track::hour_of;
 use crate::rollup::latency::Latency;
+use crate::rollup::state::row::of_run;
 use crate::rollup::window::{Minute, Part, RECEIVED};
 use crate::signals::observation::{CallKey, Direction, IntegrationKey};
-use crate::signals::vocabulary::{Attr, Metric};
+use crate::signals::vocabulary::Attr;
 
 /// Samples that carry a percentile of an hour.
 const SAMPLES: u64 = 60;
@@ -115,6 +116,7 @@ impl Usual {
             }
             self.changed.insert(key);
         }
+        self.learn_requests(scene, hour);
         for (key, p95) in percentiles(scene.part, hour) {
             let excluded = (scene.excluded)(&key.integration);
             if let Some(track) = self.track(&key, Minute(hour * 60)).filter(|_| !excluded) {
@@ -143,6 +145,9 @@ fn events(part: &Part, minute: Minute) -> Events<'_> {
     for run in part.runs.iter().filter(|run| Minute::of(run.time) == minute) {
         *work.entry(&run.integration).or_insert(0.0) += 1.0;
         add(&run.integration, Figure::RunGap, &run.name, 1.0);
+    }
+    for run in part.reconciliations.values().filter(|run| Minute::of(run.time) == minute) {
+        add(&run.integration, Figure::RunGap, &of_run(&run.name, &run.entity, ""), 1.0);
     }
     for ((_, key), _) in part.counters.iter().filter(|((at, _), _)| *at == minute) {
         if &*key.series.metric == RECEIVED {

@@ -8,6 +8,7 @@ pub mod calendar;
 pub mod key;
 pub mod learn;
 pub mod queue;
+pub mod request;
 pub mod ring;
 pub mod track;
 

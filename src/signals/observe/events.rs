@@ -5,7 +5,9 @@ use crate::signals::lookup::Lookup;
 use crate::signals::observation::IntegrationKey;
 use crate::signals::telemetry::{Log, Origin, Refusal};
 use crate::signals::vocabulary::{Attr, Event};
-use crate::signals::{contract, credential, endpoint, heartbeat, ledger, reconciliation, refresh, webhook};
+use crate::signals::{
+    change, contract, credential, endpoint, heartbeat, ledger, reconciliation, refresh, webhook,
+};
 
 use super::Observer;
 
@@ -17,7 +19,7 @@ impl Observer {
         let at = self.integration(origin, &look, &peer)?;
         if let Some(event) = Event::from_wire(&log.event_name) {
             let key = self.seen.integrations[at].key.clone();
-            self.event(event, key, &look, log)?;
+            self.event(event, key, &look, log, &peer)?;
         }
         Ok(&self.seen.integrations[at].key)
     }
@@ -28,6 +30,7 @@ impl Observer {
         integration: IntegrationKey,
         look: &Lookup<'_, '_>,
         log: &Log<'_>,
+        peer: &str,
     ) -> Result<(), Refusal> {
         let time = self.time(log.time);
         let said = match event {
@@ -64,7 +67,11 @@ impl Observer {
             Event::ContractShape => contract::shape(look, log)?,
             Event::ContractViolation => contract::violation(look)?,
             Event::WebhookRejected => webhook::rejected(look),
-            Event::Change | Event::Exception | Event::HttpClientException => return Ok(()),
+            Event::Change => match change::announced(look, log, peer) {
+                Some(announced) => announced,
+                None => return Ok(()),
+            },
+            Event::Exception | Event::HttpClientException => return Ok(()),
         };
         self.seen.facts.push(Fact { integration, time, said });
         Ok(())

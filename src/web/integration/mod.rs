@@ -28,6 +28,7 @@ use crate::signals::telemetry::Nanos;
 
 pub mod traffic;
 pub mod evidence;
+pub mod decide;
 
 /// What may be asked for.
 #[derive(Debug, Default, Deserialize)]

@@ -211,7 +211,7 @@ fn one<'s>(sources: &Sources<'s>, key: &IntegrationKey, own: Own<'s>) -> Health<
     let Own { outbound, inbound, gauges, slots, runs, mut incidents, judged, peers } = own;
     incidents.sort_by(|a, b| b.severity.cmp(&a.severity).then(a.since.cmp(&b.since)));
     let credentials = credential::ordered(slots.into_iter(), sources.now);
-    let reconciliations = reconciliation::latest(runs.into_iter());
+    let reconciliations = reconciliation::latest(sources.states, runs.into_iter());
     let queues = queue::queues(&gauges);
     let judged = judged
         || !queues.is_empty()
