@@ -101,7 +101,7 @@ async fn bench() -> (Bench, Corridor<Composer>) {
         own: Arc::default(),
         store,
         world: machine,
-        policy: Policy { tiers: BTreeMap::new(), non_production: Vec::new() },
+        policy: Policy { tiers: BTreeMap::new(), ..Policy::default() },
         compose: Composer(world.clone()),
         rules: Arc::new(rules),
         claim_window: 3_600_000_000_000,

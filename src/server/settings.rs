@@ -16,6 +16,7 @@ use crate::config::{Config, Tls};
 use crate::decode::redact::Redactor;
 use crate::health::sight::Context;
 use crate::inbox::{self, Inbox};
+use crate::mappings;
 use crate::notify::mailer::{self, Mailer, Relay};
 use crate::oidc::provider::{self, Provider};
 use crate::outgoing::client::{self, Client};
@@ -66,8 +67,12 @@ pub fn vendors(config: &Config) -> anyhow::Result<Arc<Providers>> {
     loaded.map(Arc::new).map_err(|problems| anyhow::anyhow!("{}", problems.join("\n")))
 }
 
-/// The operator's naming rules, our own addresses, and what vendors say of theirs.
-pub fn observe_rules(config: &Config, addresses: &super::Addresses, providers: Arc<Providers>) -> Rules {
+/// The operator's naming rules, our own addresses, what vendors say of theirs, and metrics of others.
+pub fn observe_rules(
+    config: &Config,
+    addresses: &super::Addresses,
+    providers: Arc<Providers>,
+) -> anyhow::Result<Rules> {
     let named = config.integration.iter().map(|rule| Naming {
         name: rule.name.clone(),
         service: rule.service.clone(),
@@ -75,9 +80,19 @@ pub fn observe_rules(config: &Config, addresses: &super::Addresses, providers: A
         route_prefix: rule.route_prefix.clone(),
         queue: rule.queue.clone(),
     });
+    let renamed =
+        config.integration.iter().flat_map(|one| one.was.iter().map(|old| (old.clone(), one.name.clone())));
     let own = [addresses.otlp_http, addresses.otlp_grpc];
     let own_addresses = own.map(|at| (at.ip().to_string(), at.port())).into();
-    Rules { naming: named.collect(), own_addresses, scope: None, providers }
+    let mappings = Arc::new(mappings::load(&config.metric).map_err(anyhow::Error::msg)?);
+    Ok(Rules {
+        naming: named.collect(),
+        renamed: renamed.collect(),
+        own_addresses,
+        scope: None,
+        providers,
+        mappings,
+    })
 }
 
 /// Tiers and environments.
@@ -88,6 +103,7 @@ pub fn policy(config: &Config) -> pipeline::policy::Policy {
     pipeline::policy::Policy {
         tiers: config.integration.iter().filter_map(tier).collect(),
         non_production: config.environments.non_production.clone(),
+        retired: config.retired(),
     }
 }
 
@@ -266,6 +282,7 @@ pub fn web(config: &Config, addresses: &super::Addresses, providers: Arc<Provide
     web::Settings {
         non_production: config.environments.non_production.clone(),
         overrides: config.integration.iter().map(given).collect(),
+        retired: config.retired(),
         base_url: base_url(config, addresses.web),
         notices: super::public::notices(config, addresses),
         public_host: config.server.public_host(),
@@ -344,6 +361,14 @@ pub fn counters(
         counters.insert("inbox_bytes".into(), stats.bytes);
         counters.insert("inbox_files".into(), stats.files);
         counters.insert("inbox_failures".into(), stats.failures);
+        if let Ok(clocks) = gauges.clocks.lock() {
+            counters.insert("clock_corrected".into(), gauges.clock_corrected.load(Ordering::Relaxed));
+            counters.extend(clocks.iter().map(|(whose, by)| {
+                let way = if *by > 0 { "behind" } else { "ahead" };
+                let name = format!("clock of {} ({}) is {way} by_ms", whose.name, whose.environment);
+                (name, by.unsigned_abs() / 1_000_000)
+            }));
+        }
         if let Ok(notices) = gauges.notices.lock() {
             counters.extend(notices.iter().map(|(name, count)| (format!("notice: {name}"), *count)));
         }

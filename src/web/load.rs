@@ -46,6 +46,7 @@ impl Loaded {
             incidents: &self.incidents,
             values: &self.values,
             overrides: &state.settings.overrides,
+            providers: &state.settings.providers,
             now,
         }
     }

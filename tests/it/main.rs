@@ -15,6 +15,7 @@ mod hostile;
 mod journey;
 mod keys;
 mod kill;
+mod low_code;
 mod mail;
 mod metrics;
 mod oidc;
