@@ -213,6 +213,7 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         events.clone(),
         rules.clone(),
         certificates.clone(),
+        store.clone(),
         clock.clone(),
         stop.clone(),
     )));
@@ -295,9 +296,12 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
 impl Running {
     /// Reads rules and certificates again; what is broken is told on the dashboard and the old stays.
     pub fn reload(&self) {
-        self.certificates.look((self.clock)());
+        let (certificates, now, store) = (self.certificates.clone(), (self.clock)(), self.store.clone());
         let (rules, events) = (self.rules.clone(), self.events.clone());
-        tokio::spawn(async move { rules.reload(&events).await });
+        tokio::spawn(async move {
+            certificates.look(now, &store).await;
+            rules.reload(&events).await;
+        });
     }
 
     /// Stops accepting, writes all that was acknowledged, ends. At most ten seconds.

@@ -29,13 +29,15 @@ pub struct User {
     pub disabled_at: Option<Nanos>,
 }
 
-/// A change of what a user may do or know. Each ends all their sessions.
+/// A change of what a user may do or know. Each ends all their sessions and API tokens.
 #[derive(Clone, Debug)]
 pub enum Change {
     /// Another role.
     Role(Role),
     /// Another password, hashed.
     Password(String),
+    /// The same, chosen by whoever had the link for it.
+    PasswordByLink(String),
     /// May not come in any more.
     Disabled,
     /// May come in again.

@@ -47,14 +47,14 @@ enum What {
     },
     /// List users.
     List,
-    /// Change what a user may do. Ends their sessions.
+    /// Change what a user may do. Ends their sessions and API tokens.
     Role {
         /// Who.
         name: String,
         /// viewer, operator or admin.
         role: Role,
     },
-    /// Shut a user out. Ends their sessions; their tokens open nothing any more.
+    /// Shut a user out. Ends their sessions and API tokens.
     Disable {
         /// Who.
         name: String,
@@ -64,7 +64,8 @@ enum What {
         /// Who.
         name: String,
     },
-    /// Set a user's password. Asks for it, or reads it from the standard input. Ends their sessions.
+    /// Set a user's password. Asks for it, or reads it from the standard input. Ends their sessions and
+    /// API tokens.
     Password {
         /// Who.
         name: String,
@@ -92,6 +93,9 @@ pub async fn run(args: UsersArgs) -> anyhow::Result<ExitCode> {
     match args.what {
         What::Add { name, role, called, link } => {
             check_name(&name).map_err(anyhow::Error::msg)?;
+            if let Some(warning) = first(&people).await? {
+                eprintln!("{warning}");
+            }
             let password = if link { None } else { Some(asked(&name).await?) };
             let new = NewUser {
                 display: called.unwrap_or_else(|| name.clone()),
@@ -132,12 +136,24 @@ pub async fn run(args: UsersArgs) -> anyhow::Result<ExitCode> {
             println!("{} has another password now.", user.name);
         }
         What::Invite => {
+            if let Some(warning) = first(&people).await? {
+                eprintln!("{warning}");
+            }
             let link = people::invite(&people, &base_url, &by, now).await?;
             println!("Within 30 minutes this link makes the first admin:\n\n    {link}\n");
         }
     }
     catalog.close().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the first user changes for those who send; none where there is one, or a key.
+async fn first(people: &People) -> anyhow::Result<Option<&'static str>> {
+    let made = people.access().await?;
+    let warning = "The first user closes the door for senders too: from then on telemetry is taken with an ingest key only, and \
+                   clients drop what is refused. If anything sends already, make its key first and let it use that:\n\n    \
+                   seamwatch keys add NAME --integration PATTERN\n";
+    Ok((!made.users && !made.keys).then_some(warning))
 }
 
 async fn named(people: &People, name: &str) -> anyhow::Result<User> {
