@@ -24,3 +24,4 @@ pub mod queue;
 pub mod credential;
 pub mod reconciliation;
 pub mod heartbeat;
+pub mod signal;

@@ -1,5 +1,6 @@
 //! The store's contract: every backend must hold it, so each test is generic over where a store lives.
 
+use crate::store::catalog::Tick;
 use std::path::Path;
 
 use super::{Error, Settings, Store};
@@ -128,7 +129,7 @@ fn futures_can_be_spawned(store: Store) {
     can_be(store.trace([0; 16]));
     can_be(store.spans(super::SpanQuery::default()));
     can_be(store.logs(super::LogQuery::default()));
-    can_be(store.record_tick(from, &[], &[], &[], &[]));
+    can_be(store.record_tick(&Tick { at: from, ..Tick::default() }));
     can_be(store.access());
     can_be(store.revoke_key(1, None, &crate::access::audit::Actor::server(), 0));
     can_be(store.claim_mails(0, std::time::Duration::ZERO, 1));
