@@ -59,12 +59,11 @@ pub fn sentences(store: &Store) -> Vec<String> {
 fn read(file: &Path) -> Result<[u8; KEY], String> {
     let shown = file.display();
     let about = std::fs::metadata(file).map_err(|error| format!("{shown} cannot be read: {error}."))?;
-    // systemd hands a credential to one user by an access list, which shows as reading by the group of root.
-    let closed_to = if about.uid() == 0 { 0o037 } else { 0o077 };
-    if about.mode() & closed_to != 0 {
+    // A group may read it, as with keys of certificates: a file of root's for a server that is not root.
+    if about.mode() & 0o037 != 0 {
         return Err(format!(
-            "{shown} may be read by others than its owner (mode {:04o}); say `chmod 600 {shown}`, and make another key \
-             if somebody may have read this one.",
+            "{shown} can be read or changed by others (mode {:04o}); say `chmod 600 {shown}`, or 640 for a group of the \
+             server's own, and make another key if somebody may have read this one.",
             about.mode() & 0o7777
         ));
     }
@@ -128,7 +127,7 @@ mod tests {
         for (problem, wanted) in [
             (
                 of(&open, &good),
-                format!("c.toml:2: key_file: {open} may be read by others than its owner (mode 0644)"),
+                format!("c.toml:2: key_file: {open} can be read or changed by others (mode 0644)"),
             ),
             (of(&empty, &good), format!("c.toml:2: key_file: {empty} holds no key")),
             (of(&good, &missing), format!("c.toml:3: old_key_files: {missing} cannot be read")),
@@ -136,6 +135,11 @@ mod tests {
             let problem = problem.unwrap_err();
             assert!(problem.starts_with(&wanted), "{problem}");
         }
+        let (group, writing) =
+            (at("group", &"c9".repeat(KEY), 0o640), at("writing", &"c9".repeat(KEY), 0o660));
+        assert!(
+            of(&group, &good).is_ok() && of(&writing, &good).is_err_and(|said| said.contains("(mode 0660)"))
+        );
         let ring = of(&good, &good).unwrap();
         let only_old = said(&format!("old_key_files = [\"{good}\"]")).unwrap();
         assert!(ring.current().is_some_and(|key| only_old.knows(key)) && only_old.current().is_none());

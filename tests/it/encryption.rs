@@ -181,7 +181,7 @@ fn a_key_that_others_may_read_starts_nothing_and_check_says_so_too() {
     let file = home.key("key", 'f');
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).expect("it is ours");
     home.encrypt_with(&file, &[]);
-    let wanted = format!("{}:2: key_file: {file} may be read by others", home.config().display());
+    let wanted = format!("{}:2: key_file: {file} can be read or changed by others", home.config().display());
     let Err((_, said)) = Server::run(&mut serve(&home)) else { panic!("it started") };
     assert!(said.contains(&wanted), "{said}");
     assert!(!home.data().exists(), "nothing was made");
