@@ -220,7 +220,7 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
     )));
 
     let (access, setup, watching) =
-        people::open(&config, &store, addresses.web, &base_url, &clock, &stop).await?;
+        people::open(&config, &store, addresses.web, &base_url, &keyring, &clock, &stop).await?;
     rooms.push(watching);
 
     let keeper = keys::Keeper {

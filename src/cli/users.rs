@@ -15,8 +15,9 @@ use crate::access::password::{self, Passwords};
 use crate::access::person::{Change, NewUser, User, check_name};
 use crate::access::role::Role;
 use crate::clock;
-use crate::server::{people, settings};
+use crate::server::{encryption, people, settings};
 use crate::store::catalog::sqlite::people::People;
+use crate::world::seal::Keyring;
 
 /// Which folder, and what to do.
 #[derive(Debug, Args)]
@@ -86,6 +87,7 @@ pub async fn run(args: UsersArgs) -> anyhow::Result<ExitCode> {
     let catalog = args.data.open(true).await?;
     let (people, by, now) = (catalog.people(), actor(), (clock::system())());
     let base_url = settings::base_url(&config, settings::web_address(&config));
+    let keyring = encryption::keyring(&config)?;
     let change = async |name: &str, change: Change| {
         let user = named(&people, name).await?;
         people.change_user(user.id, None, &change, &by, Role::Admin, now).await.map_err(anyhow::Error::from)
@@ -107,7 +109,7 @@ pub async fn run(args: UsersArgs) -> anyhow::Result<ExitCode> {
             let user = people.add_user(&new, &by, Role::Admin, now).await?;
             println!("{} may come in as {}.", user.name, user.role);
             if link {
-                print_link(&people, &user, &base_url, now).await?;
+                print_link(&people, &user, &base_url, &keyring, now).await?;
             }
         }
         What::List => {
@@ -128,7 +130,7 @@ pub async fn run(args: UsersArgs) -> anyhow::Result<ExitCode> {
             println!("{} may come in again.", change(&name, Change::Enabled).await?.name)
         }
         What::Password { name, link: true } => {
-            print_link(&people, &named(&people, &name).await?, &base_url, now).await?;
+            print_link(&people, &named(&people, &name).await?, &base_url, &keyring, now).await?;
         }
         What::Password { name, link: false } => {
             let user = named(&people, &name).await?;
@@ -161,13 +163,19 @@ async fn named(people: &People, name: &str) -> anyhow::Result<User> {
     user.with_context(|| format!("there is no user named {name}; `seamwatch users list` shows who there is"))
 }
 
-async fn print_link(people: &People, user: &User, base_url: &str, now: i64) -> anyhow::Result<()> {
+async fn print_link(
+    people: &People,
+    user: &User,
+    base_url: &str,
+    keyring: &Keyring,
+    now: i64,
+) -> anyhow::Result<()> {
     if user.vouched.is_some() {
         bail!("{} signs in elsewhere and has no password here.", user.name);
     }
     let expires_at = now.saturating_add(crate::web::password::LASTS);
     let link = Link { scope: Scope::Password, object: user.id, edition: user.version, expires_at };
-    let link = people::signer(people).await?.link(&link);
+    let link = people::signer(people, keyring).await?.link(&link);
     people
         .note(&actor().did(now, "link.made", user.name.clone(), "To choose a password, for a day.".into()))
         .await?;

@@ -88,6 +88,17 @@ impl Keyring {
         self.key(stamp.key)?.of_file(stamp, purpose).ok()
     }
 
+    /// What a secret becomes that lies beside sealed files: of no use to who has it and not the key. Itself where nothing
+    /// is sealed.
+    pub fn bound(&self, secret: &[u8]) -> io::Result<Vec<u8>> {
+        let Some(current) = self.sealing() else { return Ok(secret.to_vec()) };
+        let mut bound = vec![0; KEY];
+        let about: [&[u8]; 2] = [b"seamwatch:bound:", secret];
+        let derived = current.secret.expand(&about, HKDF_SHA256).and_then(|derived| derived.fill(&mut bound));
+        derived.map_err(|_| io::Error::other("a secret could not be derived"))?;
+        Ok(bound)
+    }
+
     fn key(&self, id: KeyId) -> Option<&Key> {
         let keys = self.0.as_ref()?;
         keys.current.iter().chain(&keys.old).find(|key| key.id == id)
@@ -254,6 +265,22 @@ mod tests {
         }
         assert!(Keyring::new(None, &[[8; KEY]]).knows(stamp.key));
         assert!(!Keyring::default().knows(stamp.key));
+    }
+
+    #[test]
+    fn a_bound_secret_is_another_with_each_key_and_the_same_with_the_same() {
+        let of = |ring: &Keyring, secret: &[u8]| ring.bound(secret).unwrap();
+        assert_eq!(of(&Keyring::default(), b"secret"), b"secret");
+        assert_eq!(of(&Keyring::new(None, &[[7; KEY]]), b"secret"), b"secret");
+        let bound = of(&ring(), b"secret");
+        assert_eq!((bound.len(), &bound), (KEY, &of(&Keyring::new(Some(&[7; KEY]), &[]), b"secret")));
+        let all = [
+            b"secret".to_vec(),
+            bound,
+            of(&ring(), b"other"),
+            of(&Keyring::new(Some(&[8; KEY]), &[]), b"secret"),
+        ];
+        assert_eq!(all.iter().collect::<std::collections::BTreeSet<_>>().len(), all.len());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::support::home::Home;
 use crate::support::ledger::Ledger;
 use crate::support::otlp::{self, Attempt, attribute};
 use crate::support::server::{Server, seamwatch, serve};
-use crate::support::{SOON, faulty, wait_until};
+use crate::support::{SOON, faulty, person, wait_until};
 
 const NOTE: &str = "note-of-a-customer-7f3a";
 const LINE: &str = "line-of-a-log-91bc";
@@ -189,4 +189,22 @@ fn a_key_that_others_may_read_starts_nothing_and_check_says_so_too() {
     let check = check.args(["check", "--config"]).arg(home.config()).current_dir(home.path()).output();
     let check = check.expect("the binary can be started");
     assert!(String::from_utf8_lossy(&check.stdout).contains(&wanted), "{check:?}");
+}
+
+/// A backup in the wrong hands holds what links are signed with, and not the key.
+#[test]
+fn a_copy_of_the_catalog_makes_no_link_that_the_server_opens() {
+    let home = Home::new();
+    person::make(&home, "ada", "admin");
+    let link = || {
+        let (done, said) = person::users(&home, &["password", "ada", "--link"], "");
+        assert!(done, "{said}");
+        person::link(&said)
+    };
+    let without = link();
+    home.encrypt_with(&home.key("key", '9'), &[]);
+    let server = home.start();
+    assert_eq!(server.get(&without).status, 404);
+    let with = link();
+    assert_eq!(server.get(&with).status, 200, "the command has the key");
 }
