@@ -87,8 +87,12 @@ fn due(used: &[(&IngestKey, Nanos)], now: Nanos) -> Said {
             Verdict::Good | Verdict::Expired(_) => {
                 Some(((whose(key), named), (key.expires_at?, Some(key.made_at))))
             }
-            Verdict::Flagged(at) | Verdict::Revoked(at) => is_used_after_revocation(key, *last, now)
-                .then(|| ((whose(key), named + REVOKED), (key.flagged_until.unwrap_or(at), None))),
+            Verdict::Flagged(at) | Verdict::Revoked(at) => {
+                // Its own end may come before that of the grace.
+                let end = key.flagged_until.unwrap_or(at).min(key.expires_at.unwrap_or(Nanos::MAX));
+                let is_used = is_used_after_revocation(key, *last, now);
+                is_used.then(|| ((whose(key), named + REVOKED), (end, None)))
+            }
         }
     };
     used.iter().filter_map(slot).collect()
@@ -229,6 +233,12 @@ mod tests {
         let (slot, times) = said(&flagged, NOW).unwrap();
         assert_eq!(slot.1, "ingest key shop-1 (revoked, and still used)");
         assert_eq!(times, (NOW + DAY, None));
+        let ends = IngestKey { expires_at: Some(NOW + DAY / 2), ..flagged.clone() };
+        assert_eq!(
+            said(&ends, NOW).unwrap().1,
+            (NOW + DAY / 2, None),
+            "with its own end, where that is sooner"
+        );
         assert_eq!(
             said(&revoked, NOW).unwrap().1,
             (NOW - DAY, None),
