@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Deserializer};
 
 pub mod access;
+pub mod encryption;
 pub mod heartbeat;
 pub mod metric;
 pub mod oidc;
@@ -28,6 +29,8 @@ pub struct Config {
     pub access: access::Access,
     /// Which ports speak TLS, and with which certificates.
     pub tls: tls::Tls,
+    /// What the data folder is encrypted with.
+    pub encryption: encryption::Encryption,
     /// What may be called over HTTP.
     pub outgoing: outgoing::Outgoing,
     /// Where people may log in beside here.

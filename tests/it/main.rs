@@ -10,6 +10,7 @@ mod corpus;
 mod cves;
 mod differential;
 mod disk;
+mod encryption;
 mod face;
 mod hostile;
 mod journey;
