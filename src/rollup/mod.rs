@@ -11,3 +11,4 @@ pub mod window;
 pub mod stream;
 pub mod convert;
 pub mod measure;
+pub mod errors;

@@ -24,3 +24,6 @@ pub mod queue;
 pub mod credential;
 pub mod reconciliation;
 pub mod heartbeat;
+pub mod normal;
+pub mod failure;
+pub mod change;

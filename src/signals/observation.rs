@@ -9,6 +9,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::call::Class;
+use super::change::Change;
+use super::failure::ErrorGroup;
 use super::measure::Measured;
 use super::telemetry::Nanos;
 
@@ -360,6 +362,10 @@ pub struct Observations {
     pub reconciliations: Vec<ReconciliationRun>,
     /// Job runs and heartbeats.
     pub runs: Vec<JobRun>,
+    /// Failures by error group.
+    pub errors: Vec<ErrorGroup>,
+    /// Versions, and changes that events tell of.
+    pub changes: Vec<Change>,
     /// Notices on what was corrected or not understood, each a counter's name and its count.
     pub notices: Vec<(&'static str, u64)>,
 }
@@ -387,7 +393,7 @@ impl Observations {
     /// Bytes that it takes in memory, about: names are cut to a length, so each kind has a size.
     pub fn bytes(&self) -> usize {
         let named = self.integrations.len() + self.gauges.len() + self.slots.len();
-        let facts = self.reconciliations.len() + self.runs.len();
+        let facts = self.reconciliations.len() + self.runs.len() + 2 * self.errors.len() + self.changes.len();
         let calls = self.calls.len() * size_of::<Call>() + self.series.len() * 256 + self.names.len() * 64;
         calls + (named + self.points.len()) * 512 + facts * 1024
     }

@@ -1,5 +1,6 @@
 //! Reads one request's records in order and says what they mean.
 
+mod failures;
 mod points;
 mod report;
 
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use rapidhash::fast::{RandomState, RapidHasher};
 
 use super::call::Class;
+use super::failure::Fingerprint;
 use super::integration::{Identity, Naming, identify, renamed};
 use super::lookup::Lookup;
 use super::observation::{Call, CallKey, Direction, IntegrationKey, Observations, Source};
@@ -17,7 +19,7 @@ use super::provider::{Provider, Providers};
 use super::scope::Scope;
 use super::telemetry::{Log, Nanos, Origin, Refusal, Span};
 use super::vocabulary::{Attr, Event};
-use super::{classify, credential, endpoint, heartbeat, reconciliation, retry, sampling};
+use super::{change, classify, credential, endpoint, heartbeat, reconciliation, retry, sampling};
 
 /// An event may be this far ahead of its receipt before the receipt's time is used.
 const AHEAD: Nanos = 300_000_000_000;
@@ -70,6 +72,10 @@ pub struct Observer {
     vendors: Vec<Option<Option<usize>>>,
     names: Map<Arc<str>, u32>,
     attempts: Vec<retry::Attempt>,
+    /// Places of error groups.
+    errors: Map<Fingerprint, usize>,
+    /// Rows of spans or log records so far: a request has one or the other.
+    rows: u32,
     slots: HashMap<u64, usize>,
     runs: HashMap<u64, usize>,
     /// Index and hash of the resource whose points were read last.
@@ -92,6 +98,8 @@ impl Observer {
             vendors: Vec::new(),
             names: Map::default(),
             attempts: Vec::new(),
+            errors: Map::default(),
+            rows: 0,
             slots: HashMap::new(),
             runs: HashMap::new(),
             resource: None,
@@ -104,8 +112,13 @@ impl Observer {
         let look = Lookup { own: &span.attributes, scope: origin.scope, resource: origin.resource };
         let (peer, port) = endpoint::peer(&look);
         let at = self.integration(origin, &look, &peer)?;
+        let row = self.rows;
+        self.rows += 1;
         let own = port.is_some_and(|port| self.is_own(&peer, port));
         let Some(direction) = endpoint::direction(span, &look).filter(|_| !own) else {
+            if !span.events.is_empty() {
+                self.note_span(at, span, row);
+            }
             return Ok(Meaning { integration: &self.seen.integrations[at].key, call: None });
         };
         // The other side of a call to us is not a peer that we depend on: rows would grow with every client.
@@ -120,6 +133,9 @@ impl Observer {
         let call = self.call(series, class, span, &look);
         self.attempts.push(retry::Attempt::of(span, &look, &call));
         self.seen.calls.push(call);
+        if class.is_bad() || !span.events.is_empty() {
+            self.note_call(at, span, &look, row);
+        }
         let meaning = self.seen.series.get(series as usize).map(|key| (series, key, class));
         Ok(Meaning { integration: &self.seen.integrations[at].key, call: meaning })
     }
@@ -171,7 +187,8 @@ impl Observer {
         let at = self.integration(origin, &look, &peer)?;
         let key = self.seen.integrations[at].key.clone();
         let time = self.time(log.time);
-        match Event::from_wire(&log.event_name) {
+        let event = Event::from_wire(&log.event_name);
+        match event {
             Some(Event::RunCompleted) => self.seen.runs.push(heartbeat::run(key, &look, log, time)?),
             Some(Event::ReconciliationCompleted) => {
                 self.seen.reconciliations.push(reconciliation::event(key, &look, time)?);
@@ -183,8 +200,11 @@ impl Observer {
                 update.retired = true;
                 credential::join(&mut self.seen.slots, &mut self.slots, update);
             }
+            Some(Event::Change) => self.note_change(at, time, change::told(&look, log, time)),
             _ => {}
         }
+        self.note_log(at, (log, event), &peer, (time, self.rows));
+        self.rows += 1;
         Ok(&self.seen.integrations[at].key)
     }
 
@@ -229,6 +249,7 @@ impl Observer {
         let mut key = identity.info.key.clone();
         key.name = other.map_or(key.name, Into::into);
         if let Some(at) = self.keys.get(&key).copied() {
+            self.note_version(at);
             self.latest = settled.then_some((origin.resource_index, at));
             return place(at);
         }
@@ -246,6 +267,7 @@ impl Observer {
         let at = self.seen.integrations.len();
         self.seen.integrations.push(info);
         self.keys.insert(key, at);
+        self.note_version(at);
         self.latest = settled.then_some((origin.resource_index, at));
         Ok(at)
     }
