@@ -15,6 +15,8 @@ pub mod lately;
 pub mod spans;
 pub mod logs;
 pub mod traces;
+pub mod around;
+pub mod errors;
 
 /// So often a read starts again.
 const TRIES: usize = 5;

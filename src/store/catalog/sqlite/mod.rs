@@ -23,6 +23,7 @@ pub mod alerts;
 pub mod audit;
 pub mod claims;
 pub mod commit;
+pub mod errors;
 pub mod keys;
 pub mod measures;
 pub mod minutes;
@@ -30,6 +31,7 @@ pub mod outbox;
 pub mod people;
 pub mod outcomes;
 pub mod packs;
+pub mod pins;
 pub mod segments;
 pub mod series;
 pub mod sessions;
@@ -159,6 +161,7 @@ fn migrations() -> Migrator {
         (3, "access", include_str!("../../../../migrations/sqlite/0003_access.sql")),
         (5, "people", include_str!("../../../../migrations/sqlite/0005_people.sql")),
         (4, "packs", include_str!("../../../../migrations/sqlite/0004_packs.sql")),
+        (7, "pins", include_str!("../../../../migrations/sqlite/0007_pins.sql")),
     ];
     let migrations = migrations.map(|(version, name, sql)| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
