@@ -10,6 +10,7 @@ pub mod access;
 pub mod oidc;
 pub mod outgoing;
 pub mod redaction;
+pub mod retention;
 pub mod tls;
 pub mod values;
 pub mod written;
@@ -36,6 +37,8 @@ pub struct Config {
     pub smtp: Option<Smtp>,
     /// What is taken out of telemetry besides what always is.
     pub redaction: redaction::Redaction,
+    /// How long things are kept.
+    pub retention: retention::Retention,
     /// Which environments are shown and never notify.
     pub environments: Environments,
     /// `[owners.NAME]`: who is told of an integration that names this owner.
@@ -301,6 +304,7 @@ impl Config {
         self.check_values()?;
         self.ingest.check_bounds()?;
         self.redaction.check()?;
+        self.retention.check()?;
         self.access.check()?;
         for rule in &self.integration {
             let matches = [&rule.service, &rule.peer, &rule.route_prefix, &rule.queue];

@@ -1,5 +1,6 @@
 //! The rules in force: read from a folder or from the set that ships, watched, and replaced only by a set that is whole.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -41,6 +42,8 @@ pub enum Origin {
 pub struct Loaded {
     /// The rules with their runbooks.
     pub rules: Arc<RuleSet>,
+    /// The text of each rule by its id.
+    pub texts: Arc<BTreeMap<String, String>>,
 }
 
 impl Origin {
@@ -74,8 +77,10 @@ impl Origin {
             Origin::Folder(folder) => (texts(folder, "toml")?, texts(&folder.join("runbooks"), "md")?),
         };
         let loaded = load(&rules, &runbooks);
-        let rules = loaded.map_err(|problems| problems.iter().map(Problem::to_string).collect::<Vec<_>>())?;
-        Ok(Loaded { rules: Arc::new(rules) })
+        let set = loaded.map_err(|problems| problems.iter().map(Problem::to_string).collect::<Vec<_>>())?;
+        let id = |file: &str| file.rsplit('/').next().unwrap_or(file).trim_end_matches(".toml").to_owned();
+        let texts = rules.into_iter().map(|(file, text)| (id(&file), text)).collect();
+        Ok(Loaded { rules: Arc::new(set), texts: Arc::new(texts) })
     }
 
     /// Changes when a file of the folder does; the same for ever for a set in the binary.

@@ -32,6 +32,7 @@ use rules::Rules;
 mod certificates;
 mod composer;
 mod descriptors;
+mod evidence;
 mod keys;
 pub mod people;
 mod public;
@@ -205,10 +206,20 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         wake_mailer,
         stop_mail.clone(),
     )));
+    let (evidence_due, due) = mpsc::channel(2);
+    let evidence = evidence::Evidence {
+        store: store.clone(),
+        rules: rules.clone(),
+        clock: clock.clone(),
+        gauges: gauges.clone(),
+        kept: evidence::kept(config.retention.evidence_days),
+    };
+    rooms.push(tokio::spawn(evidence.run(due, stop.clone())));
     rooms.push(tokio::spawn(schedule::run(
         events.clone(),
         rules.clone(),
         certificates.clone(),
+        evidence_due,
         clock.clone(),
         stop.clone(),
     )));
@@ -234,7 +245,15 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         store: store.clone(),
         clock: clock.clone(),
         rules: rules.view(),
-        counters: settings::counters(&intake, redactor, keys, inbox.clone(), gauges, clock.clone()),
+        counters: settings::counters(
+            &intake,
+            redactor,
+            keys,
+            inbox.clone(),
+            gauges,
+            store.clone(),
+            clock.clone(),
+        ),
         live: live_seen,
         stop: stop.clone(),
         mail: mail_info,

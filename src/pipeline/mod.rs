@@ -4,6 +4,7 @@
 
 pub mod bounds;
 pub mod claims;
+pub mod errors;
 pub mod gauges;
 pub mod missed;
 pub mod past;
@@ -26,7 +27,7 @@ use crate::alert::rule::RuleSet;
 use crate::decode::Batch;
 use crate::rollup::series::Merge;
 use crate::rollup::stream::{self, Streams};
-use crate::rollup::window::{MINUTE, Minute, Part};
+use crate::rollup::window::{Minute, Part};
 use crate::signals::observation::IntegrationKey;
 use crate::signals::telemetry::Nanos;
 use crate::store::mail::NewMail;
@@ -35,6 +36,7 @@ use crate::world::World;
 use crate::world::points::Point;
 use bounds::Bounds;
 use claims::Claims;
+use errors::Errors;
 use gauges::Gauges;
 use missed::net;
 use past::Past;
@@ -89,6 +91,7 @@ pub struct Corridor<C> {
     fresh_claims: Vec<(u128, u64, Nanos)>,
     bounds: Bounds,
     past: Past,
+    errors: Errors,
     streams: Streams,
     recent: Part,
     instances: BTreeMap<InstanceKey, Instance>,
@@ -155,6 +158,7 @@ impl<C: Compose> Corridor<C> {
         Ok(Corridor {
             bounds,
             past: Past::default(),
+            errors: Errors::new(store.recent_groups(now.saturating_sub(errors::REMEMBERED)).await?),
             streams: Streams::new(stream_limits, store.streams(None).await?),
             stored: instances.iter().map(|instance| instance.key.clone()).collect(),
             unrecorded: Vec::new(),
@@ -263,13 +267,10 @@ impl<C: Compose> Corridor<C> {
         self.bounds.apply(&mut batch.observations, batch.received_at);
         self.bounds.apply_deltas(&mut deltas, batch.received_at);
         self.past.apply(&mut batch.observations, batch.received_at);
+        self.errors.apply(&mut batch.observations, batch.received_at, &self.gauges);
         self.gauges.folded.store(self.bounds.folded, Ordering::Relaxed);
         self.gauges.coarsened.store(self.past.coarsened, Ordering::Relaxed);
-        if let Ok(mut notices) = self.gauges.notices.lock() {
-            for (notice, count) in batch.observations.notices.iter().chain(&deltas.notices) {
-                *notices.entry(*notice).or_default() += count;
-            }
-        }
+        self.gauges.note(batch.observations.notices.iter().chain(&deltas.notices));
         if let Some(judged) = self.last_tick {
             let late = batch.observations.calls.iter().filter(|call| Minute::of(call.end) < judged).count();
             self.gauges.late.fetch_add(late as u64, Ordering::Relaxed);
@@ -334,6 +335,7 @@ impl<C: Compose> Corridor<C> {
         self.gauges.judged_until.store((due.start() / 1_000_000_000).max(0) as u64, Ordering::Relaxed);
         self.recent.forget_before(Minute(due.0 - LOOKBACK));
         self.bounds.forget((self.world.clock)());
+        self.errors.forget((self.world.clock)());
         self.live.send_modify(|version| *version += 1);
     }
 
@@ -392,9 +394,4 @@ impl<C: Compose> Corridor<C> {
         }
         Ok(())
     }
-}
-
-/// The nanoseconds until the next minute may be judged.
-pub fn until_next_tick(now: Nanos) -> Nanos {
-    MINUTE - (now - EVALUATION_DELAY).rem_euclid(MINUTE)
 }

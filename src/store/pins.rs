@@ -184,7 +184,7 @@ pub fn of_span(
     fingerprint: String,
     received_at: Nanos,
 ) -> Result<NewPin, Error> {
-    let name = format!("span:{}:{}:{}", span.trace_id, span.span_id, span.kind);
+    let name = name_of(&span);
     let (own_id, at) = (span.span_id.clone(), span.end);
     let (record, payload) = without_payload(value(&span)?, RECORD);
     let mut left = CONTENT.saturating_sub(shorten::size(&record));
@@ -198,6 +198,11 @@ pub fn of_span(
     }
     let content = Content { span: Some(record), trace, ..Content::default() }.packed()?;
     Ok(NewPin { owner, name, kind: Kind::Failure, fingerprint, at, received_at, payload, content })
+}
+
+/// The name of a span's pin. Systems that share a span between its two ends give both the same id.
+pub fn name_of(span: &SpanRecord) -> String {
+    format!("span:{}:{}:{}", span.trace_id, span.span_id, span.kind)
 }
 
 /// A pin of a log record that tells of a failure of this group.

@@ -215,8 +215,12 @@ mod tests {
         let none = Attributes::default();
         let origin = Origin { resource_index: 0, resource: &resource, scope_name: "", scope: &none };
         let mut observer = Observer::new(Arc::default(), 100);
-        spans.iter().for_each(|span| drop(observer.span(&origin, span).unwrap()));
-        logs.iter().for_each(|log| drop(observer.log(&origin, log).unwrap()));
+        for span in spans {
+            observer.span(&origin, span).unwrap();
+        }
+        for log in logs {
+            observer.log(&origin, log).unwrap();
+        }
         observer.finish()
     }
 

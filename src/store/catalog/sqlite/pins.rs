@@ -8,6 +8,7 @@ use super::{Catalog, errors, fault, from_name, json, name};
 use crate::signals::telemetry::Nanos;
 use crate::store::Error;
 use crate::store::pins::{Content, DAY, NewPin, Pin};
+use crate::store::query::pinned::{Exemplars, Pinned};
 
 /// Rows of one statement.
 const CHUNK: usize = 1_000;
@@ -55,6 +56,43 @@ impl Catalog {
         let pin = |(kind, fingerprint, at, received_at, payload, content): (_, _, _, _, _, Vec<u8>)| {
             let content = Content::unpacked(&content)?;
             Ok(Pin { kind: from_name(kind)?, fingerprint, at, received_at, payload, content })
+        };
+        rows.into_iter().map(pin).collect()
+    }
+
+    /// The names of all pins of an owner.
+    pub async fn pinned_names(&self, owner: &str) -> Result<Vec<Pinned>, Error> {
+        let rows: Vec<(String, String)> = sqlx::query_as("SELECT name, kind FROM pins WHERE owner = ?1")
+            .bind(owner)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(fault("read the pins"))?;
+        rows.into_iter().map(|(name, kind)| Ok(Pinned { name, kind: from_name(kind)? })).collect()
+    }
+
+    /// Exemplars that match, the latest first, as pins of their groups.
+    pub async fn exemplars(&self, of: &Exemplars, limit: u32) -> Result<Vec<NewPin>, Error> {
+        let rows: Vec<(String, String, String, Nanos, Nanos, String, Vec<u8>)> = sqlx::query_as(
+            "SELECT owner, name, pins.kind, at, pins.received_at, payload, content \
+             FROM error_groups AS g CROSS JOIN pins ON owner = g.fingerprint \
+             WHERE last_seen >= ?1 AND at >= ?1 AND at < ?2 AND (?3 IS NULL OR integration = ?3) \
+             AND (?4 IS NULL OR environment = ?4) AND (?5 IS NULL OR direction = ?5) \
+             AND (?6 IS NULL OR peer = ?6) AND (?7 IS NULL OR endpoint = ?7) ORDER BY at DESC, name LIMIT ?8",
+        )
+        .bind(of.from)
+        .bind(of.to)
+        .bind(&of.integration)
+        .bind(&of.environment)
+        .bind(&of.direction)
+        .bind(&of.peer)
+        .bind(&of.endpoint)
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(fault("read the exemplars"))?;
+        let pin = |(owner, name, kind, at, received_at, payload, content): (String, _, _, _, _, _, _)| {
+            let fingerprint = owner.clone();
+            Ok(NewPin { owner, name, kind: from_name(kind)?, fingerprint, at, received_at, payload, content })
         };
         rows.into_iter().map(pin).collect()
     }
