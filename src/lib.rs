@@ -3,7 +3,7 @@
 //! Integrations send OpenTelemetry; Seamwatch computes the health of each, shows it and mails alerts. Modules in
 //! reading order; data flows through them one way, and `tests/it/tidy.rs` holds who may import whom.
 //!
-//! - [`signals`], [`decode`], [`rollup`], [`alert`]: pure. Values in, values out; no clock, no I/O.
+//! - [`signals`], [`decode`], [`rollup`], [`usual`], [`health`], [`alert`]: pure. Values in, values out; no clock, no I/O.
 //! - [`access`]: who may do what, with secrets kept as hashes, and the audit log.
 //! - [`receive`] and [`inbox`]: the edge where requests come in and are acknowledged once they are on disk.
 //! - [`pipeline`]: the corridor, one loop that absorbs, flushes, evaluates and records.
@@ -20,6 +20,8 @@ pub mod decode;
 pub mod inbox;
 pub mod receive;
 pub mod rollup;
+pub mod usual;
+pub mod health;
 pub mod alert;
 pub mod store;
 pub mod pipeline;

@@ -155,6 +155,7 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         store: store.clone(),
         world: world.clone(),
         policy: settings::policy(&config),
+        context: settings::context(&config, &vendors),
         compose: composer::Composer::new(&config, &base_url, &store, &rules, &vendors, &clock),
         rules: rules.in_force(),
         claim_window: settings::claim_window(&config),

@@ -89,7 +89,7 @@ fn run(rules: &RuleSet, case: &Case) -> Vec<String> {
         part.absorb(&observations(case, minute, now), now.start());
         let tick = Minute(now.0 + 1);
         part.forget_before(Minute(tick.0 - i64::from(super::check::REACH)));
-        let facts = Facts { recent: &part, tiers: &tiers, notifies: &|_| true };
+        let facts = Facts { recent: &part, values: &[], tiers: &tiers, notifies: &|_| true };
         let told = evaluate(rules, &facts, &mut instances, tick).into_iter().filter(|step| step.notify);
         mails.extend(told);
         for expect in case.expect.iter().filter(|expect| expect.at == minute + 1) {

@@ -2,8 +2,8 @@
 
 use super::document::{Document, Place, Section};
 use super::rule::{Branch, Condition, Filter, Level, Measure, Piece, Resolve, Times, pieces};
-use super::signal::{Family, Label, Signal};
 use super::tier::Tier;
+use crate::signals::signal::{Family, Label, Signal};
 
 /// The furthest back, in minutes, that a rule may look: what the evaluator is handed of calls and gauges.
 pub const REACH: u32 = 120;
@@ -53,11 +53,19 @@ pub fn by(document: &mut Document<'_>, place: &Place, by: &[Label], family: Fami
         Family::Credential => &[Label::Credential],
         Family::Queue => &[Label::Queue],
         Family::Reconciliation => &[Label::Reconciliation, Label::Entity],
-        Family::Calls | Family::Other => &[],
+        Family::Contract => &[Label::Endpoint, Label::Path],
+        Family::Run => &[Label::Run],
+        Family::RateLimit => &[Label::Provider, Label::Account, Label::Limit],
+        Family::Peer => &[Label::Environment, Label::Peer],
+        Family::Vendor => &[Label::Peer],
+        Family::Probe => &[Label::Probe],
+        _ => &[],
     };
-    for label in
-        [Label::Integration, Label::Environment].iter().chain(own).filter(|label| !by.contains(label))
-    {
+    // What several integrations share is told apart without them.
+    let shared =
+        matches!(family, Family::RateLimit | Family::Peer | Family::Vendor | Family::Probe | Family::Server);
+    let whose: &[Label] = if shared { &[] } else { &[Label::Integration, Label::Environment] };
+    for label in whose.iter().chain(own).filter(|label| !by.contains(label)) {
         let message =
             format!("by: {} is missing; without it figures of different things are mixed", label.name());
         document.problem(place, message);

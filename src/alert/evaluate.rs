@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::health::value::Value;
 use crate::rollup::window::{Minute, Part};
 use crate::signals::observation::IntegrationKey;
 
@@ -10,16 +11,18 @@ use super::incident::{Change, Heard, Incident, Instance, InstanceKey, Phase, Tra
 use super::judge::{Reading, absent, judge};
 use super::machine::{Policy, Step, is_idle, newborn, step};
 use super::rule::{Condition, Rule, RuleSet};
-use super::signal::{Family, Label};
 use super::subjects::Index;
 use super::tier::Tier;
 use super::verdict::Verdict;
 use super::wording::{self, Rung};
+use crate::signals::signal::{Family, Label};
 
 /// What a tick is judged from.
 pub struct Facts<'a> {
     /// Calls and gauges of the last 2 hours, and all states.
     pub recent: &'a Part,
+    /// What the other signals say at the tick.
+    pub values: &'a [Value],
     /// The tier of an integration: the configuration's word, else its own.
     pub tiers: &'a dyn Fn(&IntegrationKey) -> Tier,
     /// Whether an environment notifies by default.
@@ -35,7 +38,7 @@ pub fn evaluate(
     tick: Minute,
 ) -> Vec<Transition> {
     let mut transitions = remove_orphans(rules, instances, tick);
-    let index = Index::new(facts.recent, tick);
+    let index = Index::new(facts.recent, facts.values, tick);
     for rule in &rules.rules {
         for (key, reading) in readings(rule, facts, &index, instances, tick) {
             let policy =

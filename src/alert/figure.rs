@@ -2,7 +2,7 @@
 //!
 //! An ordinary space stands before the unit; [`typeset`] makes it a narrow no-break space for pages and HTML.
 
-use super::signal::Unit;
+use crate::signals::signal::Unit;
 
 /// A value in a signal's base unit.
 pub fn value(unit: Unit, value: f64) -> String {

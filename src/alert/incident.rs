@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::rollup::window::Minute;
+use crate::signals::observation::IntegrationKey;
 use crate::signals::telemetry::Nanos;
 
 /// How bad it is.
@@ -143,6 +144,14 @@ pub struct Incident {
     /// Sentence and counts at its worst.
     #[serde(default)]
     pub at_worst: Option<(String, Vec<(String, String)>)>,
+}
+
+impl Incident {
+    /// Whose it is; none where it is of something that several integrations share.
+    pub fn integration(&self) -> Option<IntegrationKey> {
+        let label = |name: &str| self.labels.get(name).map(|value| Arc::from(value.as_str()));
+        Some(IntegrationKey { environment: label("environment")?, name: label("integration")? })
+    }
 }
 
 /// Why a transition happened; also the kind of the mail it makes.

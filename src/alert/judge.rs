@@ -8,11 +8,11 @@ use crate::signals::telemetry::Nanos;
 use super::incident::{Incident, Instance, Severity};
 use super::rule::{Branch, Condition, Extra, Level, Measure, Resolve, Rule};
 use super::sample::{CallSample, WEEK, take};
-use super::signal::{Family, Label, Signal};
 use super::subjects::{Data, Labels, Subject};
 use super::threshold::Threshold;
 use super::tier::Tier;
 use super::verdict::{Evidence, Ratio, Verdict, any, percentile, plain, ratio};
+use crate::signals::signal::{Family, Label, Signal};
 
 /// What a tick says of an instance.
 #[derive(Clone, Debug)]
@@ -67,6 +67,13 @@ pub enum Figures {
     },
     /// A reconciliation.
     Reconciliation(OpenGap),
+    /// A value that stands on its own.
+    Value {
+        /// What it rests on.
+        why: String,
+        /// When it was true.
+        at: Nanos,
+    },
     /// Nobody called or reported it for 7 days.
     Forgotten,
     /// It is not judged any more: gone, or outside of the rule's `where`.
@@ -108,8 +115,11 @@ pub fn absent(rule: &Rule, family: Family, tier: Tier, instance: &Instance, tick
         .iter()
         .filter(|clause| clause.label == Label::Tier || rule.by.contains(&clause.label))
         .any(|clause| !clause.admits(value(clause.label)));
-    // Credentials and reconciliations are states: what is not there is gone, not late.
-    let is_state = matches!(family, Family::Credential | Family::Reconciliation);
+    // Credentials, reconciliations and the like are states: what is not there is gone, not late.
+    let is_state = !matches!(
+        family,
+        Family::Calls | Family::Queue | Family::Webhook | Family::RateLimit | Family::Work | Family::Other
+    );
     let (verdict, figures) = if excluded || is_state {
         (Verdict::Clear, Figures::Gone)
     } else if unknown_for_a_week(instance, tick) {
@@ -298,7 +308,15 @@ impl Scene<'_> {
     }
 
     fn take(&self, measure: &Measure, tick: Minute) -> Taken {
+        if let Some(worst) = self.subject.worst(measure.signal) {
+            let figures = Figures::Value { why: worst.why.clone(), at: worst.at };
+            return Taken { value: Some(worst.value), figures };
+        }
         match &self.subject.data {
+            Data::Values => Taken { value: None, figures: Figures::Nothing },
+            Data::Calls(_) if !measure.signal.is_of_calls() => {
+                Taken { value: None, figures: Figures::Nothing }
+            }
             Data::Calls(series) => {
                 let gone_before = self.incident.is_some_and(|open| {
                     open.resolved_at.is_none() && open.cause == Class::AmbiguousRead.name()

@@ -9,7 +9,6 @@
 
 pub mod incident;
 pub mod tier;
-pub mod signal;
 pub mod figure;
 pub mod instant;
 pub mod threshold;

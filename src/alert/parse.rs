@@ -8,9 +8,9 @@ use super::incident::Severity;
 use super::rule::{
     Branch, Clause, Condition, Extra, Filter, Level, Measure, NoData, Problem, Resolve, Rule, Times,
 };
-use super::signal::{Family, Label, Signal};
 use super::threshold::{Threshold, whole_minutes};
 use super::tier::Tier;
+use crate::signals::signal::{Label, Signal};
 
 const RULE_KEYS: &[&str] = &[
     "schema",
@@ -248,7 +248,7 @@ fn measure(
 ) -> Option<Measure> {
     // A branch takes from the rule what it does not say itself.
     let owner = |key: &str| if section.has(key) { section.clone() } else { root.clone() };
-    if signal.family() != Family::Calls {
+    if !signal.is_of_calls() {
         for key in MEASURE_KEYS.into_iter().filter(|key| owner(key).has(key)) {
             let message =
                 format!("{key}: {} is judged by its latest value and takes no {key}", signal.name());
@@ -328,7 +328,7 @@ fn extra(text: &str, with: Signal) -> Result<Extra, String> {
     if signal.family() != with.family() {
         return Err(format!("{} and {} do not belong to the same instance", signal.name(), with.name()));
     }
-    let flag = signal.unit() == super::signal::Unit::Flag;
+    let flag = signal.unit() == crate::signals::signal::Unit::Flag;
     let threshold = if rest.is_empty() && flag { None } else { Some(Threshold::parse(rest, signal)?) };
     Ok(Extra { signal, threshold, text: text.to_owned() })
 }

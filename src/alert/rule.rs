@@ -5,9 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::incident::Severity;
-use super::signal::{Label, Signal};
 use super::threshold::Threshold;
 use super::tier::Tier;
+use crate::signals::signal::{Label, Signal};
 
 /// What is wrong in a file, and where.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -236,6 +236,23 @@ impl Extra {
 }
 
 impl Rule {
+    /// Every signal that it speaks of, in its measures and in their further conditions.
+    pub fn signals(&self) -> impl Iterator<Item = Signal> {
+        let extras: Vec<Signal> = match &self.condition {
+            Condition::Levels(_, levels) => levels
+                .iter()
+                .flat_map(|level| level.and.iter().chain(&level.or))
+                .map(|extra| extra.signal)
+                .collect(),
+            Condition::Any(branches) => branches
+                .iter()
+                .filter_map(|branch| branch.only_if.as_ref())
+                .map(|extra| extra.signal)
+                .collect(),
+        };
+        self.condition.measures().into_iter().map(|measure| measure.signal).chain(extras)
+    }
+
     /// Severity of an instance of that tier, a level apart.
     pub fn severity_for(&self, tier: Tier) -> Severity {
         self.severity[tier as usize]

@@ -8,8 +8,8 @@ use crate::signals::telemetry::Nanos;
 
 use super::rule::Measure;
 use super::series::Series;
-use super::signal::Signal;
 use super::verdict::reaches;
+use crate::signals::signal::Signal;
 
 /// How long an outcome counts as latest, and an endpoint as called.
 pub const WEEK: Nanos = 7 * 86_400 * 1_000_000_000;

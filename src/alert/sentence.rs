@@ -10,9 +10,9 @@ use super::instant::{written, written_seconds};
 use super::judge::{Figures, Reading, Standing};
 use super::rule::{Condition, Rule};
 use super::sample::CallSample;
-use super::signal::Signal;
 use super::threshold::Comparison;
 use super::verdict::{Verdict, reaches};
+use crate::signals::signal::Signal;
 
 /// Label name → value.
 type Labels = BTreeMap<String, String>;
@@ -27,6 +27,7 @@ pub fn of(rule: &Rule, labels: &Labels, standing: &Standing, reading: &Reading) 
             queue(labels, standing, (*depth, *oldest_age, *at), verdict)
         }
         Figures::Reconciliation(gap) => reconciliation(labels, standing, gap),
+        Figures::Value { why, .. } => value(standing, why, verdict),
         Figures::Forgotten | Figures::Gone | Figures::Nothing => String::new(),
     }
 }
@@ -238,6 +239,16 @@ fn queue(
         }
         _ => String::new(),
     }
+}
+
+/// `work.missed is 31 events; the rule allows fewer than 14: no call since 02:04.`
+fn value(standing: &Standing, why: &str, verdict: Verdict) -> String {
+    let Some(value) = standing.value else { return String::new() };
+    let said = figure::value(standing.signal.unit(), value);
+    let said = if said.is_empty() { value.to_string() } else { said };
+    let against = if verdict == Verdict::Breach { format!("; {}", wanted(standing)) } else { String::new() };
+    let because = if why.is_empty() { String::new() } else { format!(": {why}") };
+    format!("{}: {said}{against}{because}.", standing.signal.title())
 }
 
 fn reconciliation(labels: &Labels, standing: &Standing, gap: &OpenGap) -> String {

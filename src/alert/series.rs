@@ -7,7 +7,7 @@ use crate::rollup::series::{Outcomes, Tally};
 use crate::rollup::window::{Map, Minute, Part};
 use crate::signals::observation::{CallKey, Direction, Facet, IntegrationKey, Source};
 
-use super::signal::Label;
+use crate::signals::signal::Label;
 
 /// One series and its minutes.
 #[derive(Debug)]

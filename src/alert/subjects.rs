@@ -11,8 +11,9 @@ use crate::signals::vocabulary::{Attr, Metric};
 
 use super::rule::Rule;
 use super::series::{Series, by_endpoint, by_facet};
-use super::signal::{Family, Label};
 use super::tier::Tier;
+use crate::health::value::Value;
+use crate::signals::signal::{Family, Label, Signal};
 
 /// A gauge says nothing once its latest point is older than this.
 pub const STALE: Nanos = 5 * 60 * 1_000_000_000;
@@ -27,6 +28,8 @@ pub struct Subject<'a> {
     pub tier: Tier,
     /// The figures.
     pub data: Data<'a>,
+    /// Further signals of the same thing.
+    pub values: Vec<&'a Value>,
 }
 
 /// The figures of a subject.
@@ -40,6 +43,8 @@ pub enum Data<'a> {
     Queue(&'a QueueRows<'a>),
     /// The open windows of a reconciliation.
     Runs(&'a OpenGap),
+    /// Nothing but the subject's values.
+    Values,
 }
 
 impl Subject<'_> {
@@ -47,9 +52,26 @@ impl Subject<'_> {
     pub fn extra_label(&self, label: Label) -> &str {
         match (&self.data, label) {
             (_, Label::Tier) => self.tier.name(),
+            (Data::Values, label) => self.values.first().map_or("", |value| value.label(label)),
             (Data::Slot(slot), label) => slot_label(slot, label),
             _ => "",
         }
+    }
+}
+
+impl<'a> Subject<'a> {
+    fn new(tier: Tier, data: Data<'a>) -> Subject<'a> {
+        Subject { tier, data, values: Vec::new() }
+    }
+
+    /// The worst of the values of a signal: of several things that a rule does not tell apart, the one that matters.
+    pub fn worst(&self, signal: Signal) -> Option<&'a Value> {
+        let of_signal = self.values.iter().copied().filter(|value| value.signal == signal);
+        of_signal.reduce(|worst, other| {
+            let worse =
+                if signal.low_is_bad() { other.value < worst.value } else { other.value > worst.value };
+            if worse { other } else { worst }
+        })
     }
 }
 
@@ -112,11 +134,12 @@ pub struct Index<'a> {
     credentials: Vec<Series<'a>>,
     queues: BTreeMap<QueueKey<'a>, QueueRows<'a>>,
     gaps: BTreeMap<(&'a IntegrationKey, &'a str, &'a str), OpenGap>,
+    values: &'a [Value],
 }
 
 impl<'a> Index<'a> {
-    /// Sorts a part for the tick.
-    pub fn new(part: &'a Part, tick: Minute) -> Index<'a> {
+    /// Sorts a part for the tick, beside the values of that tick.
+    pub fn new(part: &'a Part, values: &'a [Value], tick: Minute) -> Index<'a> {
         Index {
             part,
             tick,
@@ -125,6 +148,7 @@ impl<'a> Index<'a> {
             credentials: by_facet(part, tick, Facet::Credential),
             queues: queues(part, tick),
             gaps: gaps(part, tick),
+            values,
         }
     }
 
@@ -135,12 +159,38 @@ impl<'a> Index<'a> {
         family: Family,
         tier: &dyn Fn(&IntegrationKey) -> Tier,
     ) -> BTreeMap<Labels, Subject<'a>> {
-        match family {
+        let mut subjects = match family {
             Family::Calls => self.calls(rule, tier),
-            Family::Credential => self.slots(rule, tier),
+            Family::Credential if rule.signals().any(|signal| signal == Signal::CredentialExpiresIn) => {
+                self.slots(rule, tier)
+            }
             Family::Queue => self.queues(rule, tier),
             Family::Reconciliation => self.reconciliations(rule, tier),
-            Family::Other => BTreeMap::new(),
+            _ => BTreeMap::new(),
+        };
+        self.add_values(rule, tier, &mut subjects);
+        subjects
+    }
+
+    fn add_values(
+        &'a self,
+        rule: &Rule,
+        tier: &dyn Fn(&IntegrationKey) -> Tier,
+        subjects: &mut BTreeMap<Labels, Subject<'a>>,
+    ) {
+        let asked: Vec<Signal> = rule.signals().collect();
+        for value in self.values.iter().filter(|value| asked.contains(&value.signal)) {
+            let key = IntegrationKey {
+                environment: value.label(Label::Environment).into(),
+                name: value.label(Label::Integration).into(),
+            };
+            let tier = tier(&key);
+            let label = |label| if label == Label::Tier { tier.name() } else { value.label(label) };
+            if rule.filter.admits(label) {
+                let subject =
+                    subjects.entry(labels(rule, label)).or_insert_with(|| Subject::new(tier, Data::Values));
+                subject.values.push(value);
+            }
         }
     }
 
@@ -162,9 +212,8 @@ impl<'a> Index<'a> {
             if (outbound_only && one.direction != Direction::Outbound) || !rule.filter.admits(value) {
                 continue;
             }
-            let subject = out
-                .entry(labels(rule, value))
-                .or_insert_with(|| Subject { tier, data: Data::Calls(Vec::new()) });
+            let subject =
+                out.entry(labels(rule, value)).or_insert_with(|| Subject::new(tier, Data::Calls(Vec::new())));
             if let Data::Calls(all) = &mut subject.data {
                 all.push(one);
             }
@@ -186,7 +235,7 @@ impl<'a> Index<'a> {
             let meant = says || slot.renewed_by_hand();
             let counts_down = slot.expires_at().is_some() && !slot.is_gone(self.tick.start());
             if meant && counts_down && rule.filter.admits(value) {
-                out.insert(labels(rule, value), Subject { tier, data: Data::Slot(slot) });
+                out.insert(labels(rule, value), Subject::new(tier, Data::Slot(slot)));
             }
         }
         out
@@ -209,7 +258,7 @@ impl<'a> Index<'a> {
                 _ => of_integration(integration, label).unwrap_or(""),
             };
             if (any_state || *state == "ready") && rule.filter.admits(value) {
-                out.insert(labels(rule, value), Subject { tier, data: Data::Queue(rows) });
+                out.insert(labels(rule, value), Subject::new(tier, Data::Queue(rows)));
             }
         }
         out
@@ -230,7 +279,7 @@ impl<'a> Index<'a> {
                 _ => of_integration(integration, label).unwrap_or(""),
             };
             if rule.filter.admits(value) {
-                out.insert(labels(rule, value), Subject { tier, data: Data::Runs(gap) });
+                out.insert(labels(rule, value), Subject::new(tier, Data::Runs(gap)));
             }
         }
         out

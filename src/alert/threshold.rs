@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::signal::{Signal, Unit};
+use crate::signals::signal::{Signal, Unit};
 
 /// Which side of the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -115,7 +115,7 @@ pub fn reaches(count: f64, least: u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alert::signal::Signal;
+    use crate::signals::signal::Signal;
 
     const EVIDENCE: Evidence = Evidence { min_count: 20, min_bad: 3, or_consecutive: 5 };
 

@@ -15,8 +15,8 @@ use super::instant::written_seconds;
 use super::judge::{Figures, Reading, Standing};
 use super::rule::Rule;
 use super::sentence;
-use super::signal::Signal;
 use super::verdict::Verdict;
+use crate::signals::signal::Signal;
 
 /// Digits and letters that nobody mistakes for one another when a code is said aloud.
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -274,6 +274,7 @@ fn evidence(rule: &Rule, standing: &Standing, figures: &Figures) -> Vec<(String,
                 if gap.amount_differs { "differ" } else { "agree or are not reported" }.to_owned(),
             );
         }
+        Figures::Value { why, .. } => push("Because", why.clone()),
         Figures::Forgotten | Figures::Gone | Figures::Nothing => {}
     }
     out
@@ -281,8 +282,25 @@ fn evidence(rule: &Rule, standing: &Standing, figures: &Figures) -> Vec<(String,
 
 /// Labels as a person reads them, in the rule's order: `hubspot-crm · POST /contacts`.
 pub fn place(labels: &BTreeMap<String, String>) -> String {
-    let order =
-        ["integration", "peer", "endpoint", "connection", "credential", "queue", "reconciliation", "entity"];
+    let order = [
+        "integration",
+        "provider",
+        "account",
+        "limit",
+        "peer",
+        "endpoint",
+        "path",
+        "connection",
+        "credential",
+        "webhook_provider",
+        "event_type",
+        "reason",
+        "probe",
+        "queue",
+        "run",
+        "reconciliation",
+        "entity",
+    ];
     let parts: Vec<&str> = order
         .iter()
         .filter_map(|label| labels.get(*label))

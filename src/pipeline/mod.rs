@@ -9,6 +9,7 @@ pub mod gauges;
 pub mod missed;
 pub mod past;
 pub mod policy;
+pub mod tick;
 #[cfg(test)]
 mod tests;
 
@@ -21,24 +22,24 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::alert::evaluate::{Facts, evaluate};
-use crate::alert::incident::{Incident, Instance, InstanceKey, Transition};
+use crate::alert::incident::{Instance, InstanceKey, Transition};
 use crate::alert::rule::RuleSet;
 use crate::decode::Batch;
+use crate::health::sight::Context;
+use crate::health::value::Value;
 use crate::rollup::series::Merge;
 use crate::rollup::stream::{self, Streams};
-use crate::rollup::window::{Minute, Part};
-use crate::signals::observation::IntegrationKey;
+use crate::rollup::window::{Minute, Part, received};
 use crate::signals::telemetry::Nanos;
 use crate::store::mail::NewMail;
 use crate::store::{Detail, Store};
+use crate::usual::Usual;
 use crate::world::World;
 use crate::world::points::Point;
 use bounds::Bounds;
 use claims::Claims;
 use errors::Errors;
 use gauges::Gauges;
-use missed::net;
 use past::Past;
 use policy::Policy;
 
@@ -94,6 +95,12 @@ pub struct Corridor<C> {
     errors: Errors,
     streams: Streams,
     recent: Part,
+    usual: Usual,
+    /// Up to where what is usual is in the catalog.
+    kept_until: Option<Minute>,
+    context: Context,
+    /// What the signals said at the last tick.
+    values: Vec<Value>,
     instances: BTreeMap<InstanceKey, Instance>,
     last_tick: Option<Minute>,
     /// Instances the catalog holds, to know which are gone.
@@ -114,6 +121,8 @@ pub struct Parts<C> {
     pub world: World,
     /// Tiers and environments.
     pub policy: Policy,
+    /// What the operator and the vendors say that values of signals need.
+    pub context: Context,
     /// Makes mails.
     pub compose: C,
     /// The rules in force.
@@ -139,7 +148,9 @@ pub struct Parts<C> {
 impl<C: Compose> Corridor<C> {
     /// Takes up where the last run stopped: states, open instances, claims and the minutes rules look back on.
     pub async fn open(parts: Parts<C>) -> Result<Corridor<C>, crate::store::Error> {
-        let Parts { store, world, policy, compose, rules, claim_window, most_claims, limits, .. } = parts;
+        let Parts {
+            store, world, policy, context, compose, rules, claim_window, most_claims, limits, ..
+        } = parts;
         let Parts { stream_limits, gauges, live, wake_mailer, set_aside, .. } = parts;
         let now = (world.clock)();
         let (instances, last_tick) = store.instances().await?;
@@ -152,10 +163,14 @@ impl<C: Compose> Corridor<C> {
         let mut recent = store.window(from, until, None, Detail::Full).await?;
         recent.merge(&store.states().await?);
         let mut bounds = Bounds::new(limits, &recent);
-        bounds.learn(&store.window(from, until, None, Detail::Measures).await?);
+        let mut measures = store.window(from, until, None, Detail::Measures).await?;
+        bounds.learn(&measures);
+        measures.forget_measures();
+        recent.counters = measures.counters;
         // All that are kept: what stands above the watermark is replayed as of its own receipt, however long ago.
         let claims = Claims::new(claim_window, most_claims, store.claims(0, most_claims).await?);
-        Ok(Corridor {
+        let usual = store.usual().await?;
+        let mut corridor = Corridor {
             bounds,
             past: Past::default(),
             errors: Errors::new(store.recent_groups(now.saturating_sub(errors::REMEMBERED)).await?),
@@ -171,12 +186,21 @@ impl<C: Compose> Corridor<C> {
             rules,
             claims,
             recent,
+            kept_until: usual.until,
+            usual,
+            context,
+            values: Vec::new(),
             last_tick,
             gauges,
             live,
             wake_mailer,
             set_aside,
-        })
+        };
+        // What was learned is kept when an hour closes; the minutes since then are learned again, up to the last tick.
+        if let (Some(until), Some(tick)) = (corridor.usual.until, corridor.last_tick) {
+            (until.0..tick.0).map(Minute).for_each(|minute| corridor.learn(minute));
+        }
+        Ok(corridor)
     }
 
     /// Runs until [`Event::Stop`] or until every sender is gone.
@@ -266,6 +290,9 @@ impl<C: Compose> Corridor<C> {
         self.gauges.streams.store(self.streams.len() as u64, Ordering::Relaxed);
         self.bounds.apply(&mut batch.observations, batch.received_at);
         self.bounds.apply_deltas(&mut deltas, batch.received_at);
+        let minute = Minute::of(batch.received_at);
+        let heard = batch.observations.integrations.iter();
+        deltas.counters.extend(heard.map(|info| (minute, received(&info.key), 1.0)));
         self.past.apply(&mut batch.observations, batch.received_at);
         self.errors.apply(&mut batch.observations, batch.received_at, &self.gauges);
         self.gauges.folded.store(self.bounds.folded, Ordering::Relaxed);
@@ -304,94 +331,5 @@ impl<C: Compose> Corridor<C> {
                 false
             }
         }
-    }
-
-    /// Evaluate and record: every whole minute that has closed since the last tick, each in one transaction.
-    async fn tick(&mut self) {
-        let due = Minute::of((self.world.clock)() - EVALUATION_DELAY);
-        let next = self.last_tick.map_or(due.0, |last| last.0 + 1).max(due.0 - CATCH_UP);
-        if next > due.0 {
-            return;
-        }
-        // Minutes whose data could not be written are judged later, when it is there.
-        if !self.flush().await {
-            return;
-        }
-        let mut transitions = Vec::new();
-        for tick in (next..=due.0).map(Minute) {
-            transitions.extend(self.judge(tick));
-        }
-        if next < due.0 {
-            transitions = net(transitions);
-        }
-        self.last_tick = Some(due);
-        self.unrecorded.extend(transitions);
-        let recorded = self.record(due).await;
-        self.gauges.judge((self.world.clock)(), "Writing a tick", &recorded);
-        // If it failed, the next tick writes them; a restart before it judges these minutes again from the same data.
-        if recorded.is_ok() {
-            self.unrecorded.clear();
-        }
-        self.gauges.judged_until.store((due.start() / 1_000_000_000).max(0) as u64, Ordering::Relaxed);
-        self.recent.forget_before(Minute(due.0 - LOOKBACK));
-        self.bounds.forget((self.world.clock)());
-        self.errors.forget((self.world.clock)());
-        self.live.send_modify(|version| *version += 1);
-    }
-
-    fn judge(&mut self, tick: Minute) -> Vec<Transition> {
-        let (policy, recent) = (&self.policy, &self.recent);
-        let tiers = |key: &IntegrationKey| policy.tier(key, recent);
-        let notifies = |environment: &str| !policy.non_production.iter().any(|name| name == environment);
-        let facts = Facts { recent, tiers: &tiers, notifies: &notifies };
-        let mut instances = self.instances.clone();
-        let judged = AssertUnwindSafe(|| evaluate(&self.rules, &facts, &mut instances, tick));
-        match catch_unwind(judged) {
-            Ok(transitions) => {
-                self.instances = instances;
-                transitions
-            }
-            // The states stay as they were; the next minute looks back over this one too.
-            Err(_) => {
-                tracing::error!(minute = tick.0, "Judging a minute panicked; no rule was judged for it.");
-                self.gauges.defects.fetch_add(1, Ordering::Relaxed);
-                Vec::new()
-            }
-        }
-    }
-
-    async fn record(&mut self, tick: Minute) -> Result<(), crate::store::Error> {
-        let mut mails = Vec::new();
-        for transition in self.unrecorded.iter().filter(|transition| transition.notify) {
-            match AssertUnwindSafe(self.compose.compose(transition, &self.recent)).catch_unwind().await {
-                Ok(composed) => mails.extend(composed),
-                // Recorded all the same: trying for ever would hold back every other mail.
-                Err(_) => {
-                    let incident = &transition.incident.id;
-                    tracing::error!(
-                        incident,
-                        "Writing a mail panicked; the incident is on the dashboard only."
-                    );
-                    self.gauges.defects.fetch_add(1, Ordering::Relaxed);
-                }
-            }
-        }
-        let open = self.instances.values().filter_map(|instance| instance.incident.as_ref());
-        let mut incidents: BTreeMap<&str, &Incident> =
-            open.map(|incident| (&*incident.id, incident)).collect();
-        incidents.extend(
-            self.unrecorded.iter().map(|transition| (&*transition.incident.id, &transition.incident)),
-        );
-        let incidents: Vec<Incident> = incidents.into_values().cloned().collect();
-        let instances: Vec<Instance> = self.instances.values().cloned().collect();
-        let alive: BTreeSet<InstanceKey> = self.instances.keys().cloned().collect();
-        let gone: Vec<InstanceKey> = self.stored.difference(&alive).cloned().collect();
-        self.store.record_tick(tick, &instances, &gone, &incidents, &mails).await?;
-        self.stored = alive;
-        self.world.points.pass(Point::AfterTick);
-        if !mails.is_empty() {
-            self.wake_mailer.notify_one();
-        }
-        Ok(())
     }
 }

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::rollup::window::Map;
 use crate::signals::call::Class;
+use crate::signals::observation::IntegrationKey;
 use crate::signals::observation::{Call, CallKey, Direction, Observations, Source};
 use crate::store::Settings;
 
@@ -96,6 +97,7 @@ async fn bench() -> (Bench, Corridor<Composer>) {
     .unwrap();
     let keeper = world.clone();
     let parts = Parts {
+        context: crate::health::sight::Context::default(),
         store,
         world: machine,
         policy: Policy { tiers: BTreeMap::new(), non_production: Vec::new() },

@@ -1,5 +1,7 @@
 //! Rows that stand for a thing rather than for a minute: credential slots, reconciliations, integrations.
 
+pub mod row;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};

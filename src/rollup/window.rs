@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::measure::{CounterRow, DurationRow};
 use super::series::{CallsRow, GaugeRow, Merge, Outcomes, Tally};
+use super::state::row::{State, StateKey};
 use super::state::{Registration, Slot};
 use crate::signals::call::Class;
-use crate::signals::measure::{CounterKey, DurationKey};
+use crate::signals::measure::{Aspect, CounterKey, DurationKey, SeriesKey};
 use crate::signals::observation::{
     Call, CallKey, Facet, FacetKey, GaugeKey, IntegrationKey, JobRun, Observations, ReconciliationRun,
 };
@@ -20,8 +21,12 @@ use crate::signals::telemetry::Nanos;
 /// Nanoseconds in a minute.
 pub const MINUTE: Nanos = 60_000_000_000;
 
+/// A counter of ours beside those that are sent: requests that an integration's telemetry came in, by the minute of
+/// receipt. Whoever is heard in no minute is unobserved.
+pub const RECEIVED: &str = "seamwatch.received";
+
 /// A minute since the epoch, UTC. `Minute(n)` covers [n, n + 1) minutes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Minute(pub i64);
 
 impl Minute {
@@ -86,6 +91,8 @@ pub struct Part {
     pub runs: Vec<JobRun>,
     /// Integrations.
     pub integrations: Map<IntegrationKey, Registration>,
+    /// Other things that have one row each.
+    pub states: Map<StateKey, State>,
 }
 
 impl Part {
@@ -217,9 +224,9 @@ impl Part {
             + self.slots.len()
     }
 
-    /// Drops what metric points added.
+    /// Drops what metric points added, but for the counters that have a meaning to a signal.
     pub fn forget_measures(&mut self) {
-        self.counters.clear();
+        self.counters.retain(|(_, key), _| is_meant(&key.series.metric));
         self.durations.clear();
         self.measured.clear();
     }
@@ -247,9 +254,22 @@ impl Merge for Part {
         join(&mut self.measured, &other.measured);
         join(&mut self.slots, &other.slots);
         join(&mut self.integrations, &other.integrations);
+        join(&mut self.states, &other.states);
         other.reconciliations.values().for_each(|run| self.absorb_reconciliation(run));
         self.runs.extend(other.runs.iter().cloned());
     }
+}
+
+/// Whether a counter of that name is one of the vocabulary or of ours.
+pub fn is_meant(metric: &str) -> bool {
+    metric.starts_with("integration.") || metric == RECEIVED
+}
+
+/// The counter of requests that an integration's telemetry came in.
+pub fn received(integration: &IntegrationKey) -> CounterKey {
+    let (metric, unit) = (Arc::from(RECEIVED), Arc::from("{request}"));
+    let series = SeriesKey { integration: integration.clone(), metric, unit, attributes: Vec::new() };
+    CounterKey { series, aspect: Aspect::Value }
 }
 
 fn join<K: Clone + Eq + Hash, V: Merge>(ours: &mut Map<K, V>, theirs: &Map<K, V>) {

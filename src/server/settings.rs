@@ -13,6 +13,7 @@ use crate::alert::tier::Tier;
 use crate::clock::Clock;
 use crate::config::{Config, Tls};
 use crate::decode::redact::Redactor;
+use crate::health::sight::Context;
 use crate::inbox::{self, Inbox};
 use crate::notify::mailer::{self, Mailer, Relay};
 use crate::oidc::provider::{self, Provider};
@@ -88,6 +89,12 @@ pub fn policy(config: &Config) -> pipeline::policy::Policy {
         tiers: config.integration.iter().filter_map(tier).collect(),
         non_production: config.environments.non_production.clone(),
     }
+}
+
+/// What values of signals need to know of the operator and the vendors.
+pub fn context(config: &Config, providers: &Arc<Providers>) -> Context {
+    let tiers = config.integration.iter().filter_map(|one| Some((one.name.clone(), one.tier.clone()?)));
+    Context { providers: providers.clone(), tiers: tiers.collect() }
 }
 
 /// For how long the same request counts once.

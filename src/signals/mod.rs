@@ -27,3 +27,4 @@ pub mod heartbeat;
 pub mod normal;
 pub mod failure;
 pub mod change;
+pub mod signal;

@@ -96,6 +96,7 @@ impl Kept {
             slots: part.slots.clone(),
             reconciliations: part.reconciliations.clone(),
             integrations: part.integrations.clone(),
+            states: part.states.clone(),
             ..Part::default()
         };
         let new: Vec<_> = part

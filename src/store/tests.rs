@@ -1,5 +1,6 @@
 //! The store's contract: every backend must hold it, so each test is generic over where a store lives.
 
+use crate::store::catalog::Tick;
 use std::path::Path;
 
 use super::{Error, Settings, Store};
@@ -108,7 +109,7 @@ fn futures_can_be_spawned(store: Store) {
     can_be(store.spans_of(super::query::around::Traces::default()));
     can_be(store.pin(&[]));
     can_be(store.forget_evidence(0));
-    can_be(store.record_tick(from, &[], &[], &[], &[]));
+    can_be(store.record_tick(&Tick { at: from, ..Tick::default() }));
     can_be(store.access());
     can_be(store.revoke_key(1, None, &crate::access::audit::Actor::server(), 0));
     can_be(store.claim_mails(0, std::time::Duration::ZERO, 1));

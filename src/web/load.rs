@@ -9,6 +9,7 @@ use super::period::Period;
 use super::view::calls::{self, Endpoints, Seldom};
 use super::view::health::Sources;
 use crate::alert::incident::Incident;
+use crate::health::value::Value;
 use crate::rollup::series::Merge;
 use crate::rollup::window::Part;
 use crate::signals::telemetry::Nanos;
@@ -30,6 +31,8 @@ pub struct Loaded {
     pub states: Arc<Part>,
     /// Open incidents and the latest resolved ones.
     pub incidents: Vec<Incident>,
+    /// What the signals said at the last tick.
+    pub values: Vec<Value>,
 }
 
 impl Loaded {
@@ -79,6 +82,7 @@ pub async fn fleet(state: &State, now: Nanos) -> Result<Fleet, Error> {
             window,
             states: lately.states,
             incidents: state.store.incidents(false, INCIDENTS).await?,
+            values: Vec::new(),
         },
         hour: lately.minutes,
         day: lately.half_hours,
@@ -98,6 +102,7 @@ pub async fn window(state: &State, period: Period, name: Option<&str>) -> Result
         window,
         states: Arc::new(state.store.states().await?),
         incidents: state.store.incidents(false, INCIDENTS).await?,
+        values: state.store.values(name).await?,
     })
 }
 

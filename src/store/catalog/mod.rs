@@ -8,10 +8,15 @@
 use std::sync::Arc;
 
 use super::pins::NewPin;
+use crate::alert::incident::{Incident, Instance, InstanceKey};
+use crate::health::value::Value;
 use crate::rollup::errors::Errors;
 use crate::rollup::stream::Changes;
-use crate::rollup::window::Part;
+use crate::rollup::window::{Minute, Part};
 use crate::signals::telemetry::Nanos;
+use crate::store::mail::NewMail;
+use crate::usual::key::UsualKey;
+use crate::usual::track::Track;
 
 pub mod sqlite;
 
@@ -55,6 +60,25 @@ pub struct Segment {
     pub path: String,
     /// (environment, integration) of its rows, each once.
     pub integrations: Vec<(String, String)>,
+}
+
+/// What one tick commits.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tick<'a> {
+    /// The tick.
+    pub at: Minute,
+    /// Instances that changed.
+    pub instances: &'a [Instance],
+    /// Instances that are gone.
+    pub gone: &'a [InstanceKey],
+    /// Incidents, written over where they are there.
+    pub incidents: &'a [Incident],
+    /// Mails that tell of it.
+    pub mails: &'a [NewMail],
+    /// What was learned up to a minute: the tracks that changed, and those that are gone.
+    pub usual: Option<(Minute, &'a [(UsualKey, Track)], &'a [UsualKey])>,
+    /// What the signals say, all of it.
+    pub values: Option<&'a [Value]>,
 }
 
 /// What one flush commits.

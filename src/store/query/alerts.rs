@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use crate::alert::incident::{Incident, Instance, InstanceKey};
+use crate::alert::incident::{Incident, Instance};
 use crate::rollup::window::Minute;
 use crate::signals::telemetry::Nanos;
-use crate::store::mail::{Mail, NewMail};
+use crate::store::catalog::Tick;
+use crate::store::mail::Mail;
 use crate::store::{Error, Store};
 
 impl Store {
@@ -14,17 +15,9 @@ impl Store {
         self.inner.catalog.instances().await
     }
 
-    /// Keeps what a tick decided, or nothing of it: instances that changed, keys of those that are gone, incidents
-    /// (written over where they are there) and the mails that tell of it. Safe to repeat.
-    pub async fn record_tick(
-        &self,
-        tick: Minute,
-        instances: &[Instance],
-        gone: &[InstanceKey],
-        incidents: &[Incident],
-        mails: &[NewMail],
-    ) -> Result<(), Error> {
-        self.inner.catalog.record_tick(tick, instances, gone, incidents, mails, &self.inner.points).await
+    /// Keeps what a tick decided, or nothing of it. Safe to repeat.
+    pub async fn record_tick(&self, tick: &Tick<'_>) -> Result<(), Error> {
+        self.inner.catalog.record_tick(tick, &self.inner.points).await
     }
 
     /// Incidents, the latest opened first.

@@ -5,6 +5,7 @@
 
 use super::Error;
 
+pub mod signals;
 pub mod alerts;
 pub mod audit;
 pub mod newest;

@@ -114,6 +114,7 @@ fn states_of(part: &Part) -> Part {
         reconciliations: part.reconciliations.clone(),
         runs: part.runs.clone(),
         integrations: part.integrations.clone(),
+        states: part.states.clone(),
         ..Part::default()
     }
 }

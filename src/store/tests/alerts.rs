@@ -1,3 +1,4 @@
+use crate::store::catalog::Tick;
 use std::collections::BTreeMap;
 
 use super::Place;
@@ -62,7 +63,16 @@ pub async fn a_tick_is_kept_whole_and_can_be_repeated<P: Place>() {
     for _ in 0..2 {
         let both = [firing.clone(), pending.clone()];
         let mails = [mail("m1", "a1", "ops@example.com")];
-        store.record_tick(Minute(7), &both, &[], std::slice::from_ref(&opened), &mails).await.unwrap();
+        store
+            .record_tick(&Tick {
+                at: Minute(7),
+                instances: &both,
+                incidents: std::slice::from_ref(&opened),
+                mails: &mails,
+                ..Tick::default()
+            })
+            .await
+            .unwrap();
     }
     assert_eq!(store.mails(9).await.unwrap().len(), 1);
     store.close().await;
@@ -75,7 +85,16 @@ pub async fn a_tick_is_kept_whole_and_can_be_repeated<P: Place>() {
     closed.worst_raw = f64::INFINITY;
     let changed = Instance { phase: Phase::Recovering, ..firing.clone() };
     let tick = Minute(8);
-    store.record_tick(tick, std::slice::from_ref(&changed), &[pending.key], &[closed], &[]).await.unwrap();
+    store
+        .record_tick(&Tick {
+            at: tick,
+            instances: std::slice::from_ref(&changed),
+            gone: &[pending.key],
+            incidents: &[closed],
+            ..Tick::default()
+        })
+        .await
+        .unwrap();
     assert_eq!(store.instances().await.unwrap(), (vec![changed], Some(tick)));
     let incidents = store.incidents(false, 9).await.unwrap();
     assert_eq!((incidents[0].resolved_at, incidents[0].worst_raw), (Some(NOON + 9), f64::MAX));
@@ -89,7 +108,7 @@ pub async fn incidents_are_found<P: Place>() {
     let mut all: Vec<_> = (0..4).map(|n| incident(&format!("a{n}"), "K7Q2", NOON + n)).collect();
     all[2].code = "B3B3".into();
     all[3].resolved_at = Some(NOON + 9);
-    store.record_tick(Minute(1), &[], &[], &all, &[]).await.unwrap();
+    store.record_tick(&Tick { at: Minute(1), incidents: &all, ..Tick::default() }).await.unwrap();
     let ids = |found: Vec<Incident>| found.into_iter().map(|incident| incident.id).collect::<Vec<_>>();
     assert_eq!(ids(store.incidents(false, 3).await.unwrap()), ["a3", "a2", "a1"]);
     assert_eq!(ids(store.incidents(true, 9).await.unwrap()), ["a2", "a1", "a0"]);

@@ -1,3 +1,4 @@
+use crate::store::catalog::Tick;
 use std::time::Duration;
 
 use super::Place;
@@ -28,7 +29,7 @@ pub fn mail(id: &str, incident: &str, recipient: &str) -> NewMail {
 
 async fn filled<P: Place>(place: &P, mails: &[NewMail]) -> Store {
     let store = place.open().await.unwrap();
-    store.record_tick(Minute(1), &[], &[], &[], mails).await.unwrap();
+    store.record_tick(&Tick { at: Minute(1), mails, ..Tick::default() }).await.unwrap();
     store
 }
 
@@ -43,7 +44,11 @@ pub async fn mails_wait_for_the_earlier_of_their_thread<P: Place>() {
     let store =
         filled(&place, &[mail("z", "a1", "ops"), mail("b", "a1", "ops"), mail("c", "a1", "dev")]).await;
     store
-        .record_tick(Minute(2), &[], &[], &[], &[mail("a", "a1", "ops"), mail("d", "a2", "ops")])
+        .record_tick(&Tick {
+            at: Minute(2),
+            mails: &[mail("a", "a1", "ops"), mail("d", "a2", "ops")],
+            ..Tick::default()
+        })
         .await
         .unwrap();
     assert_eq!(claim(&store, NOON - 1).await, [""; 0], "not before they were composed");

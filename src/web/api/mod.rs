@@ -13,6 +13,7 @@ pub mod integrations;
 pub mod metrics;
 pub mod evidence;
 pub mod incidents;
+pub mod signals;
 pub mod system;
 pub mod document;
 

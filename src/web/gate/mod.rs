@@ -108,6 +108,7 @@ pub const ROUTES: &[Route] = &[
     route(Api, "/api/v1/traces/{trace_id}", VIEWER, || get(api::evidence::trace)),
     route(Api, "/api/v1/logs", VIEWER, || get(api::evidence::logs)),
     route(Api, "/api/v1/incidents", VIEWER, || get(api::incidents::list)),
+    route(Api, "/api/v1/signals", VIEWER, || get(api::signals::list)),
     route(Api, "/api/v1/system", VIEWER, || get(api::system::show)),
     route(Api, "/api/v1/openapi.json", VIEWER, || get(api::document::show)),
     route(Machine, "/live", VIEWER, || get(live::stream)),

@@ -20,6 +20,7 @@ use super::view::course::Course;
 use super::view::figure::{self, Figure};
 use super::view::health::{self, Health, Sources};
 use super::view::incident::{self, IncidentRow};
+use super::view::signal;
 use super::view::vendor::{self, Vendor};
 use super::{Settings, State, load};
 use crate::signals::observation::Direction;
@@ -62,6 +63,8 @@ pub struct Page {
     queues: Vec<QueuePanel>,
     reconciliations: Vec<ReconciliationRow>,
     runs: Vec<RunRow>,
+    signals: Vec<signal::Row>,
+    quiet: Vec<String>,
     incidents: Vec<IncidentRow>,
 }
 
@@ -164,7 +167,10 @@ pub fn build(
     let mut own: Vec<_> =
         loaded.incidents.iter().filter(|incident| health::is_of(incident, &one.key)).cloned().collect();
     incident::sort(&mut own);
+    let (signals, quiet) = signal::rows(&loaded.values, &one.key, now);
     Some(Page {
+        signals,
+        quiet,
         badge: Badge(one.state.name()),
         name: name.to_owned(),
         tier: one.tier.clone(),

@@ -39,7 +39,14 @@ fn frame(incidents: &[Incident], here: &'static str) -> Frame {
 fn loaded(part: Part, incidents: Vec<Incident>) -> Loaded {
     let period = Period::last(60, NOW);
     let endpoints = calls::endpoints(slice::from_ref(&part), period.from, period.to);
-    Loaded { endpoints, seldom: Seldom::new(), window: part.clone(), states: Arc::new(part), incidents }
+    Loaded {
+        endpoints,
+        seldom: Seldom::new(),
+        window: part.clone(),
+        states: Arc::new(part),
+        incidents,
+        values: Vec::new(),
+    }
 }
 
 fn sources<'s>(loaded: &'s Loaded, overrides: &'s Overrides) -> Sources<'s> {

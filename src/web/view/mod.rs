@@ -14,3 +14,4 @@ pub mod figure;
 pub mod badge;
 pub mod outbox;
 pub mod vendor;
+pub mod signal;

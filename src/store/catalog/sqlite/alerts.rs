@@ -2,11 +2,11 @@
 
 use sqlx::SqliteConnection;
 
-use super::{Catalog, fault, from_json, json, outbox};
+use super::{Catalog, fault, from_json, json, outbox, signals};
 use crate::alert::incident::{Incident, Instance, InstanceKey};
 use crate::rollup::window::Minute;
 use crate::store::Error;
-use crate::store::mail::NewMail;
+use crate::store::catalog::Tick;
 use crate::world::points::{Point, Points};
 
 impl Catalog {
@@ -26,21 +26,14 @@ impl Catalog {
     }
 
     /// Keeps what a tick decided: states, incidents and the mails that tell of it, or nothing of it.
-    pub async fn record_tick(
-        &self,
-        tick: Minute,
-        instances: &[Instance],
-        gone: &[InstanceKey],
-        incidents: &[Incident],
-        mails: &[NewMail],
-        points: &Points,
-    ) -> Result<(), Error> {
+    pub async fn record_tick(&self, tick: &Tick<'_>, points: &Points) -> Result<(), Error> {
         let mut write = self.write().await?;
         let done = async {
-            write_tick(&mut write, tick).await?;
-            write_instances(&mut write, instances, gone).await?;
-            write_incidents(&mut write, incidents).await?;
-            outbox::write(&mut write, mails).await
+            write_tick(&mut write, tick.at).await?;
+            write_instances(&mut write, tick.instances, tick.gone).await?;
+            write_incidents(&mut write, tick.incidents).await?;
+            signals::write(&mut write, tick).await?;
+            outbox::write(&mut write, tick.mails).await
         };
         if let Err(error) = done.await {
             let _ = write.rollback().await;

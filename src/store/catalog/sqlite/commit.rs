@@ -86,6 +86,7 @@ impl Catalog {
         streams::write(write, flush.changes).await?;
         states::write_slots(write, &part.slots).await?;
         states::write_integrations(write, &part.integrations).await?;
+        states::write_states(write, &part.states).await?;
         states::write_facts(write, to, part).await?;
         errors::write(write, flush.errors).await?;
         pins::write(write, flush.pins).await?;

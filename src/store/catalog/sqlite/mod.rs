@@ -35,6 +35,7 @@ pub mod pins;
 pub mod segments;
 pub mod series;
 pub mod sessions;
+pub mod signals;
 pub mod states;
 pub mod streams;
 
@@ -160,6 +161,7 @@ fn migrations() -> Migrator {
         (2, "metrics", include_str!("../../../../migrations/sqlite/0002_metrics.sql")),
         (3, "access", include_str!("../../../../migrations/sqlite/0003_access.sql")),
         (5, "people", include_str!("../../../../migrations/sqlite/0005_people.sql")),
+        (9, "signals", include_str!("../../../../migrations/sqlite/0009_signals.sql")),
         (4, "packs", include_str!("../../../../migrations/sqlite/0004_packs.sql")),
         (7, "pins", include_str!("../../../../migrations/sqlite/0007_pins.sql")),
     ];

@@ -6,6 +6,7 @@ use sqlx::SqliteConnection;
 
 use super::{Catalog, damaged, fault, from_json, json, watermark};
 use crate::rollup::series::Merge;
+use crate::rollup::state::row::{State, StateKey, StateKind};
 use crate::rollup::state::{Registration, Slot};
 use crate::rollup::window::{Map, Part, RunKey, SlotKey};
 use crate::signals::observation::{IntegrationKey, JobRun, ReconciliationRun};
@@ -61,8 +62,56 @@ impl Catalog {
         for (run,) in rows {
             part.runs.push(from_json(&run)?);
         }
+        let rows: Vec<(String, String, String, String, String)> =
+            sqlx::query_as("SELECT environment, integration, kind, name, state FROM states")
+                .fetch_all(&mut *snapshot)
+                .await
+                .map_err(fault("read the states"))?;
+        for (environment, integration, kind, name, state) in rows {
+            // A kind that this version does not know is left alone.
+            let Some(kind) = StateKind::from_name(&kind) else { continue };
+            let key = StateKey { integration: whose(environment, integration), kind, name: name.into() };
+            part.states.insert(key, from_json(&state)?);
+        }
         Ok((watermark, part))
     }
+}
+
+/// Merges states that share a table into their rows.
+pub async fn write_states(write: &mut SqliteConnection, states: &Map<StateKey, State>) -> Result<(), Error> {
+    if states.is_empty() {
+        return Ok(());
+    }
+    let (keys, mut merged): (Vec<&StateKey>, Vec<State>) =
+        states.iter().map(|(key, state)| (key, state.clone())).unzip();
+    let names = |key: &StateKey| -> [Arc<str>; 4] {
+        let whose = &key.integration;
+        [whose.environment.clone(), whose.name.clone(), Arc::from(key.kind.name()), key.name.clone()]
+    };
+    let wanted: Vec<_> = keys.iter().map(|key| names(key)).collect();
+    let kept: Vec<(i64, String)> = sqlx::query_as(
+        "SELECT wanted.key, states.state FROM json_each(?1) AS wanted CROSS JOIN states \
+         WHERE states.environment = wanted.value ->> 0 AND states.integration = wanted.value ->> 1 \
+         AND states.kind = wanted.value ->> 2 AND states.name = wanted.value ->> 3",
+    )
+    .bind(json(&wanted)?)
+    .fetch_all(&mut *write)
+    .await
+    .map_err(fault("read the states"))?;
+    merge_kept(&mut merged, kept)?;
+    let rows = wanted.iter().zip(&merged).map(|(key, state)| Ok((key, json(state)?)));
+    let rows: Vec<_> = rows.collect::<Result<_, Error>>()?;
+    sqlx::query(
+        "INSERT INTO states (environment, integration, kind, name, state) \
+         SELECT value ->> '$[0][0]', value ->> '$[0][1]', value ->> '$[0][2]', value ->> '$[0][3]', value ->> 1 \
+         FROM json_each(?1) WHERE true \
+         ON CONFLICT (environment, integration, kind, name) DO UPDATE SET state = excluded.state",
+    )
+    .bind(json(&rows)?)
+    .execute(write)
+    .await
+    .map_err(fault("write the states"))?;
+    Ok(())
 }
 
 /// Merges credential slots into their rows.

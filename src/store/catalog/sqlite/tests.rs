@@ -6,6 +6,7 @@ use crate::rollup::series::{CallsRow, Merge, Outcomes};
 use crate::rollup::window::{MINUTE, Map, Minute, Part};
 use crate::signals::call::Class;
 use crate::store::Detail;
+use crate::store::catalog::Tick;
 use crate::store::tests::alerts::{incident, instance};
 use crate::store::tests::fixtures::{NOON, anything, call, calls, series};
 use crate::store::tests::outbox::mail;
@@ -69,11 +70,13 @@ async fn a_tick_that_fails_keeps_nothing() {
     run(&store.inner.catalog, fault).await;
     let firing = [instance("stripe", crate::alert::incident::Phase::Firing)];
     let (opened, mails) = ([incident("a1", "K7Q2", NOON)], [mail("m1", "a1", "ops")]);
-    assert!(store.record_tick(Minute(7), &firing, &[], &opened, &mails).await.is_err());
+    let tick =
+        Tick { at: Minute(7), instances: &firing, incidents: &opened, mails: &mails, ..Tick::default() };
+    assert!(store.record_tick(&tick).await.is_err());
     assert_eq!(store.instances().await.unwrap(), (vec![], None));
     assert_eq!(store.incidents(false, 9).await.unwrap(), vec![]);
     run(&store.inner.catalog, "DROP TRIGGER fault").await;
-    store.record_tick(Minute(7), &firing, &[], &opened, &mails).await.unwrap();
+    store.record_tick(&tick).await.unwrap();
     assert_eq!(store.instances().await.unwrap(), (firing.to_vec(), Some(Minute(7))));
     assert_eq!(store.mails(9).await.unwrap().len(), 1);
     store.close().await;

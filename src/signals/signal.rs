@@ -32,7 +32,9 @@ impl fmt::Display for Unit {
     }
 }
 
-/// Where a signal's values come from; all signals of one rule share it, because they share an instance.
+/// Where a signal's values come from; all signals of one rule share it, because they share an instance. Calls,
+/// credentials, queues and reconciliations have figures that `alert` takes itself; the values of all others, and further
+/// ones of these, come from `health`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Family {
@@ -40,6 +42,17 @@ pub enum Family {
     Credential,
     Queue,
     Reconciliation,
+    Connection,
+    Peer,
+    Objective,
+    RateLimit,
+    Webhook,
+    Probe,
+    Run,
+    Work,
+    Contract,
+    Vendor,
+    Server,
     /// Not computed by this version.
     Other,
 }
@@ -180,8 +193,8 @@ signals! {
     RunOverdue = "run.overdue", Unit::Duration, RUN, Other;
     RunPartial = "run.partial", Unit::Count("run"), RUN, Other;
     RunFreshness = "run.freshness", Unit::Duration, RUN, Other;
-    WorkMissed = "work.missed", Unit::Count("event"), INTEGRATION, Other;
-    TelemetrySilence = "telemetry.silence", Unit::Duration, INTEGRATION, Other;
+    WorkMissed = "work.missed", Unit::Count("event"), INTEGRATION, Work;
+    TelemetrySilence = "telemetry.silence", Unit::Duration, INTEGRATION, Work;
     TelemetryLostShare = "telemetry.lost_share", Unit::Share, INTEGRATION, Other;
     ReconciliationGap = "reconciliation.gap", Unit::Count("record"), RECONCILIATION, Reconciliation;
     ReconciliationGapShare = "reconciliation.gap_share", Unit::Share, RECONCILIATION, Reconciliation;
@@ -204,6 +217,15 @@ signals! {
 }
 
 impl Signal {
+    /// Its name as the beginning of a sentence: `Credential refresh refused`.
+    pub fn title(self) -> String {
+        let mut words = self.name().replace(['.', '_'], " ");
+        if let Some(first) = words.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        words
+    }
+
     /// The signal of that name.
     pub fn from_name(name: &str) -> Option<Signal> {
         Signal::ALL.iter().copied().find(|signal| signal.name() == name)
@@ -212,6 +234,31 @@ impl Signal {
     /// Whether this version computes it.
     pub fn is_computed(self) -> bool {
         self.family() != Family::Other
+    }
+
+    /// Whether the lower of two values is the worse.
+    pub fn low_is_bad(self) -> bool {
+        use Signal as S;
+        matches!(
+            self,
+            S::CallSuccessRate
+                | S::AttemptSuccessRate
+                | S::RecordSuccessRate
+                | S::CredentialExpiresIn
+                | S::CredentialRefreshFailing
+                | S::CredentialRefreshOverdue
+                | S::RateLimitHeadroom
+                | S::RateLimitExhaustsIn
+                | S::WebhookWritesRatio
+                | S::VendorSunsetIn
+                | S::SelfDiskFree
+                | S::SelfKeyExpiresIn
+        )
+    }
+
+    /// Whether `alert` takes it from calls over a window of the rule's own.
+    pub fn is_of_calls(self) -> bool {
+        self.family() == Family::Calls && !matches!(self, Signal::LatencyShift)
     }
 
     /// Whether it is a share of calls, which means nothing without a number of calls.
@@ -271,6 +318,8 @@ mod tests {
                 "credential.expires_in",
                 "queue.depth",
                 "queue.oldest_age",
+                "work.missed",
+                "telemetry.silence",
                 "reconciliation.gap",
                 "reconciliation.gap_share",
                 "reconciliation.open_runs",

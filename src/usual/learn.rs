@@ -1,0 +1,173 @@
+//! One closed minute into what is usual.
+
+use std::collections::BTreeMap;
+
+use super::Usual;
+use super::key::{Figure, UsualKey};
+use super::track::hour_of;
+use crate::rollup::latency::Latency;
+use crate::rollup::window::{Minute, Part, RECEIVED};
+use crate::signals::observation::{CallKey, Direction, IntegrationKey};
+use crate::signals::vocabulary::{Attr, Metric};
+
+/// Samples that carry a percentile of an hour.
+const SAMPLES: u64 = 60;
+
+/// What a minute is learned from.
+pub struct Scene<'s> {
+    /// The minute's rows, and those of two hours before.
+    pub part: &'s Part,
+    /// Whether what an integration does now is no measure of what is usual: an incident or maintenance.
+    pub excluded: &'s dyn Fn(&IntegrationKey) -> bool,
+}
+
+/// What happened in a minute, by thing.
+#[derive(Default)]
+struct Events<'s> {
+    counts: BTreeMap<UsualKey, f64>,
+    received: std::collections::BTreeSet<&'s IntegrationKey>,
+}
+
+impl Usual {
+    /// Takes a minute in; one that is in already is left out.
+    pub fn learn(&mut self, scene: &Scene<'_>, minute: Minute) {
+        if self.until.is_some_and(|until| minute < until) {
+            return;
+        }
+        let events = events(scene.part, minute);
+        self.learn_events(scene, &events, minute);
+        self.learn_levels(scene, minute);
+        if minute.0.rem_euclid(60) == 59 {
+            self.close_hour(scene, hour_of(minute));
+        }
+        self.until = Some(Minute(minute.0 + 1));
+    }
+
+    fn learn_events(&mut self, scene: &Scene<'_>, events: &Events<'_>, minute: Minute) {
+        for key in events.counts.keys() {
+            let _ = self.track(key, minute);
+        }
+        // A minute without an event says something too.
+        let keys: Vec<UsualKey> = self.tracks.keys().filter(|key| is_event(key.figure)).cloned().collect();
+        for key in keys {
+            let count = events.counts.get(&key).copied().unwrap_or(0.0);
+            let (waits, excluded) =
+                (events.received.contains(&key.integration), (scene.excluded)(&key.integration));
+            if let Some(track) = self.tracks.get_mut(&key) {
+                track.events(minute, count, waits, excluded);
+            }
+        }
+    }
+
+    fn learn_levels(&mut self, scene: &Scene<'_>, minute: Minute) {
+        let mut levels: BTreeMap<UsualKey, f64> = BTreeMap::new();
+        for ((_, key), row) in scene.part.gauges.iter().filter(|((at, _), _)| *at == minute) {
+            let figure = if &*key.metric == Metric::QueueOldestAge.name() {
+                Figure::QueueAge
+            } else if &*key.metric == Metric::QueueDepth.name()
+                && key.attribute(Attr::QueueState.name()).is_none_or(|state| state == "ready")
+            {
+                Figure::QueueReady
+            } else {
+                continue;
+            };
+            let Some(queue) = key.attribute(Attr::QueueName.name()) else { continue };
+            let level = levels.entry(UsualKey::new(&key.integration, figure, queue)).or_insert(0.0);
+            *level = if key.additive { *level + row.last } else { level.max(row.last) };
+        }
+        for (key, value) in levels {
+            let excluded = (scene.excluded)(&key.integration);
+            if let Some(track) = self.track(&key, minute) {
+                track.level(minute, value, excluded);
+            }
+        }
+    }
+
+    fn close_hour(&mut self, scene: &Scene<'_>, hour: i64) {
+        let keys: Vec<UsualKey> = self.tracks.keys().cloned().collect();
+        for key in keys {
+            let Some(track) = self.tracks.get_mut(&key) else { continue };
+            match key.figure {
+                figure if is_event(figure) => track.close_sum(hour),
+                Figure::QueueReady | Figure::QueueAge => track.close_mean(hour),
+                _ => continue,
+            }
+            self.changed.insert(key);
+        }
+        for (key, p95) in percentiles(scene.part, hour) {
+            let excluded = (scene.excluded)(&key.integration);
+            if let Some(track) = self.track(&key, Minute(hour * 60)).filter(|_| !excluded) {
+                track.hourly(hour, p95);
+            }
+        }
+    }
+}
+
+/// Whether a figure counts events, so that their absence says something.
+pub fn is_event(figure: Figure) -> bool {
+    matches!(figure, Figure::Work | Figure::Telemetry | Figure::Delivery)
+}
+
+fn events(part: &Part, minute: Minute) -> Events<'_> {
+    let mut events = Events::default();
+    let mut add = |integration: &IntegrationKey, figure, name: &str, count: f64| {
+        *events.counts.entry(UsualKey::new(integration, figure, name)).or_insert(0.0) += count;
+    };
+    let mut work: BTreeMap<&IntegrationKey, f64> = BTreeMap::new();
+    for ((_, key), row) in part.calls.iter().filter(|((at, _), _)| *at == minute) {
+        if key.direction == Direction::Outbound {
+            *work.entry(&key.integration).or_insert(0.0) += row.tally.attempts.iter().sum::<f64>();
+        }
+    }
+    for run in part.runs.iter().filter(|run| Minute::of(run.time) == minute) {
+        *work.entry(&run.integration).or_insert(0.0) += 1.0;
+    }
+    for ((_, key), row) in part.counters.iter().filter(|((at, _), _)| *at == minute) {
+        let series = &key.series;
+        if &*series.metric == RECEIVED {
+            events.received.insert(&series.integration);
+            add(&series.integration, Figure::Telemetry, "", 1.0);
+        } else if &*series.metric == Metric::WebhookDeliveries.name() && row.sum > 0.0 {
+            let label = |attr: Attr| {
+                let found = series.attributes.iter().find(|(name, _)| &**name == attr.name());
+                found.map_or("", |(_, value)| &**value)
+            };
+            let name = delivery(label(Attr::WebhookProvider), label(Attr::WebhookEventType));
+            add(&series.integration, Figure::Delivery, &name, row.sum);
+            *work.entry(&series.integration).or_insert(0.0) += row.sum;
+        }
+    }
+    for (integration, count) in work.into_iter().filter(|(_, count)| *count > 0.0) {
+        add(integration, Figure::Work, "", count);
+    }
+    events
+}
+
+/// The name of a webhook event type's track.
+pub fn delivery(provider: &str, event_type: &str) -> String {
+    format!("{provider}/{event_type}")
+}
+
+/// The name of an endpoint's track.
+pub fn endpoint(key: &CallKey) -> String {
+    let direction = if key.direction == Direction::Inbound { "inbound" } else { "outbound" };
+    format!("{direction} {} {}", key.peer, key.endpoint)
+}
+
+/// The 95th percentile of good attempts in an hour, in milliseconds, of endpoints with enough of them.
+fn percentiles(part: &Part, hour: i64) -> BTreeMap<UsualKey, f64> {
+    let (from, to) = (Minute(hour * 60), Minute(hour * 60 + 60));
+    let mut merged: BTreeMap<&CallKey, Latency> = BTreeMap::new();
+    for ((_, key), row) in part.calls.iter().filter(|((at, _), _)| *at >= from && *at < to) {
+        if key.direction == Direction::Outbound {
+            merged.entry(&**key).or_default().merge(&row.good);
+        }
+    }
+    let carried = merged.into_iter().filter(|(_, latency)| latency.count() >= SAMPLES);
+    carried
+        .filter_map(|(key, latency)| {
+            let p95 = latency.quantile_us(0.95)? as f64 / 1e3;
+            Some((UsualKey::new(&key.integration, Figure::Latency, &endpoint(key)), p95))
+        })
+        .collect()
+}

@@ -1,0 +1,274 @@
+//! What is known of the past of one thing: hourly values of four weeks, daily peaks, and the wait that goes on now.
+
+use super::ring::{Ring, median};
+use crate::rollup::window::Minute;
+
+/// Hours and days that are kept: four weeks.
+const HOURS: usize = 28 * 24;
+const DAYS: usize = 28;
+/// How long a thing of which nothing is heard keeps its past.
+pub const MINUTES_OF_FOUR_WEEKS: u32 = 28 * 24 * 60;
+/// Hours of a week.
+const WEEK: i64 = 168;
+/// So many of the last four weeks must be known before they say what is usual at an hour.
+const WEEKS_KNOWN: usize = 3;
+/// Peaks say what is usual after so many days.
+const PEAKS_KNOWN: i64 = 3;
+
+/// The hour since the epoch that a minute lies in.
+pub fn hour_of(minute: Minute) -> i64 {
+    minute.0.div_euclid(60)
+}
+
+/// The day since the epoch that a minute lies in.
+pub fn day_of(minute: Minute) -> i64 {
+    minute.0.div_euclid(24 * 60)
+}
+
+/// The past of one thing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Track {
+    /// The first minute that was learned.
+    pub since: Minute,
+    /// The last minute in which anything was there.
+    pub seen: Minute,
+    /// Values by hour: a sum of events, or a mean of levels.
+    pub hours: Ring,
+    /// The largest by day: of a level, or of what was expected in a wait between events.
+    pub days: Ring,
+    /// The hour that runs: which, the sum so far, over how many minutes.
+    running: (i64, f64, u32),
+    /// The minute of the last event.
+    pub last_event: Option<Minute>,
+    /// Events expected since the last one.
+    pub expected: f64,
+    /// The first minute at which events were expected by what is usual.
+    pub expects_since: Option<Minute>,
+}
+
+impl Track {
+    /// Of a thing that appears now.
+    pub fn new(minute: Minute) -> Track {
+        Track {
+            since: minute,
+            seen: minute,
+            hours: Ring::default(),
+            days: Ring::default(),
+            running: (hour_of(minute), 0.0, 0),
+            last_event: None,
+            expected: 0.0,
+            expects_since: None,
+        }
+    }
+
+    /// A minute with so many events. Without any, `waits` says whether the minute counts as waiting: telemetry came,
+    /// so an event would have been seen. `excluded`: what is unusual now is no measure of what is usual.
+    pub fn events(&mut self, minute: Minute, count: f64, waits: bool, excluded: bool) {
+        self.add(minute, count);
+        if count > 0.0 {
+            if self.expected > 0.0 && !excluded {
+                self.peak(minute, self.expected);
+            }
+            (self.last_event, self.expected, self.seen) = (Some(minute), 0.0, minute);
+        } else if waits && let Some(usual) = self.baseline(minute) {
+            self.expects_since.get_or_insert(minute);
+            if self.last_event.is_some() {
+                self.expected += usual;
+            }
+        }
+    }
+
+    /// A minute with this level.
+    pub fn level(&mut self, minute: Minute, value: f64, excluded: bool) {
+        self.add(minute, value);
+        self.seen = minute;
+        if !excluded {
+            self.peak(minute, value);
+        }
+    }
+
+    /// A value of a whole hour.
+    pub fn hourly(&mut self, hour: i64, value: f64) {
+        self.hours.put(hour, value as f32, HOURS);
+        self.seen = Minute(hour * 60 + 59);
+    }
+
+    /// The largest of a day so far.
+    pub fn peak(&mut self, minute: Minute, value: f64) {
+        let day = day_of(minute);
+        let value = self.days.get(day).map_or(value, |kept| kept.max(value));
+        self.days.put(day, value as f32, DAYS);
+    }
+
+    fn add(&mut self, minute: Minute, value: f64) {
+        let hour = hour_of(minute);
+        if self.running.0 != hour {
+            self.running = (hour, 0.0, 0);
+        }
+        self.running.1 += value;
+        self.running.2 += 1;
+    }
+
+    /// Closes the hour that ran as a sum of events; minutes that nobody watched are taken to be like the others.
+    pub fn close_sum(&mut self, hour: i64) {
+        if let (at, sum, minutes @ 1..) = self.running
+            && at == hour
+        {
+            self.hours.put(hour, (sum * 60.0 / f64::from(minutes)) as f32, HOURS);
+        }
+    }
+
+    /// Closes the hour that ran as a mean of levels.
+    pub fn close_mean(&mut self, hour: i64) {
+        if let (at, sum, minutes @ 1..) = self.running
+            && at == hour
+        {
+            self.hours.put(hour, (sum / f64::from(minutes)) as f32, HOURS);
+        }
+    }
+
+    /// Events a minute that are usual at this hour of the week; none before three of the last four weeks are known.
+    pub fn baseline(&self, minute: Minute) -> Option<f64> {
+        self.same_hour(minute).map(|hour| hour / 60.0)
+    }
+
+    /// The median of this hour of the week in the last four weeks.
+    pub fn same_hour(&self, minute: Minute) -> Option<f64> {
+        let hour = hour_of(minute);
+        let known: Vec<f64> = (1..=4).filter_map(|weeks| self.hours.get(hour - weeks * WEEK)).collect();
+        if known.len() < WEEKS_KNOWN { None } else { median(known) }
+    }
+
+    /// The median of the hours of the last `hours` before this one, where any is known.
+    pub fn median_of(&self, minute: Minute, hours: i64) -> Option<f64> {
+        let now = hour_of(minute);
+        median(self.hours.since(now - hours).filter(|(at, _)| *at < now).map(|(_, value)| value).collect())
+    }
+
+    /// The value under which the share `quantile` of the last `hours` lies, where any is known.
+    pub fn quantile_of(&self, minute: Minute, hours: i64, quantile: f64) -> Option<f64> {
+        let now = hour_of(minute);
+        let mut known: Vec<f64> =
+            self.hours.since(now - hours).filter(|(at, _)| *at < now).map(|(_, value)| value).collect();
+        known.sort_by(f64::total_cmp);
+        let place = (known.len() as f64 * quantile).ceil() as usize;
+        known.get(place.max(1) - 1).copied()
+    }
+
+    /// *usual(x, span)*: the largest value of the last `days` days, today left out; none before three days are known.
+    pub fn usual(&self, minute: Minute, days: i64) -> Option<f64> {
+        if minute.0 - self.since.0 < PEAKS_KNOWN * 24 * 60 {
+            return None;
+        }
+        let today = day_of(minute);
+        let before = self.days.since(today - days).filter(|(day, _)| *day < today).map(|(_, value)| value);
+        before.reduce(f64::max)
+    }
+
+    /// Compact bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = vec![VERSION];
+        for value in [self.since.0, self.seen.0, self.running.0] {
+            out.extend_from_slice(&value.to_le_bytes());
+        }
+        out.extend_from_slice(&self.running.1.to_le_bytes());
+        out.extend_from_slice(&self.running.2.to_le_bytes());
+        for minute in [self.last_event, self.expects_since] {
+            out.extend_from_slice(&minute.map_or(i64::MIN, |minute| minute.0).to_le_bytes());
+        }
+        out.extend_from_slice(&self.expected.to_le_bytes());
+        self.hours.encode(&mut out);
+        self.days.encode(&mut out);
+        out
+    }
+
+    /// Reads what [`Track::encode`] wrote; none when it is damaged.
+    pub fn decode(mut from: &[u8]) -> Option<Track> {
+        let from = &mut from;
+        let (version, rest) = from.split_first()?;
+        *from = rest;
+        if *version != VERSION {
+            return None;
+        }
+        let (since, seen, hour) = (Minute(int(from)?), Minute(int(from)?), int(from)?);
+        let sum = f64::from_bits(int(from)? as u64);
+        let (minutes, rest) = from.split_first_chunk::<4>()?;
+        *from = rest;
+        let minute = |value: i64| (value != i64::MIN).then_some(Minute(value));
+        let (last_event, expects_since) = (minute(int(from)?), minute(int(from)?));
+        let expected = f64::from_bits(int(from)? as u64);
+        let (hours, days) = (Ring::decode(from)?, Ring::decode(from)?);
+        let running = (hour, sum, u32::from_le_bytes(*minutes));
+        Some(Track { since, seen, hours, days, running, last_event, expected, expects_since })
+    }
+}
+
+const VERSION: u8 = 1;
+
+fn int(from: &mut &[u8]) -> Option<i64> {
+    let (bytes, rest) = from.split_first_chunk::<8>()?;
+    *from = rest;
+    Some(i64::from_le_bytes(*bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An hour of the week with 60 events, all others with none.
+    fn weekly(weeks: i64) -> Track {
+        let mut track = Track::new(Minute(0));
+        for minute in (0..weeks * 7 * 1440).map(Minute) {
+            let count = if hour_of(minute) % 168 == 9 { 1.0 } else { 0.0 };
+            track.events(minute, count, true, false);
+            if minute.0 % 60 == 59 {
+                track.close_sum(hour_of(minute));
+            }
+        }
+        track
+    }
+
+    #[test]
+    fn an_hour_of_the_week_is_expected_after_three_weeks() {
+        let at = |week: i64| Minute((week * 168 + 9) * 60 + 5);
+        assert_eq!(weekly(2).baseline(at(2)), None);
+        assert_eq!(weekly(3).baseline(at(3)), Some(1.0));
+        assert_eq!(weekly(4).baseline(Minute(at(4).0 + 60)), Some(0.0));
+    }
+
+    #[test]
+    fn a_wait_counts_what_is_usual_and_ends_with_an_event() {
+        let mut track = weekly(4);
+        let start = Minute((4 * 168 + 9) * 60);
+        for minute in (start.0..start.0 + 30).map(Minute) {
+            track.events(minute, 0.0, true, false);
+        }
+        assert_eq!(track.expected, 30.0);
+        track.events(Minute(start.0 + 30), 0.0, false, false);
+        assert_eq!(track.expected, 30.0, "nobody watched");
+        track.events(Minute(start.0 + 31), 1.0, true, false);
+        assert_eq!((track.expected, track.last_event), (0.0, Some(Minute(start.0 + 31))));
+        assert_eq!(track.days.get(day_of(start)), Some(30.0));
+    }
+
+    #[test]
+    fn usual_needs_three_days_and_leaves_today_out() {
+        let mut track = Track::new(Minute(0));
+        for day in 0..4 {
+            track.level(Minute(day * 1440 + 5), [5.0, 9.0, 2.0, 50.0][day as usize], day == 1);
+        }
+        assert_eq!(track.usual(Minute(2 * 1440), 14), None);
+        assert_eq!(track.usual(Minute(3 * 1440 + 6), 14), Some(5.0), "the second day was an incident's");
+        assert_eq!(track.usual(Minute(4 * 1440), 14), Some(50.0));
+    }
+
+    #[test]
+    fn bytes_come_back() {
+        let track = weekly(3);
+        let bytes = track.encode();
+        assert_eq!(Track::decode(&bytes), Some(track));
+        for end in 0..bytes.len() {
+            assert_eq!(Track::decode(bytes.get(..end).unwrap()), None, "{end}");
+        }
+    }
+}
