@@ -10,6 +10,7 @@ mod corpus;
 mod cves;
 mod differential;
 mod disk;
+mod errors;
 mod face;
 mod hostile;
 mod journey;

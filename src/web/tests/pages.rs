@@ -45,7 +45,7 @@ fn loaded(part: Part, incidents: Vec<Incident>) -> Loaded {
         window: part.clone(),
         states: Arc::new(part),
         incidents,
-        values: Vec::new(),
+        ..Loaded::default()
     }
 }
 
