@@ -13,6 +13,7 @@ pub mod metric;
 pub mod oidc;
 pub mod outgoing;
 pub mod redaction;
+pub mod retention;
 pub mod tls;
 pub mod values;
 pub mod written;
@@ -43,6 +44,8 @@ pub struct Config {
     pub smtp: Option<Smtp>,
     /// What is taken out of telemetry besides what always is.
     pub redaction: redaction::Redaction,
+    /// How long things are kept.
+    pub retention: retention::Retention,
     /// Which environments are shown and never notify.
     pub environments: Environments,
     /// `[owners.NAME]`: who is told of an integration that names this owner.
@@ -316,6 +319,7 @@ impl Config {
         self.check_values()?;
         self.ingest.check_bounds()?;
         self.redaction.check()?;
+        self.retention.check()?;
         self.access.check()?;
         self.check_names()?;
         self.metric.iter().try_for_each(|metric| metric.mapping().map(|_| ()))?;

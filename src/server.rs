@@ -33,6 +33,7 @@ mod certificates;
 mod composer;
 mod descriptors;
 pub mod encryption;
+mod evidence;
 mod keys;
 mod own;
 pub mod people;
@@ -213,11 +214,21 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         wake_mailer,
         stop_mail.clone(),
     )));
+    let (evidence_due, due) = mpsc::channel(2);
+    let evidence = evidence::Evidence {
+        store: store.clone(),
+        rules: rules.clone(),
+        clock: clock.clone(),
+        gauges: gauges.clone(),
+        kept: evidence::kept(config.retention.evidence_days),
+    };
+    rooms.push(tokio::spawn(evidence.run(due, stop.clone())));
     rooms.push(tokio::spawn(schedule::run(
         events.clone(),
         rules.clone(),
         certificates.clone(),
         store.clone(),
+        evidence_due,
         clock.clone(),
         stop.clone(),
     )));
@@ -244,7 +255,15 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         clock.clone(),
     );
     rooms.push(tokio::spawn(troubles::announce(troubles.clone(), live, stop.clone())));
-    let counters = settings::counters(&intake, redactor, keys, inbox.clone(), gauges.clone(), clock.clone());
+    let counters = settings::counters(
+        &intake,
+        redactor,
+        keys,
+        inbox.clone(),
+        gauges.clone(),
+        store.clone(),
+        clock.clone(),
+    );
     let own = own::Own {
         store: store.clone(),
         counters: counters.clone(),

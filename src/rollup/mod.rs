@@ -12,3 +12,4 @@ pub mod stream;
 pub mod convert;
 pub mod measure;
 pub mod derived;
+pub mod errors;

@@ -31,6 +31,7 @@ use crate::signals::integration::Naming;
 use crate::signals::observe::Rules;
 use crate::signals::provider::Providers;
 use crate::signals::telemetry::Nanos;
+use crate::store::Store;
 use crate::world::seal::Keyring;
 use crate::{providers, receive, web};
 
@@ -337,6 +338,7 @@ pub fn counters(
     keys: Arc<Keys>,
     inbox: Inbox<Taken>,
     gauges: Arc<Gauges>,
+    store: Store,
     clock: Clock,
 ) -> web::Counters {
     let (intake, budget) = (intake.counters(), intake.budget().clone());
@@ -352,6 +354,8 @@ pub fn counters(
             ("late", &gauges.late),
             ("lag_ms", &gauges.lag_ms),
             ("folded", &gauges.folded),
+            ("errors_folded", &gauges.errors_folded),
+            ("changes_left_out", &gauges.changes_left_out),
             ("streams", &gauges.streams),
             ("told_by_the_hour", &gauges.coarsened),
             ("hot_bytes", &gauges.hot_bytes),
@@ -361,6 +365,7 @@ pub fn counters(
         ] {
             counters.insert(name.into(), gauge.load(Ordering::Relaxed));
         }
+        counters.insert("pins_left_out".into(), store.pins_left_out());
         let judged = gauges.judged_until.load(Ordering::Relaxed);
         if judged > 0 {
             let lag = (clock() / 1_000_000 - judged as i64 * 1000).max(0) as u64;

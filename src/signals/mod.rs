@@ -33,4 +33,7 @@ pub mod reconciliation;
 pub mod ledger;
 pub mod contract;
 pub mod heartbeat;
+pub mod normal;
+pub mod failure;
+pub mod change;
 pub mod signal;

@@ -26,6 +26,7 @@ use crate::store::Store;
 pub mod overview;
 pub mod integration;
 pub mod incidents;
+pub mod errors;
 pub mod runbook;
 pub mod mail;
 pub mod system;

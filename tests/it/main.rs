@@ -11,6 +11,7 @@ mod cves;
 mod differential;
 mod disk;
 mod encryption;
+mod errors;
 mod face;
 mod hostile;
 mod journey;

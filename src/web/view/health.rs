@@ -14,8 +14,8 @@ use crate::rollup::state::Slot;
 use crate::rollup::window::{Part, SlotKey};
 use crate::signals::call::Class;
 use crate::signals::observation::{Direction, IntegrationKey, ReconciliationRun};
-use crate::signals::signal::Label;
 use crate::signals::provider::Providers;
+use crate::signals::signal::Label;
 use crate::signals::telemetry::Nanos;
 
 /// How an integration is, worst first.
