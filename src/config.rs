@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Deserializer};
 
 pub mod access;
+pub mod encryption;
+pub mod heartbeat;
 pub mod metric;
 pub mod oidc;
 pub mod outgoing;
@@ -27,10 +29,14 @@ pub struct Config {
     pub access: access::Access,
     /// Which ports speak TLS, and with which certificates.
     pub tls: tls::Tls,
+    /// What the data folder is encrypted with.
+    pub encryption: encryption::Encryption,
     /// What may be called over HTTP.
     pub outgoing: outgoing::Outgoing,
     /// Where people may log in beside here.
     pub oidc: Option<oidc::Oidc>,
+    /// Who outside is told that Seamwatch does its work.
+    pub heartbeat: Option<heartbeat::Heartbeat>,
     /// Who is told.
     pub mail: Mail,
     /// The relay. Without it mails are written as .eml files into the data folder.

@@ -1,5 +1,7 @@
 //! The rules in force: read from a folder or from the set that ships, watched, and replaced only by a set that is whole.
 
+pub mod shipped;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -7,26 +9,6 @@ use std::time::SystemTime;
 use crate::alert::load::load;
 use crate::alert::maintenance::Maintenance;
 use crate::alert::rule::{Problem, RuleSet};
-
-/// The rules and runbooks that ship, for a start without a folder.
-const SHIPPED: &[(&str, &str)] = &[
-    ("credential-expiry.toml", include_str!("../alerts/credential-expiry.toml")),
-    ("latency-p95-high.toml", include_str!("../alerts/latency-p95-high.toml")),
-    ("queue-behind.toml", include_str!("../alerts/queue-behind.toml")),
-    ("reconciliation-gap.toml", include_str!("../alerts/reconciliation-gap.toml")),
-    ("success-rate-low.toml", include_str!("../alerts/success-rate-low.toml")),
-    ("throttled.toml", include_str!("../alerts/throttled.toml")),
-];
-
-/// The runbooks that ship.
-pub const SHIPPED_RUNBOOKS: &[(&str, &str)] = &[
-    ("credential-expiry.md", include_str!("../alerts/runbooks/credential-expiry.md")),
-    ("latency-p95-high.md", include_str!("../alerts/runbooks/latency-p95-high.md")),
-    ("queue-behind.md", include_str!("../alerts/runbooks/queue-behind.md")),
-    ("reconciliation-gap.md", include_str!("../alerts/runbooks/reconciliation-gap.md")),
-    ("success-rate-low.md", include_str!("../alerts/runbooks/success-rate-low.md")),
-    ("throttled.md", include_str!("../alerts/runbooks/throttled.md")),
-];
 
 /// Where rules come from.
 #[derive(Clone, Debug)]
@@ -57,7 +39,7 @@ impl Origin {
 
     /// The set that ships.
     pub fn shipped() -> Origin {
-        Origin::embedded(SHIPPED, SHIPPED_RUNBOOKS)
+        Origin::embedded(shipped::RULES, shipped::RUNBOOKS)
     }
 
     /// A set in the binary.

@@ -11,6 +11,7 @@ use anyhow::{Context as _, bail};
 use crate::access::oidc::Mapping;
 use crate::alert::tier::Tier;
 use crate::clock::Clock;
+use crate::config::heartbeat::Heartbeat;
 use crate::config::{Config, Tls};
 use crate::decode::redact::Redactor;
 use crate::health::sight::Context;
@@ -30,6 +31,7 @@ use crate::signals::integration::Naming;
 use crate::signals::observe::Rules;
 use crate::signals::provider::Providers;
 use crate::signals::telemetry::Nanos;
+use crate::world::seal::Keyring;
 use crate::{providers, receive, web};
 
 /// Where people reach the dashboard, without a slash at its end.
@@ -118,10 +120,11 @@ pub fn claim_window(config: &Config) -> Nanos {
 }
 
 /// Where everything is kept. A claim outlives its window, so that it is there after a restart at the window's end.
-pub fn store(config: &Config) -> crate::store::Settings {
+pub fn store(config: &Config, keyring: &Keyring) -> crate::store::Settings {
     let usual = crate::store::Settings::new(config.server.data.clone());
     let window = i64::try_from(config.ingest.claim_seconds).unwrap_or(0).saturating_mul(1_000_000_000);
-    crate::store::Settings { claims_kept: usual.claims_kept.max(window.saturating_mul(2)), ..usual }
+    let claims_kept = usual.claims_kept.max(window.saturating_mul(2));
+    crate::store::Settings { claims_kept, keyring: keyring.clone(), ..usual }
 }
 
 /// Limits on series.
@@ -143,15 +146,16 @@ pub fn stream_limits(config: &Config) -> stream::Limits {
 }
 
 /// Where the inbox lies and how large it may become.
-pub fn inbox(config: &Config) -> inbox::Settings {
+pub fn inbox(config: &Config, keyring: &Keyring) -> inbox::Settings {
     let folder = config.server.data.join("inbox");
-    inbox::Settings { max_bytes: config.ingest.inbox_bytes, ..inbox::Settings::new(folder) }
+    let (max_bytes, keyring) = (config.ingest.inbox_bytes, keyring.clone());
+    inbox::Settings { max_bytes, keyring, ..inbox::Settings::new(folder) }
 }
 
 /// What the corridor does with a request that it cannot count.
 pub fn set_aside(inbox: &inbox::Settings, files: &Arc<dyn crate::world::files::Files>) -> pipeline::SetAside {
-    let (folder, files) = (inbox.folder.clone(), files.clone());
-    Arc::new(move |seq| inbox::aside::set_aside(&folder, &*files, seq))
+    let (inbox, files) = (inbox.clone(), files.clone());
+    Arc::new(move |seq| inbox::aside::set_aside(&inbox, &*files, seq))
 }
 
 /// Bounds of the doors.
@@ -181,6 +185,20 @@ pub fn outgoing(config: &Config) -> anyhow::Result<Client> {
     let tls = client::trust(authorities.as_deref())
         .map_err(|problem| anyhow::anyhow!("{}ca_file is not usable: {problem}.", at("ca_file")))?;
     Ok(Client::new(policy, client::system(), tls))
+}
+
+/// Who outside is told that all is well, where one is configured; an address that may not be called is refused now.
+pub fn heartbeat(config: &Config) -> anyhow::Result<Option<(Heartbeat, Client)>> {
+    let Some(heartbeat) = &config.heartbeat else { return Ok(None) };
+    let at = |key: &str| config.place("heartbeat", key);
+    if heartbeat.every_seconds < 15 {
+        bail!("{}[heartbeat] every_seconds is 15 at least.", at("every_seconds"));
+    }
+    let client = outgoing(config)?;
+    client
+        .check(&heartbeat.url)
+        .map_err(|problem| anyhow::anyhow!("{}[heartbeat] url may not be called: {problem}", at("url")))?;
+    Ok(Some((heartbeat.clone(), client)))
 }
 
 /// The provider of identities, where one is configured. `base_url` is where people reach the pages.
@@ -259,7 +277,12 @@ pub fn mailer(config: &Config) -> anyhow::Result<(Arc<Mailer>, web::MailInfo)> {
 }
 
 /// What the pages need of the configuration.
-pub fn web(config: &Config, addresses: &super::Addresses, providers: Arc<Providers>) -> web::Settings {
+pub fn web(
+    config: &Config,
+    addresses: &super::Addresses,
+    providers: Arc<Providers>,
+    keyring: &Keyring,
+) -> web::Settings {
     let given = |rule: &crate::config::Integration| {
         let texts = (rule.tier.clone().unwrap_or_default(), rule.owner.clone().unwrap_or_default());
         (rule.name.clone(), texts)
@@ -272,6 +295,7 @@ pub fn web(config: &Config, addresses: &super::Addresses, providers: Arc<Provide
         notices: super::public::notices(config, addresses),
         public_host: config.server.public_host(),
         providers,
+        encrypted_with: keyring.current().map(|key| key.to_string()),
         otlp_http: format!(
             "{}://{}",
             scheme(config, "otlp_http", &config.tls.otlp_http),

@@ -21,6 +21,7 @@ pub struct Page {
     problems: Vec<String>,
     rules: String,
     rules_of: When,
+    encrypted_with: Option<String>,
 }
 
 /// Figures that belong together.
@@ -36,7 +37,8 @@ pub async fn show(Extract(state): Extract<State>, Extension(who): Extension<Who>
     let watermark = state.store.watermark().await?;
     let frame = Frame::new(&state, &who, &open, "system", "System");
     let rules = state.rules.borrow().clone();
-    Ok(page::render(&build(frame, &(state.counters)(), watermark, &rules, (state.clock)())))
+    let page = build(frame, &(state.counters)(), watermark, &rules, (state.clock)());
+    Ok(page::render(&Page { encrypted_with: state.settings.encrypted_with.clone(), ..page }))
 }
 
 /// The page from plain values.
@@ -99,6 +101,7 @@ pub fn build(
             if count == 1 { "rule" } else { "rules" }
         )),
         rules_of: When::new(rules.loaded_at, now),
+        encrypted_with: None,
         frame,
     }
 }

@@ -11,6 +11,7 @@ mod corpus;
 mod cves;
 mod differential;
 mod disk;
+mod encryption;
 mod face;
 mod hostile;
 mod journey;
