@@ -236,11 +236,8 @@ impl Observer {
         {
             return place(at);
         }
-        let begins = self.mark(origin);
         let at = self.resolve(origin, look, peer, own.is_none())?;
-        if let Some(mark) = self.seen.marks.last_mut().filter(|_| begins) {
-            mark.integration = at as u32;
-        }
+        self.mark(origin, at);
         Ok(at)
     }
 
@@ -289,15 +286,13 @@ impl Observer {
         Ok(at)
     }
 
-    /// Notes where what a resource says begins; whether it begins here.
-    fn mark(&mut self, origin: &Origin<'_, '_>) -> bool {
-        if self.marked == Some(origin.resource_index) {
-            return false;
+    /// Notes where what a resource says begins.
+    fn mark(&mut self, origin: &Origin<'_, '_>, integration: usize) {
+        if self.marked != Some(origin.resource_index) {
+            self.marked = Some(origin.resource_index);
+            let (sender, integration) = (self.resource(origin) as u64, integration as u32);
+            self.seen.marks.push(Mark { sender, integration, ..Mark::end_of(&self.seen) });
         }
-        self.marked = Some(origin.resource_index);
-        let sender = self.resource(origin) as u64;
-        self.seen.marks.push(Mark { sender, integration: u32::MAX, ..Mark::end_of(&self.seen) });
-        true
     }
 
     fn is_own(&self, host: &str, port: u16) -> bool {
@@ -373,9 +368,15 @@ impl Observer {
 
     /// Counts what was corrected or left out, by name; the System page shows it.
     pub fn notice(&mut self, what: &'static str) {
+        self.notices(what, 1);
+    }
+
+    /// The same of several.
+    pub fn notices(&mut self, what: &'static str, count: u64) {
         match self.seen.notices.iter_mut().find(|(name, _)| *name == what) {
-            Some((_, count)) => *count += 1,
-            None => self.seen.notices.push((what, 1)),
+            Some((_, known)) => *known += count,
+            None if count > 0 => self.seen.notices.push((what, count)),
+            None => {}
         }
     }
 }

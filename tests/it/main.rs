@@ -5,6 +5,7 @@
 mod support;
 
 mod bad_input;
+mod bad_values;
 mod conformance;
 mod corpus;
 mod cves;
@@ -23,6 +24,7 @@ mod metrics;
 mod oidc;
 mod once;
 mod openapi;
+mod observations;
 mod overload;
 mod pages;
 mod points;

@@ -46,7 +46,11 @@ impl Observer {
                 return Ok(());
             }
             Event::ReconciliationCompleted => {
-                self.seen.reconciliations.push(reconciliation::event(integration, look, time)?);
+                let run = reconciliation::event(integration, look, time)?;
+                if run.matched > run.expected {
+                    self.notice("reconciliations that matched more than was expected");
+                }
+                self.seen.reconciliations.push(run);
                 return Ok(());
             }
             Event::CredentialRetired => {
