@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Deserializer};
 
 pub mod access;
+pub mod encryption;
 pub mod heartbeat;
 pub mod integration;
 pub mod metric;
@@ -14,6 +15,7 @@ pub mod notice;
 pub mod oidc;
 pub mod outgoing;
 pub mod redaction;
+pub mod retention;
 pub mod tls;
 pub mod values;
 pub mod written;
@@ -30,6 +32,8 @@ pub struct Config {
     pub access: access::Access,
     /// Which ports speak TLS, and with which certificates.
     pub tls: tls::Tls,
+    /// What the data folder is encrypted with.
+    pub encryption: encryption::Encryption,
     /// What may be called over HTTP.
     pub outgoing: outgoing::Outgoing,
     /// Where people may log in beside here.
@@ -42,6 +46,8 @@ pub struct Config {
     pub smtp: Option<Smtp>,
     /// What is taken out of telemetry besides what always is.
     pub redaction: redaction::Redaction,
+    /// How long things are kept.
+    pub retention: retention::Retention,
     /// Which environments are shown and never notify.
     pub environments: Environments,
     /// `[owners.NAME]`: who is told of an integration that names this owner.
@@ -322,6 +328,7 @@ impl Config {
         self.check_values()?;
         self.ingest.check_bounds()?;
         self.redaction.check()?;
+        self.retention.check()?;
         self.access.check()?;
         self.check_names()?;
         self.metric.iter().try_for_each(|metric| metric.mapping().map(|_| ()))?;

@@ -24,6 +24,10 @@ pub struct Gauges {
     pub streams: AtomicU64,
     /// Series folded into `(other)`.
     pub folded: AtomicU64,
+    /// Failures counted in their integration's error group `(other)`.
+    pub errors_folded: AtomicU64,
+    /// Versions and changes left out because an integration had too many in a day.
+    pub changes_left_out: AtomicU64,
     /// Calls and gauge points kept by the hour or the day, because their sender wrote to too many minutes.
     pub coarsened: AtomicU64,
     /// Records whose sender's clock is off, and whose time was corrected.
@@ -49,6 +53,14 @@ pub struct Gauges {
 }
 
 impl Gauges {
+    /// Adds notices.
+    pub fn note<'n>(&self, new: impl Iterator<Item = &'n (&'static str, u64)>) {
+        let Ok(mut notices) = self.notices.lock() else { return };
+        for (notice, count) in new {
+            *notices.entry(*notice).or_default() += count;
+        }
+    }
+
     /// Notes whether the store takes what it is given; a failure is logged when it begins and when it has passed.
     pub fn judge<T>(&self, now: Nanos, what: &str, result: &Result<T, crate::store::Error>) {
         let Ok(mut failing) = self.failing.lock() else { return };

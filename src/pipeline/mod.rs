@@ -5,6 +5,7 @@
 pub mod bounds;
 pub mod claims;
 pub mod derived;
+pub mod errors;
 pub mod gauges;
 pub mod missed;
 pub mod past;
@@ -31,7 +32,7 @@ use crate::health::sight::Context;
 use crate::health::value::Value;
 use crate::rollup::series::Merge;
 use crate::rollup::stream::{self, Streams};
-use crate::rollup::window::{MINUTE, Minute, Part, received};
+use crate::rollup::window::{Minute, Part, received};
 use crate::signals::telemetry::Nanos;
 use crate::store::mail::NewMail;
 use crate::store::{Detail, Store};
@@ -42,6 +43,7 @@ use crate::world::points::Point;
 use bounds::Bounds;
 use claims::Claims;
 use derived::Derived;
+use errors::Errors;
 use gauges::Gauges;
 use past::Past;
 use policy::Policy;
@@ -98,6 +100,7 @@ pub struct Corridor<C> {
     past: Past,
     clocks: Clocks,
     derived: Derived,
+    errors: Errors,
     streams: Streams,
     recent: Part,
     usual: Usual,
@@ -197,6 +200,7 @@ impl<C: Compose> Corridor<C> {
             past: Past::default(),
             clocks: Clocks::new(&recent),
             derived: Derived::default(),
+            errors: Errors::new(store.recent_groups(now.saturating_sub(errors::REMEMBERED)).await?),
             streams: Streams::new(stream_limits, store.streams(None).await?),
             stored: instances.iter().map(|instance| instance.key.clone()).collect(),
             unrecorded: Vec::new(),
@@ -325,16 +329,11 @@ impl<C: Compose> Corridor<C> {
         let heard = batch.observations.integrations.iter();
         deltas.counters.extend(heard.map(|info| (minute, received(&info.key), 1.0)));
         self.past.apply(&mut batch.observations, batch.received_at);
+        self.errors.apply(&mut batch.observations, batch.received_at, &self.gauges);
         self.gauges.folded.store(self.bounds.folded, Ordering::Relaxed);
         self.gauges.coarsened.store(self.past.coarsened, Ordering::Relaxed);
-        if let Ok(mut notices) = self.gauges.notices.lock() {
-            let told = std::mem::take(&mut self.bounds.told);
-            let told = told.iter().map(|(what, count)| (*what, *count));
-            let noticed = batch.observations.notices.iter().chain(&deltas.notices).copied();
-            for (notice, count) in noticed.chain(told) {
-                *notices.entry(notice).or_default() += count;
-            }
-        }
+        let told: Vec<(&'static str, u64)> = std::mem::take(&mut self.bounds.told).into_iter().collect();
+        self.gauges.note(batch.observations.notices.iter().chain(&deltas.notices).chain(&told));
         if let Some(judged) = self.last_tick {
             let late = batch.observations.calls.iter().filter(|call| Minute::of(call.end) < judged).count();
             self.gauges.late.fetch_add(late as u64, Ordering::Relaxed);
@@ -373,9 +372,4 @@ impl<C: Compose> Corridor<C> {
             }
         }
     }
-}
-
-/// The nanoseconds until the next minute may be judged.
-pub fn until_next_tick(now: Nanos) -> Nanos {
-    MINUTE - (now - EVALUATION_DELAY).rem_euclid(MINUTE)
 }

@@ -101,8 +101,9 @@ impl Clocks {
             Some(by) => self.off.insert(sender, (whose.clone(), by)).is_some(),
             None => self.off.remove(&sender).is_some(),
         };
-        // One that is well says so once; one that is off, whenever it said something new.
-        if (by.is_some() || was) && known.least != skew.least {
+        // What may be a clock that is off is kept while it is learned; one that is well again says so once.
+        let doubtful = |skew: &Skew| skew.least.iter().any(|(_, delay)| delay.abs() >= LEAST);
+        if (doubtful(skew) || was) && known.least != skew.least {
             let name: Arc<str> = format!("{sender:016x}").into();
             let key = StateKey { integration: whose.clone(), kind: StateKind::Skew, name };
             kept.push((key, State::Skew(skew.clone())));

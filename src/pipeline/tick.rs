@@ -60,6 +60,7 @@ impl<C: Compose> Corridor<C> {
         self.bounds.forget((self.world.clock)());
         self.derived.forget((self.world.clock)());
         self.clocks.forget((self.world.clock)());
+        self.errors.forget((self.world.clock)());
         self.live.send_modify(|version| *version += 1);
     }
 

@@ -15,3 +15,4 @@ pub mod stream;
 pub mod convert;
 pub mod measure;
 pub mod derived;
+pub mod errors;

@@ -32,6 +32,8 @@ use crate::signals::integration::Naming;
 use crate::signals::observe::Rules;
 use crate::signals::provider::Providers;
 use crate::signals::telemetry::Nanos;
+use crate::store::Store;
+use crate::world::seal::Keyring;
 use crate::{providers, receive, web};
 
 /// Where people reach the dashboard, without a slash at its end.
@@ -122,10 +124,11 @@ pub fn claim_window(config: &Config) -> Nanos {
 }
 
 /// Where everything is kept. A claim outlives its window, so that it is there after a restart at the window's end.
-pub fn store(config: &Config) -> crate::store::Settings {
+pub fn store(config: &Config, keyring: &Keyring) -> crate::store::Settings {
     let usual = crate::store::Settings::new(config.server.data.clone());
     let window = i64::try_from(config.ingest.claim_seconds).unwrap_or(0).saturating_mul(1_000_000_000);
-    crate::store::Settings { claims_kept: usual.claims_kept.max(window.saturating_mul(2)), ..usual }
+    let claims_kept = usual.claims_kept.max(window.saturating_mul(2));
+    crate::store::Settings { claims_kept, keyring: keyring.clone(), ..usual }
 }
 
 /// Limits on series.
@@ -147,15 +150,16 @@ pub fn stream_limits(config: &Config) -> stream::Limits {
 }
 
 /// Where the inbox lies and how large it may become.
-pub fn inbox(config: &Config) -> inbox::Settings {
+pub fn inbox(config: &Config, keyring: &Keyring) -> inbox::Settings {
     let folder = config.server.data.join("inbox");
-    inbox::Settings { max_bytes: config.ingest.inbox_bytes, ..inbox::Settings::new(folder) }
+    let (max_bytes, keyring) = (config.ingest.inbox_bytes, keyring.clone());
+    inbox::Settings { max_bytes, keyring, ..inbox::Settings::new(folder) }
 }
 
 /// What the corridor does with a request that it cannot count.
 pub fn set_aside(inbox: &inbox::Settings, files: &Arc<dyn crate::world::files::Files>) -> pipeline::SetAside {
-    let (folder, files) = (inbox.folder.clone(), files.clone());
-    Arc::new(move |seq| inbox::aside::set_aside(&folder, &*files, seq))
+    let (inbox, files) = (inbox.clone(), files.clone());
+    Arc::new(move |seq| inbox::aside::set_aside(&inbox, &*files, seq))
 }
 
 /// Bounds of the doors.
@@ -277,7 +281,12 @@ pub fn mailer(config: &Config) -> anyhow::Result<(Arc<Mailer>, web::MailInfo)> {
 }
 
 /// What the pages need of the configuration.
-pub fn web(config: &Config, addresses: &super::Addresses, providers: Arc<Providers>) -> web::Settings {
+pub fn web(
+    config: &Config,
+    addresses: &super::Addresses,
+    providers: Arc<Providers>,
+    keyring: &Keyring,
+) -> web::Settings {
     let given = |rule: &crate::config::Integration| {
         let texts = (rule.tier.clone().unwrap_or_default(), rule.owner.clone().unwrap_or_default());
         (rule.name.clone(), texts)
@@ -290,6 +299,7 @@ pub fn web(config: &Config, addresses: &super::Addresses, providers: Arc<Provide
         notices: super::public::notices(config, addresses),
         public_host: config.server.public_host(),
         providers,
+        encrypted_with: keyring.current().map(|key| key.to_string()),
         otlp_http: format!(
             "{}://{}",
             scheme(config, "otlp_http", &config.tls.otlp_http),
@@ -331,6 +341,7 @@ pub fn counters(
     keys: Arc<Keys>,
     inbox: Inbox<Taken>,
     gauges: Arc<Gauges>,
+    store: Store,
     clock: Clock,
 ) -> web::Counters {
     let (intake, budget) = (intake.counters(), intake.budget().clone());
@@ -346,6 +357,8 @@ pub fn counters(
             ("late", &gauges.late),
             ("lag_ms", &gauges.lag_ms),
             ("folded", &gauges.folded),
+            ("errors_folded", &gauges.errors_folded),
+            ("changes_left_out", &gauges.changes_left_out),
             ("streams", &gauges.streams),
             ("told_by_the_hour", &gauges.coarsened),
             ("hot_bytes", &gauges.hot_bytes),
@@ -355,6 +368,7 @@ pub fn counters(
         ] {
             counters.insert(name.into(), gauge.load(Ordering::Relaxed));
         }
+        counters.insert("pins_left_out".into(), store.pins_left_out());
         let judged = gauges.judged_until.load(Ordering::Relaxed);
         if judged > 0 {
             let lag = (clock() / 1_000_000 - judged as i64 * 1000).max(0) as u64;

@@ -9,8 +9,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::call::Class;
+use super::change::Change;
 use super::credential::SlotUpdate;
 use super::fact::{Count, Delivery, Fact};
+use super::failure::ErrorGroup;
 use super::mark::Mark;
 use super::measure::Measured;
 use super::telemetry::Nanos;
@@ -345,6 +347,10 @@ pub struct Observations {
     pub counts: Vec<Count>,
     /// Where what each sender said begins, in order.
     pub marks: Vec<Mark>,
+    /// Failures by error group.
+    pub errors: Vec<ErrorGroup>,
+    /// Versions, and changes that events tell of.
+    pub changes: Vec<Change>,
     /// Notices on what was corrected or not understood, each a counter's name and its count.
     pub notices: Vec<(&'static str, u64)>,
 }
@@ -373,7 +379,11 @@ impl Observations {
     pub fn bytes(&self) -> usize {
         let named = self.integrations.len() + self.gauges.len() + self.slots.len();
         let events = self.beats.len() + self.facts.iter().map(Fact::weight).sum::<usize>();
-        let facts = self.reconciliations.len() + self.runs.len() + events;
+        let facts = self.reconciliations.len()
+            + self.runs.len()
+            + events
+            + 2 * self.errors.len()
+            + self.changes.len();
         let derived = self.deliveries.len() * size_of::<Delivery>() + self.counts.len() * 512;
         let calls = self.calls.len() * size_of::<Call>() + self.series.len() * 256 + self.names.len() * 64;
         calls + derived + (named + self.points.len()) * 512 + facts * 1024

@@ -2,6 +2,7 @@
 
 mod derived;
 mod events;
+mod failures;
 mod points;
 mod report;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use rapidhash::fast::{RandomState, RapidHasher};
 
 use super::call::Class;
+use super::failure::Fingerprint;
 use super::integration::{Identity, Naming, identify, renamed};
 use super::lookup::Lookup;
 use super::mapping::Mappings;
@@ -83,6 +85,10 @@ pub struct Observer {
     /// Where the gauge of each limit and minute stands.
     limits: Map<u64, usize>,
     attempts: Vec<retry::Attempt>,
+    /// Places of error groups.
+    errors: Map<Fingerprint, usize>,
+    /// Rows of spans or log records so far: a request has one or the other.
+    rows: u32,
     slots: HashMap<u64, usize>,
     runs: HashMap<u64, usize>,
     /// The resource that was marked last.
@@ -109,6 +115,8 @@ impl Observer {
             texts: HashSet::default(),
             limits: Map::default(),
             attempts: Vec::new(),
+            errors: Map::default(),
+            rows: 0,
             slots: HashMap::new(),
             runs: HashMap::new(),
             marked: None,
@@ -122,8 +130,13 @@ impl Observer {
         let look = Lookup { own: &span.attributes, scope: origin.scope, resource: origin.resource };
         let (peer, port) = endpoint::peer(&look);
         let at = self.integration(origin, &look, &peer)?;
+        let row = self.rows;
+        self.rows += 1;
         let own = port.is_some_and(|port| self.is_own(&peer, port));
         let Some(direction) = endpoint::direction(span, &look).filter(|_| !own) else {
+            if !span.events.is_empty() {
+                self.note_span(at, span, row);
+            }
             return Ok(Meaning { integration: &self.seen.integrations[at].key, call: None });
         };
         // The other side of a call to us is not a peer that we depend on: rows would grow with every client.
@@ -141,6 +154,9 @@ impl Observer {
         self.seen.calls.push(call);
         let counted = Counted { integration: at, series, direction, class, end, weight };
         self.derive(span, &look, peer, counted);
+        if class.is_bad() || !span.events.is_empty() {
+            self.note_call(at, span, &look, row);
+        }
         let meaning = self.seen.series.get(series as usize).map(|key| (series, key, class));
         Ok(Meaning { integration: &self.seen.integrations[at].key, call: meaning })
     }
@@ -201,6 +217,10 @@ impl Observer {
         // Of those only for whom the sender may speak.
         let Observations { batches, integrations, .. } = &mut self.seen;
         batches.retain(|batch| integrations.iter().any(|known| known.key == batch.integration));
+        // All of it was refused: nothing begins anywhere.
+        if self.seen.integrations.is_empty() {
+            self.seen.marks.clear();
+        }
         self.seen
     }
 
@@ -219,11 +239,8 @@ impl Observer {
         {
             return place(at);
         }
-        let begins = self.mark(origin);
         let at = self.resolve(origin, look, peer, own.is_none())?;
-        if let Some(mark) = self.seen.marks.last_mut().filter(|_| begins) {
-            mark.integration = at as u32;
-        }
+        self.mark(origin, at);
         Ok(at)
     }
 
@@ -256,6 +273,7 @@ impl Observer {
         }
         // One that is refused under one of its names may be allowed under the other.
         if let Some(at) = self.keys.get(&key).copied().filter(|at| *at != NOWHERE || sent.name == key.name) {
+            self.note_version(at);
             self.latest = settled.then_some((origin.resource_index, at));
             return place(at);
         }
@@ -273,19 +291,18 @@ impl Observer {
         let at = self.seen.integrations.len();
         self.seen.integrations.push(info);
         self.keys.insert(key, at);
+        self.note_version(at);
         self.latest = settled.then_some((origin.resource_index, at));
         Ok(at)
     }
 
-    /// Notes where what a resource says begins; whether it begins here.
-    fn mark(&mut self, origin: &Origin<'_, '_>) -> bool {
-        if self.marked == Some(origin.resource_index) {
-            return false;
+    /// Notes where what a resource says begins.
+    fn mark(&mut self, origin: &Origin<'_, '_>, integration: usize) {
+        if self.marked != Some(origin.resource_index) {
+            self.marked = Some(origin.resource_index);
+            let (sender, integration) = (self.resource(origin) as u64, integration as u32);
+            self.seen.marks.push(Mark { sender, integration, ..Mark::end_of(&self.seen) });
         }
-        self.marked = Some(origin.resource_index);
-        let sender = self.resource(origin) as u64;
-        self.seen.marks.push(Mark { sender, integration: u32::MAX, ..Mark::end_of(&self.seen) });
-        true
     }
 
     fn is_own(&self, host: &str, port: u16) -> bool {
@@ -361,9 +378,15 @@ impl Observer {
 
     /// Counts what was corrected or left out, by name; the System page shows it.
     pub fn notice(&mut self, what: &'static str) {
+        self.notices(what, 1);
+    }
+
+    /// The same of several.
+    pub fn notices(&mut self, what: &'static str, count: u64) {
         match self.seen.notices.iter_mut().find(|(name, _)| *name == what) {
-            Some((_, count)) => *count += 1,
-            None => self.seen.notices.push((what, 1)),
+            Some((_, known)) => *known += count,
+            None if count > 0 => self.seen.notices.push((what, count)),
+            None => {}
         }
     }
 }

@@ -26,6 +26,7 @@ use crate::store::Store;
 pub mod overview;
 pub mod integration;
 pub mod incidents;
+pub mod errors;
 pub mod runbook;
 pub mod mail;
 pub mod system;
@@ -162,6 +163,8 @@ pub struct Settings {
     pub public_host: String,
     /// What vendors say of their interfaces.
     pub providers: Arc<Providers>,
+    /// The key that inbox and segments are encrypted with; none where they are not.
+    pub encrypted_with: Option<String>,
     /// Where people reach this server, without a slash at its end.
     pub base_url: String,
     /// Where OTLP over HTTP is taken, for the snippet on an empty page: `http://127.0.0.1:4318`.

@@ -5,11 +5,14 @@
 mod support;
 
 mod bad_input;
+mod bad_values;
 mod conformance;
 mod corpus;
 mod cves;
 mod differential;
 mod disk;
+mod encryption;
+mod errors;
 mod face;
 mod hostile;
 mod journey;
@@ -21,6 +24,7 @@ mod metrics;
 mod oidc;
 mod once;
 mod openapi;
+mod observations;
 mod overload;
 mod pages;
 mod points;

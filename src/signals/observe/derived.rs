@@ -11,7 +11,7 @@ use crate::signals::lookup::Lookup;
 use crate::signals::observation::{Direction, Gauge, GaugeKey};
 use crate::signals::telemetry::{Nanos, Span};
 use crate::signals::vocabulary::{Attr, Metric};
-use crate::signals::{change, rate_limit, refresh, webhook};
+use crate::signals::{announce, rate_limit, refresh, webhook};
 
 use super::{Observer, hash};
 
@@ -137,7 +137,7 @@ impl Observer {
     fn announcement(&mut self, span: &Span<'_>, peer: &str, counted: Counted) {
         let Some(headers) = Headers::of(&span.attributes, Side::Response) else { return };
         let endpoint = self.seen.series.get(counted.series as usize).map(|key| key.endpoint.clone());
-        let said = endpoint.and_then(|endpoint| change::of_headers(&headers, peer, &endpoint));
+        let said = endpoint.and_then(|endpoint| announce::of_headers(&headers, peer, &endpoint));
         let Some(said) = said.filter(|said| self.seen.facts.iter().all(|fact| fact.said != *said)) else {
             return;
         };

@@ -3,7 +3,7 @@
 use crate::signals::fact::{Fact, Said};
 use crate::signals::lookup::Lookup;
 use crate::signals::observation::IntegrationKey;
-use crate::signals::telemetry::{Log, Origin, Refusal};
+use crate::signals::telemetry::{Log, Nanos, Origin, Refusal};
 use crate::signals::vocabulary::{Attr, Event};
 use crate::signals::{
     change, contract, credential, endpoint, heartbeat, ledger, reconciliation, refresh, webhook,
@@ -17,10 +17,23 @@ impl Observer {
         let look = Lookup { own: &log.attributes, scope: origin.scope, resource: origin.resource };
         let (peer, _) = endpoint::peer(&look);
         let at = self.integration(origin, &look, &peer)?;
-        if let Some(event) = Event::from_wire(&log.event_name) {
-            let key = self.seen.integrations[at].key.clone();
-            self.event(event, key, &look, log, &peer)?;
+        let event = Event::from_wire(&log.event_name);
+        let time = self.time(log.time);
+        match event {
+            Some(Event::Change) => {
+                let integration = self.seen.integrations[at].key.clone();
+                let announced = announce::told(&look, log, &peer);
+                self.seen.facts.extend(announced.map(|said| Fact { integration, time, said }));
+                self.note_change(at, time, change::told(&look, log, time));
+            }
+            Some(event) => {
+                let key = self.seen.integrations[at].key.clone();
+                self.event(event, key, &look, log, time)?;
+            }
+            None => {}
         }
+        self.note_log(at, (log, event), &peer, (time, self.rows));
+        self.rows += 1;
         Ok(&self.seen.integrations[at].key)
     }
 
@@ -30,16 +43,19 @@ impl Observer {
         integration: IntegrationKey,
         look: &Lookup<'_, '_>,
         log: &Log<'_>,
-        peer: &str,
+        time: Nanos,
     ) -> Result<(), Refusal> {
-        let time = self.time(log.time);
         let said = match event {
             Event::RunCompleted => {
                 self.seen.runs.push(heartbeat::run(integration, look, log, time)?);
                 return Ok(());
             }
             Event::ReconciliationCompleted => {
-                self.seen.reconciliations.push(reconciliation::event(integration, look, time)?);
+                let run = reconciliation::event(integration, look, time)?;
+                if run.matched > run.expected {
+                    self.notice("reconciliations that matched more than was expected");
+                }
+                self.seen.reconciliations.push(run);
                 return Ok(());
             }
             Event::CredentialRetired => {
@@ -67,11 +83,7 @@ impl Observer {
             Event::ContractShape => contract::shape(look, log)?,
             Event::ContractViolation => contract::violation(look)?,
             Event::WebhookRejected => webhook::rejected(look),
-            Event::Change => match change::announced(look, log, peer) {
-                Some(announced) => announced,
-                None => return Ok(()),
-            },
-            Event::Exception | Event::HttpClientException => return Ok(()),
+            Event::Change | Event::Exception | Event::HttpClientException => return Ok(()),
         };
         self.seen.facts.push(Fact { integration, time, said });
         Ok(())

@@ -48,12 +48,13 @@ fn loaded(part: Part, incidents: Vec<Incident>) -> Loaded {
         window: part.clone(),
         states: Arc::new(part),
         incidents,
-        values: Vec::new(),
+        ..Loaded::default()
     }
 }
 
 fn sources<'s>(loaded: &'s Loaded, overrides: &'s Overrides) -> Sources<'s> {
     Sources {
+        values: &loaded.values,
         endpoints: &loaded.endpoints,
         seldom: &loaded.seldom,
         window: &loaded.window,
@@ -112,7 +113,7 @@ fn the_overview_says_who_needs_somebody_and_puts_the_worst_first() {
             "<b>Three of seven</b> integrations need somebody.",
             "failing</span>",
             "hubspot-crm</a>",
-            "<b>Refused credentials (401, 403) since <time datetime=\"2025-11-24T09:12:30Z\">09:12</time>.</b>",
+            "<b>Auth since <time datetime=\"2025-11-24T09:12:30Z\">09:12</time>.</b>",
             "of contact updates answer 401",
             "expired",
             "crm-oauth",
