@@ -276,18 +276,22 @@ fn fold(shapes: &Shapes) -> Vec<Folded<'_>> {
     }
     let maps: BTreeSet<String> =
         keys.into_iter().filter(|(_, keys)| keys.len() > KEYS).map(|(before, _)| before).collect();
-    let fold = |(print, types): (&'_ Print, &'_ BTreeMap<String, Vec<String>>)| {
-        let mut out: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
-        for (path, names) in types {
-            let names: BTreeSet<&str> =
-                names.iter().map(|name| plain(name)).filter(|name| *name != "null").collect();
-            if !names.is_empty() {
-                out.entry(within_maps(&without_ids(path), &maps)).or_default().extend(names);
-            }
+    told().map(|(print, types)| Folded { print, types: folded(types, &maps) }).collect()
+}
+
+fn folded<'s>(
+    types: &'s BTreeMap<String, Vec<String>>,
+    maps: &BTreeSet<String>,
+) -> BTreeMap<String, BTreeSet<&'s str>> {
+    let mut out: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for (path, names) in types {
+        let names: BTreeSet<&str> =
+            names.iter().map(|name| plain(name)).filter(|name| *name != "null").collect();
+        if !names.is_empty() {
+            out.entry(within_maps(&without_ids(path), maps)).or_default().extend(names);
         }
-        out
-    };
-    told().map(|(print, types)| Folded { print, types: fold((print, types)) }).collect()
+    }
+    out
 }
 
 /// An int is a number.

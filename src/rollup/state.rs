@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::series::Merge;
 use crate::signals::credential::SlotUpdate;
-use crate::signals::observation::{IntegrationInfo, ReconciliationRun};
+use crate::signals::observation::IntegrationInfo;
 use crate::signals::telemetry::Nanos;
 
 /// A value with the time it was observed; the later wins, ties go to the greater value.

@@ -88,11 +88,7 @@ mod tests {
                 log.attributes.push("integration.change.effective_at".into(), Value::Int(at));
             }
             let none = Attributes::default();
-            told(
-                &Lookup { own: &log.attributes, scope: &none, resource: &none },
-                &log,
-                "api.example.com",
-            )
+            told(&Lookup { own: &log.attributes, scope: &none, resource: &none }, &log, "api.example.com")
         };
         let Some(Said::Announced { effective_at, text, peer, .. }) = read(Some(1_800_000_000)) else {
             panic!("nothing announced")

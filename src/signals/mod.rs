@@ -24,6 +24,7 @@ pub mod webhook;
 pub mod rate_limit;
 pub mod refresh;
 pub mod sampling;
+pub mod sequence;
 pub mod scope;
 pub mod metric;
 pub mod mapping;

@@ -18,12 +18,12 @@ use super::integration::{Identity, Naming, identify, renamed};
 use super::lookup::Lookup;
 use super::mapping::Mappings;
 use super::mark::Mark;
-use super::observation::{Call, CallKey, Direction, IntegrationKey, Numbered, Observations, Source};
+use super::observation::{Call, CallKey, Direction, IntegrationKey, Observations, Source};
 use super::provider::{Provider, Providers};
 use super::scope::Scope;
 use super::telemetry::{Nanos, Origin, Refusal, Span};
 use super::vocabulary::Attr;
-use super::{classify, endpoint, retry, sampling, stream};
+use super::{classify, endpoint, retry, sampling, sequence};
 use derived::Counted;
 
 /// An event may be this far ahead of its receipt before the receipt's time is used.
@@ -214,9 +214,7 @@ impl Observer {
     /// Links retries to what they replace and gives all that was seen.
     pub fn finish(mut self) -> Observations {
         retry::link(&self.attempts, &mut self.seen.calls);
-        // Of those only for whom the sender may speak.
-        let Observations { batches, integrations, .. } = &mut self.seen;
-        batches.retain(|batch| integrations.iter().any(|known| known.key == batch.integration));
+        sequence::keep_known(&mut self.seen);
         // All of it was refused: nothing begins anywhere.
         if self.seen.integrations.is_empty() {
             self.seen.marks.clear();
@@ -254,12 +252,7 @@ impl Observer {
         // Resources come one after another, so the latest is the one or it is new.
         if self.identity.as_ref().is_none_or(|(index, _)| *index != origin.resource_index) {
             let identity = identify(origin.resource);
-            let number = origin.resource.get(Attr::Sequence).and_then(|number| number.as_i64());
-            let instance = origin.resource.get(Attr::ServiceInstanceId);
-            if let Some((number, instance)) = number.filter(|number| *number >= 0).zip(instance) {
-                let (integration, sender) = (identity.info.key.clone(), stream::text_hash(&instance.text()));
-                self.seen.batches.push(Numbered { integration, sender, number });
-            }
+            self.seen.batches.extend(sequence::of(origin.resource, &identity.info.key));
             self.identity = Some((origin.resource_index, identity));
         }
         let Some((_, identity)) = &self.identity else { return Ok(0) };

@@ -6,7 +6,7 @@ use crate::signals::observation::IntegrationKey;
 use crate::signals::telemetry::{Log, Nanos, Origin, Refusal};
 use crate::signals::vocabulary::{Attr, Event};
 use crate::signals::{
-    change, contract, credential, endpoint, heartbeat, ledger, reconciliation, refresh, webhook,
+    announce, change, contract, credential, endpoint, heartbeat, ledger, reconciliation, refresh, webhook,
 };
 
 use super::Observer;

@@ -6,6 +6,7 @@ use axum::extract::State as Extract;
 use axum::response::Response;
 use serde::Deserialize;
 
+use self::contract::ContractRow;
 use self::evidence::{CredentialRow, QueuePanel, ReconciliationRow, RunRow};
 use self::traffic::{EndpointTable, Legend};
 use super::asked::{Asked, Named};
@@ -30,6 +31,7 @@ use crate::store::query::errors::ErrorQuery;
 
 pub mod traffic;
 pub mod evidence;
+pub mod contract;
 pub mod decide;
 
 /// Error groups that are read, of all environments.
@@ -75,6 +77,7 @@ pub struct Page {
     credentials: Vec<CredentialRow>,
     queues: Vec<QueuePanel>,
     reconciliations: Vec<ReconciliationRow>,
+    contracts: Vec<ContractRow>,
     runs: Vec<RunRow>,
     errors: Vec<ErrorRow>,
     errors_href: String,
@@ -233,6 +236,7 @@ pub fn build(
         credentials: evidence::credentials(one, sources),
         queues: evidence::queues(one, columns),
         reconciliations: evidence::reconciliations(one, sources),
+        contracts: contract::contracts(&one.key, sources),
         runs: evidence::runs(one, sources),
         errors: failures::rows(&groups, now),
         errors_href: format!(
