@@ -74,3 +74,60 @@ pub fn of(labels: &BTreeMap<String, String>, standing: &Standing, verdict: Verdi
     let first = letters.next()?.to_uppercase();
     Some(first.chain(letters).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::incident::Severity;
+    use crate::alert::threshold::Threshold;
+
+    fn said(signal: Signal, value: f64, fire: &str, labels: &[(&str, &str)], verdict: Verdict) -> String {
+        let standing = Standing {
+            at: 0,
+            name: String::new(),
+            severity: Severity::Critical,
+            signal,
+            fire: Threshold::parse(fire, signal).unwrap(),
+            extra: None,
+            value: Some(value),
+        };
+        let labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        of(&labels, &standing, verdict).unwrap()
+    }
+
+    #[test]
+    fn each_signal_says_its_subject_first() {
+        use Verdict::{Breach, Clear};
+        let queue = [("queue", "orders")];
+        assert_eq!(
+            said(Signal::QueueStalled, 1_080.0, "> 15 m", &queue, Breach),
+            "Nothing has left the queue orders for 18 min"
+        );
+        assert_eq!(said(Signal::QueueStalled, 0.0, "> 15 m", &queue, Clear), "Items leave the queue orders again");
+        assert_eq!(
+            said(Signal::QueueGrowth, 6.2, "> 3 x", &queue, Breach),
+            "The queue orders holds 6.2 x its usual high"
+        );
+        assert_eq!(said(Signal::QueueDeadLetters, 1.0, ">= 1", &queue, Breach), "1 item of the queue orders given up");
+        let run = [("run", "nightly-export")];
+        assert_eq!(said(Signal::RunFailed, 1.0, ">= 1", &run, Breach), "Nightly-export failed");
+        assert_eq!(said(Signal::RunFailed, 3.0, ">= 1", &run, Breach), "Nightly-export failed 3 times in a row");
+        assert_eq!(said(Signal::RunOverdue, 900.0, "> 10 m", &run, Breach), "Nightly-export is overdue by 15 min");
+        let shop = [("integration", "shop")];
+        assert_eq!(
+            said(Signal::WorkMissed, 31.0, ">= 14", &shop, Breach),
+            "Shop does no work though 31 events were to be expected"
+        );
+        assert_eq!(
+            said(Signal::TelemetryLostShare, 0.05, ">= 1 %", &shop, Breach),
+            "5 % of what shop sent did not arrive"
+        );
+        let path = [("endpoint", "GET /orders"), ("path", "$.total")];
+        assert_eq!(said(Signal::ContractDrift, 1.0, ">= 1", &path, Breach), "$.total of GET /orders changed");
+        let peer = [("peer", "api.stripe.com")];
+        assert_eq!(
+            said(Signal::VendorSunsetIn, 2_592_000.0, "<= 30 d", &peer, Breach),
+            "Something of api.stripe.com ends in 30 d"
+        );
+    }
+}
