@@ -18,7 +18,7 @@ use super::{Batch, Decoded, Limits, Malformed, Rejected, name};
 use crate::signals::observe::{OUTSIDE, Observer, Rules};
 use crate::signals::scope::Scope;
 use crate::signals::telemetry::{
-    Attributes, Log, Nanos, Origin, Point, Refusal, Sink, Span, SpanEvent, SpanLink, Value,
+    Attributes, Log, Nanos, Origin, Point, Refusal, Span, SpanEvent, SpanLink, Value,
 };
 
 /// Longest message of a partial success, in bytes.
@@ -255,7 +255,7 @@ impl Collector {
     }
 }
 
-impl Sink for Collector {
+impl Collector {
     fn span(&mut self, origin: &Origin<'_, '_>, span: &Span<'_>) -> Result<(), Refusal> {
         self.timed = true;
         if span.trace_id == [0; 16] {

@@ -234,6 +234,13 @@ impl Bounds {
         seen.gauges.retain(|gauge| self.admit_gauge(&gauge.key, at));
         seen.slots
             .retain(|slot| self.admit_name(&slot.integration, ("".into(), slot.credential.clone()), at));
+        let runs = seen.runs.iter_mut().chain(&mut seen.beats).map(|run| &mut run.integration);
+        let facts = seen.facts.iter_mut().map(|fact| &mut fact.integration);
+        let deliveries = seen.deliveries.iter_mut().map(|delivery| &mut delivery.integration);
+        let counts = seen.counts.iter_mut().map(|count| &mut count.key.series.integration);
+        for key in runs.chain(facts).chain(deliveries).chain(counts) {
+            self.of(key, at);
+        }
         seen.reconciliations.retain(|run| {
             let pair = (run.name.clone(), run.entity.clone());
             self.admit_run(&run.integration, (pair, run.run_id.clone()), at)

@@ -4,6 +4,7 @@
 
 pub mod bounds;
 pub mod claims;
+pub mod derived;
 pub mod gauges;
 pub mod missed;
 pub mod past;
@@ -37,6 +38,7 @@ use crate::world::World;
 use crate::world::points::Point;
 use bounds::Bounds;
 use claims::Claims;
+use derived::Derived;
 use gauges::Gauges;
 use past::Past;
 use policy::Policy;
@@ -90,6 +92,7 @@ pub struct Corridor<C> {
     fresh_claims: Vec<(u128, u64, Nanos)>,
     bounds: Bounds,
     past: Past,
+    derived: Derived,
     streams: Streams,
     recent: Part,
     usual: Usual,
@@ -170,6 +173,7 @@ impl<C: Compose> Corridor<C> {
         let mut corridor = Corridor {
             bounds,
             past: Past::default(),
+            derived: Derived::default(),
             streams: Streams::new(stream_limits, store.streams(None).await?),
             stored: instances.iter().map(|instance| instance.key.clone()).collect(),
             unrecorded: Vec::new(),
@@ -285,6 +289,7 @@ impl<C: Compose> Corridor<C> {
         let mut deltas = self.streams.apply(points, batch.received_at);
         self.gauges.streams.store(self.streams.len() as u64, Ordering::Relaxed);
         self.bounds.apply(&mut batch.observations, batch.received_at);
+        self.derived.apply(&mut batch.observations, &mut deltas, batch.received_at);
         self.bounds.apply_deltas(&mut deltas, batch.received_at);
         let minute = Minute::of(batch.received_at);
         let heard = batch.observations.integrations.iter();

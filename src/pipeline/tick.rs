@@ -50,6 +50,7 @@ impl<C: Compose> Corridor<C> {
         self.gauges.judged_until.store((due.start() / 1_000_000_000).max(0) as u64, Ordering::Relaxed);
         self.recent.forget_before(Minute(due.0 - LOOKBACK));
         self.bounds.forget((self.world.clock)());
+        self.derived.forget((self.world.clock)());
         self.live.send_modify(|version| *version += 1);
     }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::call::Class;
+use super::fact::{Count, Delivery, Fact};
 use super::measure::Measured;
 use super::telemetry::Nanos;
 
@@ -360,6 +361,14 @@ pub struct Observations {
     pub reconciliations: Vec<ReconciliationRun>,
     /// Job runs and heartbeats.
     pub runs: Vec<JobRun>,
+    /// Beats of points that count them: each is a run where its point adds something.
+    pub beats: Vec<JobRun>,
+    /// Events beside these.
+    pub facts: Vec<Fact>,
+    /// Webhooks received, as spans show them.
+    pub deliveries: Vec<Delivery>,
+    /// What else spans add to counters.
+    pub counts: Vec<Count>,
     /// Notices on what was corrected or not understood, each a counter's name and its count.
     pub notices: Vec<(&'static str, u64)>,
 }
@@ -387,8 +396,10 @@ impl Observations {
     /// Bytes that it takes in memory, about: names are cut to a length, so each kind has a size.
     pub fn bytes(&self) -> usize {
         let named = self.integrations.len() + self.gauges.len() + self.slots.len();
-        let facts = self.reconciliations.len() + self.runs.len();
+        let events = self.beats.len() + self.facts.iter().map(Fact::weight).sum::<usize>();
+        let facts = self.reconciliations.len() + self.runs.len() + events;
+        let derived = self.deliveries.len() * size_of::<Delivery>() + self.counts.len() * 512;
         let calls = self.calls.len() * size_of::<Call>() + self.series.len() * 256 + self.names.len() * 64;
-        calls + (named + self.points.len()) * 512 + facts * 1024
+        calls + derived + (named + self.points.len()) * 512 + facts * 1024
     }
 }

@@ -1,9 +1,11 @@
 //! Reads one request's records in order and says what they mean.
 
+mod derived;
+mod events;
 mod points;
 mod report;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -15,9 +17,10 @@ use super::lookup::Lookup;
 use super::observation::{Call, CallKey, Direction, IntegrationKey, Observations, Source};
 use super::provider::{Provider, Providers};
 use super::scope::Scope;
-use super::telemetry::{Log, Nanos, Origin, Refusal, Span};
-use super::vocabulary::{Attr, Event};
-use super::{classify, credential, endpoint, heartbeat, reconciliation, retry, sampling};
+use super::telemetry::{Nanos, Origin, Refusal, Span};
+use super::vocabulary::Attr;
+use super::{classify, endpoint, retry, sampling};
+use derived::Counted;
 
 /// An event may be this far ahead of its receipt before the receipt's time is used.
 const AHEAD: Nanos = 300_000_000_000;
@@ -69,6 +72,10 @@ pub struct Observer {
     /// Whose host the peer of each series is, once it was asked for.
     vendors: Vec<Option<Option<usize>>>,
     names: Map<Arc<str>, u32>,
+    /// Texts of deliveries, each once.
+    texts: HashSet<Arc<str>, RandomState>,
+    /// Where the gauge of each limit and minute stands.
+    limits: Map<u64, usize>,
     attempts: Vec<retry::Attempt>,
     slots: HashMap<u64, usize>,
     runs: HashMap<u64, usize>,
@@ -91,6 +98,8 @@ impl Observer {
             series: Map::default(),
             vendors: Vec::new(),
             names: Map::default(),
+            texts: HashSet::default(),
+            limits: Map::default(),
             attempts: Vec::new(),
             slots: HashMap::new(),
             runs: HashMap::new(),
@@ -119,7 +128,10 @@ impl Observer {
         let class = classify::classify(span, &look, direction, provider);
         let call = self.call(series, class, span, &look);
         self.attempts.push(retry::Attempt::of(span, &look, &call));
+        let (end, weight) = (call.end, call.weight);
         self.seen.calls.push(call);
+        let counted = Counted { integration: at, series, direction, class, end, weight };
+        self.derive(span, &look, peer, counted);
         let meaning = self.seen.series.get(series as usize).map(|key| (series, key, class));
         Ok(Meaning { integration: &self.seen.integrations[at].key, call: meaning })
     }
@@ -162,30 +174,6 @@ impl Observer {
             credential: look.str(Attr::CredentialId).map(|id| self.name(id)),
             operation: 0,
         }
-    }
-
-    /// Takes a log record in and says whose it is.
-    pub fn log(&mut self, origin: &Origin<'_, '_>, log: &Log<'_>) -> Result<&IntegrationKey, Refusal> {
-        let look = Lookup { own: &log.attributes, scope: origin.scope, resource: origin.resource };
-        let (peer, _) = endpoint::peer(&look);
-        let at = self.integration(origin, &look, &peer)?;
-        let key = self.seen.integrations[at].key.clone();
-        let time = self.time(log.time);
-        match Event::from_wire(&log.event_name) {
-            Some(Event::RunCompleted) => self.seen.runs.push(heartbeat::run(key, &look, log, time)?),
-            Some(Event::ReconciliationCompleted) => {
-                self.seen.reconciliations.push(reconciliation::event(key, &look, time)?);
-            }
-            Some(Event::CredentialRetired) => {
-                let id =
-                    look.str(Attr::CredentialId).ok_or(Refusal::Borrowed("no integration.credential.id"))?;
-                let mut update = credential::empty(key, id, time);
-                update.retired = true;
-                credential::join(&mut self.seen.slots, &mut self.slots, update);
-            }
-            _ => {}
-        }
-        Ok(&self.seen.integrations[at].key)
     }
 
     /// Bytes that all that was seen takes, about.

@@ -14,7 +14,7 @@ use crate::signals::telemetry::{
     Nanos, Origin, Point, PointValue, Refusal, Span, SpanKind, Status, Temporality,
 };
 use crate::signals::vocabulary::{Attr, Metric};
-use crate::signals::{classify, credential, endpoint, queue, reconciliation, stream};
+use crate::signals::{classify, credential, endpoint, heartbeat, queue, reconciliation, stream};
 
 use super::Observer;
 
@@ -70,6 +70,9 @@ impl Observer {
                 // How we are sent to is no work of the integration.
                 if own && is_call {
                     return Ok(());
+                }
+                if metric == Some(Metric::Heartbeat) {
+                    self.seen.beats.push(heartbeat::beat(whose.clone(), &look, time));
                 }
                 let peer = peer.into_owned();
                 let series = series(metric, whose, &look, point, &peer)?;
