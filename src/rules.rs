@@ -9,22 +9,36 @@ use crate::alert::rule::{Problem, RuleSet};
 
 /// The rules and runbooks that ship, for a start without a folder.
 const SHIPPED: &[(&str, &str)] = &[
+    ("connection-failing.toml", include_str!("../alerts/connection-failing.toml")),
     ("credential-expiry.toml", include_str!("../alerts/credential-expiry.toml")),
+    ("credential-idle.toml", include_str!("../alerts/credential-idle.toml")),
+    ("credential-refresh-failed.toml", include_str!("../alerts/credential-refresh-failed.toml")),
+    ("credential-rotation.toml", include_str!("../alerts/credential-rotation.toml")),
     ("latency-p95-high.toml", include_str!("../alerts/latency-p95-high.toml")),
+    ("latency-shift.toml", include_str!("../alerts/latency-shift.toml")),
     ("queue-behind.toml", include_str!("../alerts/queue-behind.toml")),
     ("reconciliation-gap.toml", include_str!("../alerts/reconciliation-gap.toml")),
+    ("slo-burn.toml", include_str!("../alerts/slo-burn.toml")),
     ("success-rate-low.toml", include_str!("../alerts/success-rate-low.toml")),
     ("throttled.toml", include_str!("../alerts/throttled.toml")),
+    ("vendor-outage.toml", include_str!("../alerts/vendor-outage.toml")),
 ];
 
 /// The runbooks that ship.
 pub const SHIPPED_RUNBOOKS: &[(&str, &str)] = &[
+    ("connection-failing.md", include_str!("../alerts/runbooks/connection-failing.md")),
     ("credential-expiry.md", include_str!("../alerts/runbooks/credential-expiry.md")),
+    ("credential-idle.md", include_str!("../alerts/runbooks/credential-idle.md")),
+    ("credential-refresh-failed.md", include_str!("../alerts/runbooks/credential-refresh-failed.md")),
+    ("credential-rotation.md", include_str!("../alerts/runbooks/credential-rotation.md")),
     ("latency-p95-high.md", include_str!("../alerts/runbooks/latency-p95-high.md")),
+    ("latency-shift.md", include_str!("../alerts/runbooks/latency-shift.md")),
     ("queue-behind.md", include_str!("../alerts/runbooks/queue-behind.md")),
     ("reconciliation-gap.md", include_str!("../alerts/runbooks/reconciliation-gap.md")),
+    ("slo-burn.md", include_str!("../alerts/runbooks/slo-burn.md")),
     ("success-rate-low.md", include_str!("../alerts/runbooks/success-rate-low.md")),
     ("throttled.md", include_str!("../alerts/runbooks/throttled.md")),
+    ("vendor-outage.md", include_str!("../alerts/runbooks/vendor-outage.md")),
 ];
 
 /// Where rules come from.

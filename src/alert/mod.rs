@@ -25,6 +25,7 @@ pub mod verdict;
 pub mod judge;
 pub mod machine;
 pub mod sentence;
+pub mod telling;
 pub mod wording;
 pub mod evaluate;
 pub mod case;

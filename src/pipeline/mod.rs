@@ -166,7 +166,7 @@ impl<C: Compose> Corridor<C> {
         let mut measures = store.window(from, until, None, Detail::Measures).await?;
         bounds.learn(&measures);
         measures.forget_measures();
-        recent.counters = measures.counters;
+        (recent.counters, recent.measured) = (measures.counters, measures.measured);
         // All that are kept: what stands above the watermark is replayed as of its own receipt, however long ago.
         let claims = Claims::new(claim_window, most_claims, store.claims(0, most_claims).await?);
         let usual = store.usual().await?;
@@ -323,7 +323,7 @@ impl<C: Compose> Corridor<C> {
             Ok(Some(part)) => {
                 self.fresh_claims.clear();
                 self.recent.merge(&part);
-                // No rule reads them, and the histograms of many series would be most of the memory.
+                // No rule reads most of them, and the histograms of many series would be most of the memory.
                 self.recent.forget_measures();
                 self.gauges.hot_bytes.store(self.store.hot_bytes() as u64, Ordering::Relaxed);
                 self.live.send_modify(|version| *version += 1);

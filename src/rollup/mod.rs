@@ -10,4 +10,6 @@ pub mod state;
 pub mod window;
 pub mod stream;
 pub mod convert;
+pub mod facts;
 pub mod measure;
+pub mod sources;

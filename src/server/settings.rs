@@ -93,7 +93,8 @@ pub fn policy(config: &Config) -> pipeline::policy::Policy {
 /// What values of signals need to know of the operator and the vendors.
 pub fn context(config: &Config, providers: &Arc<Providers>) -> Context {
     let tiers = config.integration.iter().filter_map(|one| Some((one.name.clone(), one.tier.clone()?)));
-    Context { providers: providers.clone(), tiers: tiers.collect() }
+    let non_production = config.environments.non_production.clone();
+    Context { providers: providers.clone(), tiers: tiers.collect(), non_production }
 }
 
 /// For how long the same request counts once.

@@ -153,27 +153,27 @@ const NONE: &[Label] = &[];
 signals! {
     CallSuccessRate = "call.success_rate", Unit::Share, CALLS, Calls;
     AttemptSuccessRate = "attempt.success_rate", Unit::Share, CALLS, Calls;
-    RecordSuccessRate = "record.success_rate", Unit::Share, CALLS, Other;
+    RecordSuccessRate = "record.success_rate", Unit::Share, CALLS, Calls;
     CallThrottledShare = "call.throttled_share", Unit::Share, CALLS, Calls;
     CallRate = "call.rate", Unit::PerMinute, CALLS, Calls;
-    CallRetryAmplification = "call.retry_amplification", Unit::Times, CALLS, Other;
-    RetryExhausted = "retry.exhausted", Unit::Count("operation"), CALLS, Other;
+    CallRetryAmplification = "call.retry_amplification", Unit::Times, CALLS, Calls;
+    RetryExhausted = "retry.exhausted", Unit::Count("operation"), CALLS, Calls;
     LatencyP50 = "call.latency.p50", Unit::Duration, LATENCY, Calls;
     LatencyP90 = "call.latency.p90", Unit::Duration, LATENCY, Calls;
     LatencyP95 = "call.latency.p95", Unit::Duration, LATENCY, Calls;
     LatencyP99 = "call.latency.p99", Unit::Duration, LATENCY, Calls;
     LatencyP999 = "call.latency.p99_9", Unit::Duration, LATENCY, Calls;
-    LatencyShift = "call.latency.shift", Unit::Times, LATENCY, Other;
-    SloBurnRate = "slo.burn_rate", Unit::Times, INTEGRATION, Other;
-    PeerFailingIntegrations = "peer.failing_integrations", Unit::Count("integration"), PEER, Other;
-    ConnectionFailing = "connection.failing", Unit::Count("connection"), INTEGRATION, Other;
+    LatencyShift = "call.latency.shift", Unit::Times, LATENCY, Calls;
+    SloBurnRate = "slo.burn_rate", Unit::Times, INTEGRATION, Objective;
+    PeerFailingIntegrations = "peer.failing_integrations", Unit::Count("integration"), PEER, Peer;
+    ConnectionFailing = "connection.failing", Unit::Count("connection"), INTEGRATION, Connection;
     CredentialExpiresIn = "credential.expires_in", Unit::Duration, CREDENTIAL, Credential;
-    CredentialRefreshRefused = "credential.refresh_refused", Unit::Count("refresh"), CREDENTIAL, Other;
-    CredentialRefreshFailing = "credential.refresh_failing", Unit::Share, CREDENTIAL, Other;
-    CredentialRefreshOverdue = "credential.refresh_overdue", Unit::Times, CREDENTIAL, Other;
-    CredentialAuthShare = "credential.auth_share", Unit::Share, CREDENTIAL, Other;
-    CredentialIdle = "credential.idle", Unit::Share, CREDENTIAL, Other;
-    CredentialRotationOverdue = "credential.rotation_overdue", Unit::Duration, CREDENTIAL, Other;
+    CredentialRefreshRefused = "credential.refresh_refused", Unit::Count("refresh"), CREDENTIAL, Credential;
+    CredentialRefreshFailing = "credential.refresh_failing", Unit::Share, CREDENTIAL, Credential;
+    CredentialRefreshOverdue = "credential.refresh_overdue", Unit::Times, CREDENTIAL, Credential;
+    CredentialAuthShare = "credential.auth_share", Unit::Share, CREDENTIAL, Credential;
+    CredentialIdle = "credential.idle", Unit::Share, CREDENTIAL, Credential;
+    CredentialRotationOverdue = "credential.rotation_overdue", Unit::Duration, CREDENTIAL, Credential;
     RateLimitHeadroom = "rate_limit.headroom", Unit::Share, LIMIT, Other;
     RateLimitExhaustsIn = "rate_limit.exhausts_in", Unit::Duration, LIMIT, Other;
     RateLimitForeignShare = "rate_limit.foreign_share", Unit::Share, LIMIT, Other;
@@ -308,14 +308,27 @@ mod tests {
             [
                 "call.success_rate",
                 "attempt.success_rate",
+                "record.success_rate",
                 "call.throttled_share",
                 "call.rate",
+                "call.retry_amplification",
+                "retry.exhausted",
                 "call.latency.p50",
                 "call.latency.p90",
                 "call.latency.p95",
                 "call.latency.p99",
                 "call.latency.p99_9",
+                "call.latency.shift",
+                "slo.burn_rate",
+                "peer.failing_integrations",
+                "connection.failing",
                 "credential.expires_in",
+                "credential.refresh_refused",
+                "credential.refresh_failing",
+                "credential.refresh_overdue",
+                "credential.auth_share",
+                "credential.idle",
+                "credential.rotation_overdue",
                 "queue.depth",
                 "queue.oldest_age",
                 "work.missed",

@@ -48,11 +48,16 @@ figures! {
     WritesRatio = "writes_ratio",
     /// Duplicates over received deliveries, by hour; the name is the provider.
     Duplicates = "duplicates",
+    /// Good outbound operations of an integration, by hour.
+    Good = "good",
+    /// Bad ones.
+    Bad = "bad",
     /// Largest page of an endpoint, by day.
     Page = "page",
     /// Share of requests of an endpoint that were rejected as invalid, by hour.
     Validation = "validation",
-    /// Operations of a credential, connection or peer that were good, by hour.
+    /// Outbound operations with a credential, for a connection or at a peer: when one was good, and how many since one
+    /// was refused; the name is that of [`super::uses`].
     GoodUse = "good_use",
 }
 

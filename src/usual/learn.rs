@@ -5,8 +5,12 @@ use std::collections::BTreeMap;
 use super::Usual;
 use super::key::{Figure, UsualKey};
 use super::track::hour_of;
+use super::uses::uses;
 use crate::rollup::latency::Latency;
+use crate::rollup::series::{Merge, Tally};
+use crate::rollup::sources::Sources;
 use crate::rollup::window::{Minute, Part, RECEIVED};
+use crate::signals::call::{Class, finals, judge};
 use crate::signals::observation::{CallKey, Direction, IntegrationKey};
 use crate::signals::vocabulary::{Attr, Metric};
 
@@ -37,6 +41,7 @@ impl Usual {
         let events = events(scene.part, minute);
         self.learn_events(scene, &events, minute);
         self.learn_levels(scene, minute);
+        self.learn_uses(scene, minute);
         if minute.0.rem_euclid(60) == 59 {
             self.close_hour(scene, hour_of(minute));
         }
@@ -83,6 +88,18 @@ impl Usual {
         }
     }
 
+    fn learn_uses(&mut self, scene: &Scene<'_>, minute: Minute) {
+        for ((integration, name), tally) in uses(scene.part, minute, Minute(minute.0 + 1)) {
+            let judged = judge(&tally.counts(), false);
+            let refused = finals(&tally.counts())[Class::Auth as usize];
+            if judged.good + judged.bad > 0.0
+                && let Some(track) = self.track(&UsualKey::new(integration, Figure::GoodUse, &name), minute)
+            {
+                track.used(minute, judged.good, judged.bad, refused);
+            }
+        }
+    }
+
     fn close_hour(&mut self, scene: &Scene<'_>, hour: i64) {
         let keys: Vec<UsualKey> = self.tracks.keys().cloned().collect();
         for key in keys {
@@ -93,6 +110,11 @@ impl Usual {
                 _ => continue,
             }
             self.changed.insert(key);
+        }
+        for (key, count) in operations(scene.part, hour) {
+            if let Some(track) = self.track(&key, Minute(hour * 60)) {
+                track.hourly(hour, count);
+            }
         }
         for (key, p95) in percentiles(scene.part, hour) {
             let excluded = (scene.excluded)(&key.integration);
@@ -141,6 +163,27 @@ fn events(part: &Part, minute: Minute) -> Events<'_> {
         add(integration, Figure::Work, "", count);
     }
     events
+}
+
+/// Outbound operations of each integration in an hour, good and bad: of these nothing is excluded.
+fn operations(part: &Part, hour: i64) -> BTreeMap<UsualKey, f64> {
+    let (from, to) = (Minute(hour * 60), Minute(hour * 60 + 60));
+    let sources = Sources::of(part, to);
+    let mut tallies: BTreeMap<&CallKey, Tally> = BTreeMap::new();
+    let rows = part.calls.iter().chain(&part.measured);
+    for ((_, key), row) in rows.filter(|((at, _), _)| *at >= from && *at < to) {
+        if key.direction == Direction::Outbound && sources.counts(key) {
+            tallies.entry(key).or_default().merge(&row.tally);
+        }
+    }
+    let mut counts: BTreeMap<UsualKey, f64> = BTreeMap::new();
+    for (key, tally) in tallies {
+        let judged = judge(&tally.counts(), false);
+        for (figure, count) in [(Figure::Good, judged.good), (Figure::Bad, judged.bad)] {
+            *counts.entry(UsualKey::new(&key.integration, figure, "")).or_insert(0.0) += count;
+        }
+    }
+    counts
 }
 
 /// The name of a webhook event type's track.

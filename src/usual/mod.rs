@@ -8,6 +8,7 @@ pub mod key;
 pub mod learn;
 pub mod ring;
 pub mod track;
+pub mod uses;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::super::series::Merge;
+use super::refreshes::Refreshes;
 use crate::signals::observation::IntegrationKey;
 use crate::signals::telemetry::Nanos;
 
@@ -14,16 +15,19 @@ use crate::signals::telemetry::Nanos;
 pub enum StateKind {
     /// A connection that was closed on purpose; the name is its id.
     ConnectionClosed,
+    /// How refreshes of a credential went; the name is its id.
+    Refreshes,
 }
 
 impl StateKind {
     /// All.
-    pub const ALL: &[StateKind] = &[StateKind::ConnectionClosed];
+    pub const ALL: &[StateKind] = &[StateKind::ConnectionClosed, StateKind::Refreshes];
 
     /// Its name where it is kept.
     pub const fn name(self) -> &'static str {
         match self {
             StateKind::ConnectionClosed => "connection_closed",
+            StateKind::Refreshes => "refreshes",
         }
     }
 
@@ -53,6 +57,8 @@ pub enum State {
     Nothing,
     /// A connection was closed on purpose, the last time then.
     ConnectionClosed(Nanos),
+    /// How refreshes of a credential went.
+    Refreshes(Refreshes),
 }
 
 impl Merge for State {
@@ -61,6 +67,21 @@ impl Merge for State {
             (_, State::Nothing) => {}
             (State::Nothing, _) => self.clone_from(other),
             (State::ConnectionClosed(ours), State::ConnectionClosed(theirs)) => *ours = (*ours).max(*theirs),
+            (State::Refreshes(ours), State::Refreshes(theirs)) => ours.merge(theirs),
+            // One key has one kind of state; were it not so, the order of arrival must not matter.
+            (ours, theirs) => {
+                if rank(theirs) > rank(ours) {
+                    ours.clone_from(theirs);
+                }
+            }
         }
+    }
+}
+
+fn rank(state: &State) -> u8 {
+    match state {
+        State::Nothing => 0,
+        State::ConnectionClosed(_) => 1,
+        State::Refreshes(_) => 2,
     }
 }
