@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::alert::load::load;
+use crate::alert::maintenance::Maintenance;
 use crate::alert::rule::{Problem, RuleSet};
 
 /// The rules and runbooks that ship, for a start without a folder.
@@ -89,13 +90,32 @@ impl Origin {
         };
         let loaded = load(&rules, &runbooks);
         let rules = loaded.map_err(|problems| problems.iter().map(Problem::to_string).collect::<Vec<_>>())?;
+        let mut rules = rules;
+        rules.maintenance = self.maintenance()?;
         Ok(Loaded { rules: Arc::new(rules) })
+    }
+
+    /// Maintenance windows beside the rules: none ship, and the folder need not be there.
+    fn maintenance(&self) -> Result<Vec<Maintenance>, Vec<String>> {
+        let Origin::Folder(folder) = self else { return Ok(Vec::new()) };
+        let folder = folder.join("maintenance");
+        if !folder.is_dir() {
+            return Ok(Vec::new());
+        }
+        let (mut found, mut problems) = (Vec::new(), Vec::new());
+        for (file, text) in texts(&folder, "toml")? {
+            match Maintenance::parse(&file, &text) {
+                Ok(one) => found.push(one),
+                Err(wrong) => problems.extend(wrong.iter().map(Problem::to_string)),
+            }
+        }
+        if problems.is_empty() { Ok(found) } else { Err(problems) }
     }
 
     /// Changes when a file of the folder does; the same for ever for a set in the binary.
     pub fn version(&self) -> Vec<(PathBuf, Option<SystemTime>, u64)> {
         let Origin::Folder(folder) = self else { return Vec::new() };
-        let mut files: Vec<_> = [folder.clone(), folder.join("runbooks")]
+        let mut files: Vec<_> = [folder.clone(), folder.join("runbooks"), folder.join("maintenance")]
             .iter()
             .filter_map(|folder| std::fs::read_dir(folder).ok())
             .flatten()

@@ -16,6 +16,7 @@ use crate::signals::telemetry::Nanos;
 use super::document::{Document, Place, Section};
 use super::evaluate::{Facts, evaluate};
 use super::incident::{Instance, InstanceKey, Phase, Transition};
+use super::overlay::Overlays;
 use super::rule::{Problem, RuleSet};
 use super::threshold::whole_minutes;
 use super::tier::Tier;
@@ -89,7 +90,13 @@ fn run(rules: &RuleSet, case: &Case) -> Vec<String> {
         part.absorb(&observations(case, minute, now), now.start());
         let tick = Minute(now.0 + 1);
         part.forget_before(Minute(tick.0 - i64::from(super::check::REACH)));
-        let facts = Facts { recent: &part, values: &[], tiers: &tiers, notifies: &|_| true };
+        let facts = Facts {
+            recent: &part,
+            values: &[],
+            overlays: &Overlays::default(),
+            tiers: &tiers,
+            notifies: &|_| true,
+        };
         let told = evaluate(rules, &facts, &mut instances, tick).into_iter().filter(|step| step.notify);
         mails.extend(told);
         for expect in case.expect.iter().filter(|expect| expect.at == minute + 1) {
@@ -187,7 +194,7 @@ fn read(document: &mut Document<'_>, root: &Section<'_>, rules: &RuleSet) -> Opt
     let (start, _) = start?;
     let cases = document.sections(root, "case");
     let cases = cases.iter().filter_map(|case| self::case(document, case, Minute::of(start))).collect();
-    Some((RuleSet { rules: vec![rule?], runbooks: BTreeMap::new() }, cases))
+    Some((RuleSet { rules: vec![rule?], runbooks: BTreeMap::new(), maintenance: Vec::new() }, cases))
 }
 
 fn case(document: &mut Document<'_>, section: &Section<'_>, start: Minute) -> Option<Case> {

@@ -7,12 +7,16 @@ use crate::health::value::Value;
 use crate::rollup::window::{Minute, Part};
 use crate::signals::observation::IntegrationKey;
 
+use super::explain;
+use super::group;
 use super::incident::{Change, Heard, Incident, Instance, InstanceKey, Phase, Transition};
 use super::judge::{Reading, absent, judge};
 use super::machine::{Policy, Step, is_idle, newborn, step};
+use super::overlay::{Overlays, Withheld};
 use super::rule::{Condition, Rule, RuleSet};
 use super::subjects::Index;
 use super::tier::Tier;
+use super::told;
 use super::verdict::Verdict;
 use super::wording::{self, Rung};
 use crate::signals::signal::{Family, Label};
@@ -25,6 +29,8 @@ pub struct Facts<'a> {
     pub values: &'a [Value],
     /// The tier of an integration: the configuration's word, else its own.
     pub tiers: &'a dyn Fn(&IntegrationKey) -> Tier,
+    /// Silences, maintenance, acknowledgements.
+    pub overlays: &'a Overlays,
     /// Whether an environment notifies by default.
     pub notifies: &'a dyn Fn(&str) -> bool,
 }
@@ -39,20 +45,42 @@ pub fn evaluate(
 ) -> Vec<Transition> {
     let mut transitions = remove_orphans(rules, instances, tick);
     let index = Index::new(facts.recent, facts.values, tick);
-    for rule in &rules.rules {
+    for rule in explain::ordered(rules) {
         for (key, reading) in readings(rule, facts, &index, instances, tick) {
-            let policy =
-                Policy { times: rule.times, no_data: rule.no_data, audible: is_audible(rule, facts, &key) };
+            let (withheld, by_cause) =
+                told::withheld(rules, rule, facts.overlays, &key, &reading, instances, tick);
+            let policy = Policy {
+                times: rule.times,
+                no_data: rule.no_data,
+                audible: is_audible(rule, facts, &key),
+                withheld: withheld.is_some(),
+                silenced: withheld.as_ref().is_some_and(Withheld::is_silence),
+            };
             let mut instance = instances.remove(&key).unwrap_or_else(|| newborn(key.clone(), tick));
             if instance.last_tick < tick {
+                if by_cause {
+                    instance.explained_at = Some(tick);
+                }
+                let from = transitions.len();
                 advance(rule, &mut instance, &reading, &policy, tick, &mut transitions);
+                let scene = told::Scene { rule, policy: &policy, overlays: facts.overlays, tick };
+                told::tell(&scene, &mut instance, withheld, from, &mut transitions);
             }
-            if !is_idle(&instance, &rule.times) {
-                instances.insert(key, instance);
-            }
+            instances.insert(key, instance);
         }
     }
+    group::settle(instances, &mut transitions, tick);
+    forget_idle(rules, instances);
     transitions
+}
+
+/// Drops instances of which nothing would be lost; one whose mails tell of others stays until those are over.
+fn forget_idle(rules: &RuleSet, instances: &mut BTreeMap<InstanceKey, Instance>) {
+    let leads = group::leads(instances);
+    instances.retain(|key, instance| {
+        let leads = instance.incident.as_ref().is_some_and(|incident| leads.contains(&incident.id));
+        leads || rules.rule(&key.rule).is_none_or(|rule| !is_idle(instance, &rule.times))
+    });
 }
 
 /// Closes what belongs to a rule that is gone or now tells its instances apart by other labels.
@@ -177,7 +205,15 @@ fn stay(
     }
     incident.changed = rung.to(&Rung::of(incident));
     let change = if now > before { Change::Escalated } else { Change::Eased };
-    let notify = change == Change::Escalated && policy.audible && instance.flapping_since.is_none();
+    if change == Change::Escalated {
+        instance.worse_at = Some(tick);
+    }
+    // Of what nobody was told yet, its beginning is told.
+    let notify = change == Change::Escalated
+        && policy.audible
+        && !policy.withheld
+        && instance.heard != Heard::Nothing
+        && instance.flapping_since.is_none();
     if notify {
         instance.heard = Heard::Firing;
     }

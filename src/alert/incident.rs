@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::overlay::Withheld;
 use crate::rollup::window::Minute;
 use crate::signals::observation::IntegrationKey;
 use crate::signals::telemetry::Nanos;
@@ -88,6 +89,21 @@ pub struct Instance {
     pub flapping_since: Option<Minute>,
     /// What recipients were last told.
     pub heard: Heard,
+    /// The tick at which they were told last.
+    #[serde(default)]
+    pub told_at: Option<Minute>,
+    /// The tick at which they were first told that it stands.
+    #[serde(default)]
+    pub told_since: Option<Minute>,
+    /// The second list was told, since nobody said that they look at it.
+    #[serde(default)]
+    pub escalated: bool,
+    /// The tick at which it last got worse: who looked at it before that did not see this.
+    #[serde(default)]
+    pub worse_at: Option<Minute>,
+    /// The last tick at which a cause explained it.
+    #[serde(default)]
+    pub explained_at: Option<Minute>,
 }
 
 /// One incident: opens at firing, ends resolved.
@@ -144,6 +160,12 @@ pub struct Incident {
     /// Sentence and counts at its worst.
     #[serde(default)]
     pub at_worst: Option<(String, Vec<(String, String)>)>,
+    /// Why nobody is told of it; none where they are.
+    #[serde(default)]
+    pub withheld: Option<Withheld>,
+    /// Others that its mails tell of: (place, value).
+    #[serde(default)]
+    pub also: Vec<(String, String)>,
 }
 
 impl Incident {
@@ -174,6 +196,12 @@ pub enum Change {
     Flapping,
     /// It held still again; the incident says in which state.
     Settled,
+    /// It still stands, and nobody said that they look at it.
+    Reminder,
+    /// The same for the second list of recipients, after the time that the rule gives the first.
+    Unacknowledged,
+    /// Others of its group began.
+    Joined,
 }
 
 /// A change of an instance at a tick.

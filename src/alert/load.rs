@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::document::nearest;
+use super::explain;
 use super::parse::parse;
 use super::rule::{Problem, Rule, RuleSet};
 use super::runbook;
@@ -35,6 +37,7 @@ pub fn load(files: &[(String, String)], runbooks: &[(String, String)]) -> Result
             }
         }
     }
+    explanations(files, &rules, &ids, &mut problems);
     for (name, markdown) in runbooks {
         problems.extend(runbook::check(name, markdown));
         let named = rules.iter().any(|rule| rule.runbook == base(name));
@@ -49,7 +52,35 @@ pub fn load(files: &[(String, String)], runbooks: &[(String, String)]) -> Result
     }
     rules.sort_by(|a, b| a.id.cmp(&b.id));
     let runbooks = runbooks.iter().map(|(name, text)| (base(name).to_owned(), text.clone())).collect();
-    Ok(RuleSet { rules, runbooks })
+    Ok(RuleSet { rules, runbooks, maintenance: Vec::new() })
+}
+
+/// What explains a rule is there, and nothing explains itself.
+fn explanations(
+    files: &[(String, String)],
+    rules: &[Rule],
+    ids: &BTreeMap<&str, &str>,
+    problems: &mut Vec<Problem>,
+) {
+    let mut tell = |id: &str, message: String| {
+        let found = files.iter().find(|(file, _)| base(file).trim_end_matches(".toml") == id);
+        if let Some((file, text)) = found {
+            let (line, column) = place_of_key(text, "explained_by");
+            problems.push(Problem { file: file.clone(), line, column, message });
+        }
+    };
+    for rule in rules {
+        for root in rule.explained_by.iter().filter(|root| !ids.contains_key(root.as_str())) {
+            let names: Vec<&str> = ids.keys().copied().collect();
+            let near =
+                nearest(root, &names).map_or_else(String::new, |near| format!("; did you mean {near}?"));
+            tell(&rule.id, format!("explained_by: there is no rule {root}{near}"));
+        }
+    }
+    let circle = explain::circle(rules);
+    if let Some(first) = circle.first() {
+        tell(first, format!("explained_by: {} explain one another in a circle", circle.join(", ")));
+    }
 }
 
 /// The last part of a path.

@@ -23,6 +23,10 @@ pub struct Policy {
     pub no_data: NoData,
     /// Whether anybody is told of this instance at all.
     pub audible: bool,
+    /// Whether its beginning is withheld now.
+    pub withheld: bool,
+    /// Whether its end is withheld too.
+    pub silenced: bool,
 }
 
 /// A change, and whether recipients are told of it.
@@ -48,6 +52,11 @@ pub fn newborn(key: InstanceKey, tick: Minute) -> Instance {
         flips: Vec::new(),
         flapping_since: None,
         heard: Heard::Nothing,
+        told_at: None,
+        told_since: None,
+        escalated: false,
+        worse_at: None,
+        explained_at: None,
     }
 }
 
@@ -158,13 +167,15 @@ fn flip(instance: &mut Instance, tick: Minute, change: Change, policy: &Policy, 
     if instance.flips.len() >= FLAPS {
         instance.flapping_since = Some(tick);
         steps.push(Step { change, notify: false });
-        steps.push(Step { change: Change::Flapping, notify: policy.audible });
-        instance.heard = if policy.audible { Heard::Flapping } else { Heard::Nothing };
+        let notify = policy.audible && !policy.withheld;
+        steps.push(Step { change: Change::Flapping, notify });
+        instance.heard = if notify { Heard::Flapping } else { Heard::Nothing };
         return;
     }
     let resolved = change == Change::Resolved;
     // Nobody is told that something is over of which nobody was told.
-    let notify = policy.audible && !(resolved && instance.heard == Heard::Nothing);
+    let held_back = if resolved { policy.silenced } else { policy.withheld };
+    let notify = policy.audible && !held_back && !(resolved && instance.heard == Heard::Nothing);
     instance.heard = match (notify, resolved) {
         (false, _) => Heard::Nothing,
         (true, true) => Heard::Resolved,
@@ -181,7 +192,7 @@ fn settle(instance: &mut Instance, tick: Minute, policy: &Policy, steps: &mut Ve
         return;
     }
     instance.flapping_since = None;
-    let notify = policy.audible && instance.heard != Heard::Nothing;
+    let notify = policy.audible && !policy.silenced && instance.heard != Heard::Nothing;
     instance.heard = match (notify, instance.phase) {
         (false, _) => Heard::Nothing,
         (true, Phase::Firing | Phase::Recovering) => Heard::Firing,

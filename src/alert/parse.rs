@@ -1,16 +1,16 @@
 //! One rule file into a [`Rule`], or all that is wrong with it.
 
+mod labels;
+
 use std::sync::Arc;
 
 use super::check;
 use super::document::{Document, Place, Section, nearest};
 use super::incident::Severity;
-use super::rule::{
-    Branch, Clause, Condition, Extra, Filter, Level, Measure, NoData, Problem, Resolve, Rule, Times,
-};
+use super::rule::{Branch, Condition, Extra, Filter, Level, Measure, NoData, Problem, Resolve, Rule, Times};
 use super::threshold::{Threshold, whole_minutes};
 use super::tier::Tier;
-use crate::signals::signal::{Label, Signal};
+use crate::signals::signal::Signal;
 
 const RULE_KEYS: &[&str] = &[
     "schema",
@@ -32,6 +32,10 @@ const RULE_KEYS: &[&str] = &[
     "min_bad",
     "or_consecutive",
     "no_data",
+    "explained_by",
+    "group_by",
+    "repeat",
+    "escalate",
     "level",
     "any",
 ];
@@ -51,14 +55,10 @@ const BRANCH_KEYS: &[&str] = &[
 /// Keys of the format that this version does not act on.
 const LATER: &[&str] = &[
     "beyond_usual",
-    "explained_by",
     "burn",
     "objective",
-    "escalate",
-    "group_by",
     "attach",
     "route",
-    "repeat",
     "at_least",
     "stale_after",
     "min_points",
@@ -94,7 +94,7 @@ fn rule(document: &mut Document<'_>, root: &Section<'_>, file: &str) -> Option<R
     {
         document.problem(place, format!("id: \"{id}\" differs from the file's name \"{stem}\""));
     }
-    let by = by(document, root);
+    let by = labels::by(document, root);
     let title =
         document.required(root, "title", "a line with labels in braces, like \"{peer} success rate\"");
     let runbook = document.required(root, "runbook", "the file name of its runbook in alerts/runbooks");
@@ -116,10 +116,19 @@ fn rule(document: &mut Document<'_>, root: &Section<'_>, file: &str) -> Option<R
         "resolve" => Ok(NoData::Resolve),
         _ => Err(format!("\"{text}\" is neither \"hold\" nor \"resolve\"")),
     });
+    let explained_by: Vec<String> = document
+        .strings(root, "explained_by")
+        .unwrap_or_default()
+        .into_iter()
+        .map(|(id, _)| id.to_owned())
+        .collect();
+    let group_by = labels::group_by(document, root, &by);
+    let repeat = minutes(document, root, "repeat").unwrap_or(0);
+    let escalate = minutes(document, root, "escalate").unwrap_or(0);
     let condition = condition(document, root, &times)?;
     let family = condition.measures().first()?.signal.family();
     let signals: Vec<Signal> = condition.measures().iter().map(|measure| measure.signal).collect();
-    let filter = filter(document, root, &signals);
+    let filter = labels::filter(document, root, &signals);
     check::by(document, &root.place_of("by"), &by, family, &signals);
     check::levels_have_severity(document, root, &condition, severity.is_some());
     check::facets(document, root, &by, &filter, &condition);
@@ -134,6 +143,10 @@ fn rule(document: &mut Document<'_>, root: &Section<'_>, file: &str) -> Option<R
         severity: severity.unwrap_or([Severity::Warning; 3]),
         times,
         no_data: no_data.map_or(NoData::Hold, |(no_data, _)| no_data),
+        explained_by,
+        group_by,
+        repeat,
+        escalate,
     })
 }
 
@@ -189,7 +202,7 @@ fn level(
 ) -> Option<Level> {
     let name = document.string(section, "name").map_or("", |(name, _)| name);
     let severity = document.read(section, "severity", severity).map(|(severity, _)| severity);
-    let filter = filter(document, section, &[signal]);
+    let filter = labels::filter(document, section, &[signal]);
     let (fire, _) = fire(document, section, signal)?;
     let resolve = resolve(document, section, root, signal, &fire)?;
     let (and, or) = (extras(document, section, "and", signal), extras(document, section, "or", signal));
@@ -358,43 +371,4 @@ fn severities(document: &mut Document<'_>, root: &Section<'_>) -> Option<[Severi
     }
     let [critical, standard, simple] = out;
     Some([critical?, standard?, simple?])
-}
-
-fn by(document: &mut Document<'_>, root: &Section<'_>) -> Vec<Label> {
-    if !root.has("by") {
-        document.problem(&(0..0), "by is missing: the labels that tell instances apart");
-    }
-    let mut out = Vec::new();
-    for (name, place) in document.strings(root, "by").unwrap_or_default() {
-        match Label::from_name(name) {
-            Some(label) if out.contains(&label) => {
-                document.problem(&place, format!("by: {name} stands there twice"));
-            }
-            Some(label) => out.push(label),
-            None => document.problem(&place, format!("by: there is no label {name}")),
-        }
-    }
-    out
-}
-
-fn filter(document: &mut Document<'_>, section: &Section<'_>, signals: &[Signal]) -> Filter {
-    let Some(table) = document.section(section, "where") else { return Filter::default() };
-    let mut filter = Filter::default();
-    for (key, place) in table.names() {
-        let (name, not) = key.strip_suffix("_not").map_or((key, false), |name| (name, true));
-        let offered = |label: Label| {
-            label == Label::Tier || signals.iter().all(|signal| signal.labels().contains(&label))
-        };
-        let Some(label) = Label::from_name(name).filter(|label| offered(*label)) else {
-            document.problem(&place, check::not_offered("where", name, signals));
-            continue;
-        };
-        let values = document.strings(&table, key).unwrap_or_default();
-        for (value, place) in &values {
-            check::label_value(document, place, label, value);
-        }
-        let values = values.into_iter().map(|(value, _)| value.to_owned()).collect();
-        filter.clauses.push(Clause { label, values, not });
-    }
-    filter
 }

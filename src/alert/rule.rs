@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::incident::Severity;
+use super::maintenance::Maintenance;
 use super::threshold::Threshold;
 use super::tier::Tier;
 use crate::signals::signal::{Label, Signal};
@@ -35,6 +36,8 @@ pub struct RuleSet {
     pub rules: Vec<Rule>,
     /// Runbook file name → Markdown.
     pub runbooks: BTreeMap<String, String>,
+    /// Schedules of maintenance, by name.
+    pub maintenance: Vec<Maintenance>,
 }
 
 impl RuleSet {
@@ -65,6 +68,14 @@ pub struct Rule {
     pub times: Times,
     /// What an unknown verdict means to what fires.
     pub no_data: NoData,
+    /// Ids of rules whose alerts are the cause of this one's.
+    pub explained_by: Vec<String>,
+    /// Alerts with the same values of these labels are told together; empty where each is told by itself.
+    pub group_by: Vec<Label>,
+    /// Told again every so many ticks while it stands and nobody looks at it; 0 = never.
+    pub repeat: u32,
+    /// The second list of recipients is told after so many ticks; 0 = never.
+    pub escalate: u32,
 }
 
 /// The state machine's times, in ticks (minutes).

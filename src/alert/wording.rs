@@ -48,6 +48,8 @@ pub fn open(rule: &Rule, key: &InstanceKey, reading: &Reading, since: Minute, ti
         changed: String::new(),
         ending: String::new(),
         at_worst: None,
+        withheld: None,
+        also: Vec::new(),
     };
     update(&mut incident, rule, reading);
     incident.first_cause.clone_from(&incident.cause);

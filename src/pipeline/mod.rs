@@ -23,6 +23,7 @@ use futures_util::FutureExt;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::alert::incident::{Instance, InstanceKey, Transition};
+use crate::alert::overlay::Overlays;
 use crate::alert::rule::RuleSet;
 use crate::decode::Batch;
 use crate::health::sight::Context;
@@ -101,6 +102,8 @@ pub struct Corridor<C> {
     context: Context,
     /// What the signals said at the last tick.
     values: Vec<Value>,
+    /// Silences, maintenance and acknowledgements of the tick.
+    overlays: Overlays,
     instances: BTreeMap<InstanceKey, Instance>,
     last_tick: Option<Minute>,
     /// Instances the catalog holds, to know which are gone.
@@ -190,6 +193,7 @@ impl<C: Compose> Corridor<C> {
             usual,
             context,
             values: Vec::new(),
+            overlays: Overlays::default(),
             last_tick,
             gauges,
             live,

@@ -14,7 +14,7 @@ use crate::health;
 use crate::health::sight::Sight;
 use crate::rollup::window::Minute;
 use crate::signals::observation::IntegrationKey;
-use crate::store::catalog::Tick;
+use crate::store::catalog::{Learned, Tick};
 use crate::usual::learn::Scene;
 use crate::world::points::Point;
 
@@ -34,6 +34,7 @@ impl<C: Compose> Corridor<C> {
         for tick in (next..=due.0).map(Minute) {
             self.learn(Minute(tick.0 - 1));
             self.look(tick);
+            self.lay_over(tick).await;
             transitions.extend(self.judge(tick));
         }
         if next < due.0 {
@@ -69,6 +70,16 @@ impl<C: Compose> Corridor<C> {
         self.usual.learn(&scene, minute);
     }
 
+    /// What people and schedules withhold at a tick. What cannot be read stays as it was.
+    async fn lay_over(&mut self, tick: Minute) {
+        let at = tick.start();
+        match self.store.overlays(at).await {
+            Ok((silences, acks)) => (self.overlays.silences, self.overlays.acks) = (silences, acks),
+            Err(error) => tracing::error!(%error, "The silences cannot be read; the last ones known stand."),
+        }
+        self.overlays.windows = self.rules.maintenance.iter().filter_map(|one| one.open_at(at)).collect();
+    }
+
     /// Takes the values of all signals at a tick.
     fn look(&mut self, tick: Minute) {
         let sight = Sight { part: &self.recent, usual: &self.usual, tick, context: &self.context };
@@ -88,7 +99,13 @@ impl<C: Compose> Corridor<C> {
         let (policy, recent) = (&self.policy, &self.recent);
         let tiers = |key: &IntegrationKey| policy.tier(key, recent);
         let notifies = |environment: &str| !policy.non_production.iter().any(|name| name == environment);
-        let facts = Facts { recent, values: &self.values, tiers: &tiers, notifies: &notifies };
+        let facts = Facts {
+            recent,
+            values: &self.values,
+            overlays: &self.overlays,
+            tiers: &tiers,
+            notifies: &notifies,
+        };
         let mut instances = self.instances.clone();
         let judged = AssertUnwindSafe(|| evaluate(&self.rules, &facts, &mut instances, tick));
         match catch_unwind(judged) {
@@ -147,7 +164,7 @@ impl<C: Compose> Corridor<C> {
             gone: &gone,
             incidents: &incidents,
             mails: &mails,
-            usual: learned.map(|until| (until, changed.as_slice(), forgotten.as_slice())),
+            usual: learned.map(|until| Learned { until, tracks: &changed, gone: &forgotten }),
             values: Some(&self.values),
         };
         if let Err(error) = self.store.record_tick(&written).await {

@@ -27,7 +27,17 @@ const WALLS: Walls = Walls(&[
     ("receive", &["access", "decode", "signals", "inbox", "clock", "world"]),
     (
         "store",
-        &["access", "signals", "rollup", "usual", "health::value", "decode", "alert::incident", "world"],
+        &[
+            "access",
+            "signals",
+            "rollup",
+            "usual",
+            "health::value",
+            "decode",
+            "alert::incident",
+            "alert::overlay",
+            "world",
+        ],
     ),
     ("outgoing", &[]),
     ("oidc", &["access", "outgoing", "clock", "signals"]),
@@ -42,7 +52,7 @@ const WALLS: Walls = Walls(&[
 ]);
 
 /// Modules that decide: no I/O, no clock, no async.
-const PURE: &[&str] = &["signals", "decode", "rollup", "alert"];
+const PURE: &[&str] = &["signals", "decode", "rollup", "usual", "health", "alert"];
 
 /// What a pure module never says.
 const IMPURE: &[&str] = &[

@@ -8,6 +8,8 @@ const POLICY: Policy = Policy {
     times: Times { hold_for: 5, keep_firing_for: 5, reopen_within: 30 },
     no_data: NoData::Hold,
     audible: true,
+    withheld: false,
+    silenced: false,
 };
 
 fn instance() -> Instance {
@@ -190,6 +192,8 @@ fn some_incident() -> crate::alert::incident::Incident {
         changed: String::new(),
         ending: String::new(),
         at_worst: None,
+        withheld: None,
+        also: Vec::new(),
     }
 }
 
@@ -260,7 +264,7 @@ fn what_nobody_hears_stays_unheard() {
 fn no_data_resolves_only_where_the_rule_says_so() {
     let at_once = Times { hold_for: 0, keep_firing_for: 2, reopen_within: 30 };
     for (no_data, phase) in [(NoData::Hold, Phase::Firing), (NoData::Resolve, Phase::Inactive)] {
-        let policy = Policy { times: at_once, no_data, audible: true };
+        let policy = Policy { times: at_once, no_data, ..POLICY };
         let mut instance = instance();
         step(&mut instance, Minute(1), Breach, &policy);
         for tick in 2..=4 {

@@ -43,6 +43,8 @@ fn transition(change: Change) -> Transition {
             changed: String::new(),
             ending: if over { "All 40 calls succeeded in 5 min.".into() } else { String::new() },
             at_worst: None,
+            withheld: None,
+            also: Vec::new(),
         },
     }
 }

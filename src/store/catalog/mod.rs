@@ -60,6 +60,17 @@ pub struct Segment {
     pub integrations: Vec<(String, String)>,
 }
 
+/// What was learned up to a minute.
+#[derive(Clone, Copy, Debug)]
+pub struct Learned<'a> {
+    /// The first minute that is not in.
+    pub until: Minute,
+    /// Tracks that changed.
+    pub tracks: &'a [(UsualKey, Track)],
+    /// Tracks that are gone.
+    pub gone: &'a [UsualKey],
+}
+
 /// What one tick commits.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tick<'a> {
@@ -73,8 +84,8 @@ pub struct Tick<'a> {
     pub incidents: &'a [Incident],
     /// Mails that tell of it.
     pub mails: &'a [NewMail],
-    /// What was learned up to a minute: the tracks that changed, and those that are gone.
-    pub usual: Option<(Minute, &'a [(UsualKey, Track)], &'a [UsualKey])>,
+    /// What was learned.
+    pub usual: Option<Learned<'a>>,
     /// What the signals say, all of it.
     pub values: Option<&'a [Value]>,
 }

@@ -5,6 +5,7 @@
 
 use super::Error;
 
+pub mod overlays;
 pub mod signals;
 pub mod alerts;
 pub mod audit;

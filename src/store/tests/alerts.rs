@@ -32,6 +32,8 @@ pub fn incident(id: &str, code: &str, opened_at: i64) -> Incident {
         changed: String::new(),
         ending: String::new(),
         at_worst: None,
+        withheld: None,
+        also: Vec::new(),
     }
 }
 
@@ -51,6 +53,11 @@ pub fn instance(integration: &str, phase: Phase) -> Instance {
         flips: vec![Minute(6)],
         flapping_since: None,
         heard: Heard::Firing,
+        told_at: None,
+        told_since: None,
+        escalated: false,
+        worse_at: None,
+        explained_at: None,
     }
 }
 

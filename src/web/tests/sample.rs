@@ -156,6 +156,8 @@ pub fn incident(code: &str, name: &str, severity: Severity, minutes: i64) -> Inc
         changed: String::new(),
         ending: String::new(),
         at_worst: None,
+        withheld: None,
+        also: Vec::new(),
     }
 }
 

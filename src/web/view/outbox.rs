@@ -78,5 +78,8 @@ const fn change(change: Change) -> &'static str {
         Change::RuleRemoved => "rule removed",
         Change::Flapping => "flapping",
         Change::Settled => "settled",
+        Change::Reminder => "reminder",
+        Change::Unacknowledged => "unacknowledged",
+        Change::Joined => "more began",
     }
 }

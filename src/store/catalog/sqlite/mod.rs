@@ -29,6 +29,7 @@ pub mod minutes;
 pub mod outbox;
 pub mod people;
 pub mod outcomes;
+pub mod overlays;
 pub mod packs;
 pub mod segments;
 pub mod series;
@@ -159,6 +160,7 @@ fn migrations() -> Migrator {
         (2, "metrics", include_str!("../../../../migrations/sqlite/0002_metrics.sql")),
         (3, "access", include_str!("../../../../migrations/sqlite/0003_access.sql")),
         (5, "people", include_str!("../../../../migrations/sqlite/0005_people.sql")),
+        (11, "overlays", include_str!("../../../../migrations/sqlite/0011_overlays.sql")),
         (9, "signals", include_str!("../../../../migrations/sqlite/0009_signals.sql")),
         (4, "packs", include_str!("../../../../migrations/sqlite/0004_packs.sql")),
     ];

@@ -9,7 +9,7 @@ use crate::health::value::Value;
 use crate::rollup::window::Minute;
 use crate::signals::observation::IntegrationKey;
 use crate::store::Error;
-use crate::store::catalog::Tick;
+use crate::store::catalog::{Learned, Tick};
 use crate::usual::Usual;
 use crate::usual::key::{Figure, UsualKey};
 use crate::usual::track::Track;
@@ -63,7 +63,7 @@ pub async fn write(write: &mut SqliteConnection, tick: &Tick<'_>) -> Result<(), 
     if let Some(values) = tick.values {
         write_values(write, tick.at, values).await?;
     }
-    let Some((until, tracks, gone)) = tick.usual else { return Ok(()) };
+    let Some(Learned { until, tracks, gone }) = tick.usual else { return Ok(()) };
     sqlx::query(
         "INSERT INTO meta (name, value) VALUES ('usual_until', ?1) \
          ON CONFLICT (name) DO UPDATE SET value = excluded.value",
