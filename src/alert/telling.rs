@@ -77,6 +77,48 @@ pub fn of(told: &Told<'_>) -> Option<String> {
         (S::SloBurnRate, false) => {
             format!("{} does not use up its allowance for failures too fast{because}", told.integration())
         }
+        (S::RateLimitHeadroom, _) => format!("{said} of {} is left{because}", told.limit()),
+        (S::RateLimitExhaustsIn, true) => format!("{} runs out in {said}{because}", told.limit()),
+        (S::RateLimitExhaustsIn, false) => format!("{} does not run out soon{because}", told.limit()),
+        (S::RateLimitForeignShare, true) => {
+            format!("somebody else used {said} of what went from {}{because}", told.limit())
+        }
+        (S::RateLimitForeignShare, false) => format!("{} is used by us{because}", told.limit()),
+        (S::WebhookRejectRate, true) => {
+            format!("{said} of the webhooks {} are rejected for {}{because}", told.sent(), told.reason())
+        }
+        (S::WebhookRejectRate, false) => {
+            format!("webhooks {} are rejected no more for {}{because}", told.sent(), told.reason())
+        }
+        (S::WebhookDuplicateJump, true) => {
+            format!("webhooks {} come twice {said} as often as usual{because}", told.sent())
+        }
+        (S::WebhookDuplicateJump, false) => {
+            format!("webhooks {} do not come twice more than usual{because}", told.sent())
+        }
+        (S::WebhookP95OfTimeout, true) => {
+            format!(
+                "answers to webhooks {} take {said} of the time that the sender waits{because}",
+                told.sent()
+            )
+        }
+        (S::WebhookP95OfTimeout, false) => {
+            format!("answers to webhooks {} are in time{because}", told.sent())
+        }
+        (S::WebhookMissed, true) => {
+            format!("{} {} stopped coming to {}{because}", told.event(), told.sent(), told.integration())
+        }
+        (S::WebhookMissed, false) => format!("{} {} come again{because}", told.event(), told.sent()),
+        (S::WebhookDeadLettered, true) => format!("{said} {} were given up{because}", told.sent()),
+        (S::WebhookDeadLettered, false) => format!("no delivery {} was given up{because}", told.sent()),
+        (S::WebhookWritesRatio, true) => format!(
+            "{} writes only {said} of what it usually writes for the webhooks that it accepts{because}",
+            told.integration()
+        ),
+        (S::WebhookWritesRatio, false) => format!(
+            "{} writes as much as usual for the webhooks that it accepts{because}",
+            told.integration()
+        ),
         _ => return None,
     };
     Some(format!("{}.", capital(&clause)))
@@ -100,6 +142,34 @@ impl Told<'_> {
         by("endpoint", "to") + &by("peer", "at")
     }
 
+    /// `the limit search of github (acme)`.
+    fn limit(&self) -> String {
+        let limit = match self.label("limit", "") {
+            "" => "the limit".to_owned(),
+            name => format!("the limit {name}"),
+        };
+        let (provider, account) = (self.label("provider", ""), self.label("account", ""));
+        let account =
+            if account.is_empty() || account == provider { String::new() } else { format!(" ({account})") };
+        let of = if provider.is_empty() { String::new() } else { format!(" of {provider}") };
+        format!("{limit}{of}{account}")
+    }
+
+    fn sent(&self) -> String {
+        match self.label("webhook_provider", "") {
+            "" => format!("to {}", self.integration()),
+            provider => format!("from {provider}"),
+        }
+    }
+
+    fn reason(&self) -> String {
+        self.label("reason", "no reason that is known").replace('_', " ")
+    }
+
+    fn event(&self) -> String {
+        format!("{} events", self.label("event_type", "all"))
+    }
+
     /// What is refused: a credential, or what stands for one that nobody named.
     fn access(&self) -> String {
         let name = self.label("credential", "the credential");
@@ -113,12 +183,12 @@ impl Told<'_> {
 
 /// A sentence begins with a capital, unless it begins with a name.
 fn capital(clause: &str) -> String {
-    for (word, begins) in [("the ", "The "), ("calls ", "Calls "), ("connections ", "Connections ")] {
-        if let Some(rest) = clause.strip_prefix(word) {
-            return format!("{begins}{rest}");
-        }
+    const WORDS: [&str; 8] =
+        ["the ", "calls ", "connections ", "webhooks ", "answers ", "somebody ", "no ", "all events "];
+    match clause.get(..1).filter(|_| WORDS.iter().any(|word| clause.starts_with(word))) {
+        Some(first) => format!("{}{}", first.to_ascii_uppercase(), clause.get(1..).unwrap_or_default()),
+        None => clause.to_owned(),
     }
-    clause.to_owned()
 }
 
 #[cfg(test)]

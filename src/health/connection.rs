@@ -135,3 +135,6 @@ fn worst(tally: &Tally) -> Option<&'static str> {
     let bad = Class::ALL.into_iter().filter(|class| class.is_bad() && finals[*class as usize] > 0.0);
     bad.max_by(|a, b| finals[*a as usize].total_cmp(&finals[*b as usize])).map(Class::name)
 }
+
+#[cfg(test)]
+mod tests;

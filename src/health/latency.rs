@@ -49,3 +49,6 @@ fn usual(track: &Track, minute: Minute) -> Option<f64> {
     let day: Vec<f64> = (1..=24).filter_map(|back| track.hours.get(hour - back)).collect();
     if day.len() < HOURS_KNOWN { None } else { median(day) }
 }
+
+#[cfg(test)]
+mod tests;

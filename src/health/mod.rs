@@ -10,10 +10,13 @@ pub mod latency;
 pub mod lines;
 pub mod objective;
 pub mod peer;
+pub mod rate_limit;
 pub mod say;
 pub mod sight;
 pub mod value;
+pub mod webhook;
 pub mod work;
+pub mod writes;
 #[cfg(test)]
 pub mod trial;
 
@@ -30,6 +33,10 @@ pub fn values(sight: &Sight<'_>) -> Vec<Value> {
     peer::values(sight, &lines, &mut out);
     latency::values(sight, &lines, &mut out);
     objective::values(sight, &lines, &mut out);
+    rate_limit::values(sight, &lines, &mut out);
+    let delivered = webhook::delivered(sight);
+    webhook::values(sight, &delivered, &mut out);
+    writes::values(sight, &lines, &delivered, &mut out);
     out.sort_by(|a, b| (a.signal as usize, &a.labels).cmp(&(b.signal as usize, &b.labels)));
     out
 }

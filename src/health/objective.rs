@@ -97,3 +97,6 @@ fn over(sight: &Sight<'_>, lines: &Lines<'_>, integration: &IntegrationKey, minu
     }
     sum
 }
+
+#[cfg(test)]
+mod tests;

@@ -70,3 +70,6 @@ fn some(names: &[&str]) -> String {
     let shown = names.iter().take(5).copied().collect::<Vec<_>>().join(", ");
     if names.len() > 5 { format!("{shown} and {} more", names.len() - 5) } else { shown }
 }
+
+#[cfg(test)]
+mod tests;

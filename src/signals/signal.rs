@@ -174,15 +174,15 @@ signals! {
     CredentialAuthShare = "credential.auth_share", Unit::Share, CREDENTIAL, Credential;
     CredentialIdle = "credential.idle", Unit::Share, CREDENTIAL, Credential;
     CredentialRotationOverdue = "credential.rotation_overdue", Unit::Duration, CREDENTIAL, Credential;
-    RateLimitHeadroom = "rate_limit.headroom", Unit::Share, LIMIT, Other;
-    RateLimitExhaustsIn = "rate_limit.exhausts_in", Unit::Duration, LIMIT, Other;
-    RateLimitForeignShare = "rate_limit.foreign_share", Unit::Share, LIMIT, Other;
-    WebhookRejectRate = "webhook.reject_rate", Unit::Share, WEBHOOK, Other;
-    WebhookDuplicateJump = "webhook.duplicate_jump", Unit::Times, WEBHOOK, Other;
-    WebhookP95OfTimeout = "webhook.p95_of_timeout", Unit::Share, WEBHOOK, Other;
-    WebhookMissed = "webhook.missed", Unit::Count("event"), WEBHOOK, Other;
-    WebhookDeadLettered = "webhook.dead_lettered", Unit::Count("delivery"), WEBHOOK, Other;
-    WebhookWritesRatio = "webhook.writes_ratio", Unit::Share, WEBHOOK, Other;
+    RateLimitHeadroom = "rate_limit.headroom", Unit::Share, LIMIT, RateLimit;
+    RateLimitExhaustsIn = "rate_limit.exhausts_in", Unit::Duration, LIMIT, RateLimit;
+    RateLimitForeignShare = "rate_limit.foreign_share", Unit::Share, LIMIT, RateLimit;
+    WebhookRejectRate = "webhook.reject_rate", Unit::Share, WEBHOOK, Webhook;
+    WebhookDuplicateJump = "webhook.duplicate_jump", Unit::Times, WEBHOOK, Webhook;
+    WebhookP95OfTimeout = "webhook.p95_of_timeout", Unit::Share, WEBHOOK, Webhook;
+    WebhookMissed = "webhook.missed", Unit::Count("event"), WEBHOOK, Webhook;
+    WebhookDeadLettered = "webhook.dead_lettered", Unit::Count("delivery"), WEBHOOK, Webhook;
+    WebhookWritesRatio = "webhook.writes_ratio", Unit::Share, WEBHOOK, Webhook;
     ProbeFailures = "probe.failures", Unit::Count("failure"), PROBE, Other;
     QueueDepth = "queue.depth", Unit::Count("item"), QUEUE, Queue;
     QueueOldestAge = "queue.oldest_age", Unit::Duration, QUEUE, Queue;
@@ -329,6 +329,15 @@ mod tests {
                 "credential.auth_share",
                 "credential.idle",
                 "credential.rotation_overdue",
+                "rate_limit.headroom",
+                "rate_limit.exhausts_in",
+                "rate_limit.foreign_share",
+                "webhook.reject_rate",
+                "webhook.duplicate_jump",
+                "webhook.p95_of_timeout",
+                "webhook.missed",
+                "webhook.dead_lettered",
+                "webhook.writes_ratio",
                 "queue.depth",
                 "queue.oldest_age",
                 "work.missed",

@@ -44,8 +44,12 @@ figures! {
     QueueReady = "queue_ready",
     /// Minutes with a backlog and no departure, the longest by day.
     QueueStall = "queue_stall",
-    /// Successful outbound writes over accepted deliveries, by hour.
-    WritesRatio = "writes_ratio",
+    /// Successful outbound writes of an integration, by hour.
+    Writes = "writes",
+    /// Accepted deliveries of an integration, by hour.
+    Accepted = "accepted",
+    /// Deliveries that were given up, by hour; the name is `provider/event_type`.
+    DeadLetters = "dead_letters",
     /// Duplicates over received deliveries, by hour; the name is the provider.
     Duplicates = "duplicates",
     /// Good outbound operations of an integration, by hour.

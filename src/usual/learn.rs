@@ -6,9 +6,8 @@ use super::Usual;
 use super::key::{Figure, UsualKey};
 use super::track::hour_of;
 use super::uses::uses;
+use super::{deliveries, hourly};
 use crate::rollup::latency::Latency;
-use crate::rollup::series::{Merge, Tally};
-use crate::rollup::sources::Sources;
 use crate::rollup::window::{Minute, Part, RECEIVED};
 use crate::signals::call::{Class, finals, judge};
 use crate::signals::observation::{CallKey, Direction, IntegrationKey};
@@ -111,9 +110,10 @@ impl Usual {
             }
             self.changed.insert(key);
         }
-        for (key, count) in operations(scene.part, hour) {
-            if let Some(track) = self.track(&key, Minute(hour * 60)) {
-                track.hourly(hour, count);
+        for (key, value) in hourly::of(scene.part, hour) {
+            let excluded = hourly::leaves_out(key.figure) && (scene.excluded)(&key.integration);
+            if let Some(track) = self.track(&key, Minute(hour * 60)).filter(|_| !excluded) {
+                track.hourly(hour, value);
             }
         }
         for (key, p95) in percentiles(scene.part, hour) {
@@ -144,46 +144,22 @@ fn events(part: &Part, minute: Minute) -> Events<'_> {
     for run in part.runs.iter().filter(|run| Minute::of(run.time) == minute) {
         *work.entry(&run.integration).or_insert(0.0) += 1.0;
     }
-    for ((_, key), row) in part.counters.iter().filter(|((at, _), _)| *at == minute) {
+    for ((_, key), _) in part.counters.iter().filter(|((at, _), _)| *at == minute) {
         let series = &key.series;
         if &*series.metric == RECEIVED {
             events.received.insert(&series.integration);
             add(&series.integration, Figure::Telemetry, "", 1.0);
-        } else if &*series.metric == Metric::WebhookDeliveries.name() && row.sum > 0.0 {
-            let label = |attr: Attr| {
-                let found = series.attributes.iter().find(|(name, _)| &**name == attr.name());
-                found.map_or("", |(_, value)| &**value)
-            };
-            let name = delivery(label(Attr::WebhookProvider), label(Attr::WebhookEventType));
-            add(&series.integration, Figure::Delivery, &name, row.sum);
-            *work.entry(&series.integration).or_insert(0.0) += row.sum;
         }
+    }
+    let delivered = deliveries::before(part, Minute(minute.0 + 1));
+    for one in delivered.into_iter().filter(|one| one.minute == minute) {
+        add(one.integration, Figure::Delivery, &delivery(one.provider, one.event_type), one.count);
+        *work.entry(one.integration).or_insert(0.0) += one.count;
     }
     for (integration, count) in work.into_iter().filter(|(_, count)| *count > 0.0) {
         add(integration, Figure::Work, "", count);
     }
     events
-}
-
-/// Outbound operations of each integration in an hour, good and bad: of these nothing is excluded.
-fn operations(part: &Part, hour: i64) -> BTreeMap<UsualKey, f64> {
-    let (from, to) = (Minute(hour * 60), Minute(hour * 60 + 60));
-    let sources = Sources::of(part, to);
-    let mut tallies: BTreeMap<&CallKey, Tally> = BTreeMap::new();
-    let rows = part.calls.iter().chain(&part.measured);
-    for ((_, key), row) in rows.filter(|((at, _), _)| *at >= from && *at < to) {
-        if key.direction == Direction::Outbound && sources.counts(key) {
-            tallies.entry(key).or_default().merge(&row.tally);
-        }
-    }
-    let mut counts: BTreeMap<UsualKey, f64> = BTreeMap::new();
-    for (key, tally) in tallies {
-        let judged = judge(&tally.counts(), false);
-        for (figure, count) in [(Figure::Good, judged.good), (Figure::Bad, judged.bad)] {
-            *counts.entry(UsualKey::new(&key.integration, figure, "")).or_insert(0.0) += count;
-        }
-    }
-    counts
 }
 
 /// The name of a webhook event type's track.
