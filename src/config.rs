@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Deserializer};
 
 pub mod access;
+pub mod heartbeat;
 pub mod oidc;
 pub mod outgoing;
 pub mod redaction;
@@ -30,6 +31,8 @@ pub struct Config {
     pub outgoing: outgoing::Outgoing,
     /// Where people may log in beside here.
     pub oidc: Option<oidc::Oidc>,
+    /// Who outside is told that Seamwatch does its work.
+    pub heartbeat: Option<heartbeat::Heartbeat>,
     /// Who is told.
     pub mail: Mail,
     /// The relay. Without it mails are written as .eml files into the data folder.

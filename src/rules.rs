@@ -1,5 +1,7 @@
 //! The rules in force: read from a folder or from the set that ships, watched, and replaced only by a set that is whole.
 
+pub mod shipped;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -7,58 +9,6 @@ use std::time::SystemTime;
 use crate::alert::load::load;
 use crate::alert::maintenance::Maintenance;
 use crate::alert::rule::{Problem, RuleSet};
-
-/// The rules and runbooks that ship, for a start without a folder.
-const SHIPPED: &[(&str, &str)] = &[
-    ("connection-failing.toml", include_str!("../alerts/connection-failing.toml")),
-    ("credential-expiry.toml", include_str!("../alerts/credential-expiry.toml")),
-    ("credential-idle.toml", include_str!("../alerts/credential-idle.toml")),
-    ("credential-refresh-failed.toml", include_str!("../alerts/credential-refresh-failed.toml")),
-    ("credential-rotation.toml", include_str!("../alerts/credential-rotation.toml")),
-    ("dead-letters.toml", include_str!("../alerts/dead-letters.toml")),
-    ("latency-p95-high.toml", include_str!("../alerts/latency-p95-high.toml")),
-    ("latency-shift.toml", include_str!("../alerts/latency-shift.toml")),
-    ("probe-down.toml", include_str!("../alerts/probe-down.toml")),
-    ("queue-behind.toml", include_str!("../alerts/queue-behind.toml")),
-    ("quota-foreign.toml", include_str!("../alerts/quota-foreign.toml")),
-    ("rate-limit-exhaustion.toml", include_str!("../alerts/rate-limit-exhaustion.toml")),
-    ("reconciliation-gap.toml", include_str!("../alerts/reconciliation-gap.toml")),
-    ("slo-burn.toml", include_str!("../alerts/slo-burn.toml")),
-    ("success-rate-low.toml", include_str!("../alerts/success-rate-low.toml")),
-    ("throttled.toml", include_str!("../alerts/throttled.toml")),
-    ("vendor-outage.toml", include_str!("../alerts/vendor-outage.toml")),
-    ("webhook-duplicates.toml", include_str!("../alerts/webhook-duplicates.toml")),
-    ("webhook-rejects.toml", include_str!("../alerts/webhook-rejects.toml")),
-    ("webhook-silent.toml", include_str!("../alerts/webhook-silent.toml")),
-    ("webhook-slow.toml", include_str!("../alerts/webhook-slow.toml")),
-    ("writes-ratio.toml", include_str!("../alerts/writes-ratio.toml")),
-];
-
-/// The runbooks that ship.
-pub const SHIPPED_RUNBOOKS: &[(&str, &str)] = &[
-    ("connection-failing.md", include_str!("../alerts/runbooks/connection-failing.md")),
-    ("credential-expiry.md", include_str!("../alerts/runbooks/credential-expiry.md")),
-    ("credential-idle.md", include_str!("../alerts/runbooks/credential-idle.md")),
-    ("credential-refresh-failed.md", include_str!("../alerts/runbooks/credential-refresh-failed.md")),
-    ("credential-rotation.md", include_str!("../alerts/runbooks/credential-rotation.md")),
-    ("dead-letters.md", include_str!("../alerts/runbooks/dead-letters.md")),
-    ("latency-p95-high.md", include_str!("../alerts/runbooks/latency-p95-high.md")),
-    ("latency-shift.md", include_str!("../alerts/runbooks/latency-shift.md")),
-    ("probe-down.md", include_str!("../alerts/runbooks/probe-down.md")),
-    ("queue-behind.md", include_str!("../alerts/runbooks/queue-behind.md")),
-    ("quota-foreign.md", include_str!("../alerts/runbooks/quota-foreign.md")),
-    ("rate-limit-exhaustion.md", include_str!("../alerts/runbooks/rate-limit-exhaustion.md")),
-    ("reconciliation-gap.md", include_str!("../alerts/runbooks/reconciliation-gap.md")),
-    ("slo-burn.md", include_str!("../alerts/runbooks/slo-burn.md")),
-    ("success-rate-low.md", include_str!("../alerts/runbooks/success-rate-low.md")),
-    ("throttled.md", include_str!("../alerts/runbooks/throttled.md")),
-    ("vendor-outage.md", include_str!("../alerts/runbooks/vendor-outage.md")),
-    ("webhook-duplicates.md", include_str!("../alerts/runbooks/webhook-duplicates.md")),
-    ("webhook-rejects.md", include_str!("../alerts/runbooks/webhook-rejects.md")),
-    ("webhook-silent.md", include_str!("../alerts/runbooks/webhook-silent.md")),
-    ("webhook-slow.md", include_str!("../alerts/runbooks/webhook-slow.md")),
-    ("writes-ratio.md", include_str!("../alerts/runbooks/writes-ratio.md")),
-];
 
 /// Where rules come from.
 #[derive(Clone, Debug)]
@@ -89,7 +39,7 @@ impl Origin {
 
     /// The set that ships.
     pub fn shipped() -> Origin {
-        Origin::embedded(SHIPPED, SHIPPED_RUNBOOKS)
+        Origin::embedded(shipped::RULES, shipped::RUNBOOKS)
     }
 
     /// A set in the binary.

@@ -33,6 +33,7 @@ mod certificates;
 mod composer;
 mod descriptors;
 mod keys;
+mod own;
 pub mod people;
 mod public;
 pub mod redaction;
@@ -150,11 +151,13 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
     let inbox_settings = settings::inbox(&config);
     gauges.set_aside.store(inbox::aside::count(&inbox_settings.folder, &*world.files), Ordering::Relaxed);
 
+    let own_values = own::Said::default();
     let mut corridor = Corridor::open(pipeline::Parts {
         store: store.clone(),
         world: world.clone(),
         policy: settings::policy(&config),
         context: settings::context(&config, &vendors),
+        own: own_values.clone(),
         compose: composer::Composer::new(&config, &base_url, &store, &rules, &vendors, &clock),
         rules: rules.in_force(),
         claim_window: settings::claim_window(&config),
@@ -230,12 +233,24 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
     let troubles =
         troubles::of(inbox.clone(), gauges.clone(), certificates.clone(), keys.clone(), clock.clone());
     rooms.push(tokio::spawn(troubles::announce(troubles.clone(), live, stop.clone())));
+    let counters = settings::counters(&intake, redactor, keys, inbox.clone(), gauges.clone(), clock.clone());
+    let own = own::Own {
+        store: store.clone(),
+        counters: counters.clone(),
+        gauges,
+        rules: rules.clone(),
+        data: config.server.data.clone(),
+        clock: clock.clone(),
+        said: own_values,
+        heartbeat: settings::heartbeat(&config)?,
+    };
+    rooms.push(tokio::spawn(own.run(stop.clone())));
     let state = web::State {
         troubles,
         store: store.clone(),
         clock: clock.clone(),
         rules: rules.view(),
-        counters: settings::counters(&intake, redactor, keys, inbox.clone(), gauges, clock.clone()),
+        counters,
         live: live_seen,
         stop: stop.clone(),
         mail: mail_info,

@@ -4,6 +4,7 @@
 //! (`alert::sample`). All others are values that stand on their own, one file a family; rules, the API and pages read
 //! the same ones.
 
+<<<<<<< HEAD
 pub mod connection;
 pub mod credential;
 pub mod latency;
@@ -12,6 +13,9 @@ pub mod objective;
 pub mod peer;
 pub mod rate_limit;
 pub mod say;
+=======
+pub mod cause;
+>>>>>>> main
 pub mod sight;
 pub mod value;
 pub mod webhook;

@@ -15,8 +15,8 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -102,6 +102,8 @@ pub struct Corridor<C> {
     context: Context,
     /// What the signals said at the last tick.
     values: Vec<Value>,
+    /// What the server says of itself.
+    own: Arc<Mutex<Vec<Value>>>,
     /// Silences, maintenance and acknowledgements of the tick.
     overlays: Overlays,
     instances: BTreeMap<InstanceKey, Instance>,
@@ -126,6 +128,8 @@ pub struct Parts<C> {
     pub policy: Policy,
     /// What the operator and the vendors say that values of signals need.
     pub context: Context,
+    /// What the server says of itself, taken at each tick.
+    pub own: Arc<Mutex<Vec<Value>>>,
     /// Makes mails.
     pub compose: C,
     /// The rules in force.
@@ -152,7 +156,17 @@ impl<C: Compose> Corridor<C> {
     /// Takes up where the last run stopped: states, open instances, claims and the minutes rules look back on.
     pub async fn open(parts: Parts<C>) -> Result<Corridor<C>, crate::store::Error> {
         let Parts {
-            store, world, policy, context, compose, rules, claim_window, most_claims, limits, ..
+            store,
+            world,
+            policy,
+            context,
+            own,
+            compose,
+            rules,
+            claim_window,
+            most_claims,
+            limits,
+            ..
         } = parts;
         let Parts { stream_limits, gauges, live, wake_mailer, set_aside, .. } = parts;
         let now = (world.clock)();
@@ -194,6 +208,7 @@ impl<C: Compose> Corridor<C> {
             context,
             values: Vec::new(),
             overlays: Overlays::default(),
+            own,
             last_tick,
             gauges,
             live,

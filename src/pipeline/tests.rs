@@ -98,6 +98,7 @@ async fn bench() -> (Bench, Corridor<Composer>) {
     let keeper = world.clone();
     let parts = Parts {
         context: crate::health::sight::Context::default(),
+        own: Arc::default(),
         store,
         world: machine,
         policy: Policy { tiers: BTreeMap::new(), non_production: Vec::new() },

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use futures_util::FutureExt;
@@ -12,8 +13,10 @@ use crate::alert::evaluate::{Facts, evaluate};
 use crate::alert::incident::{Incident, Instance, InstanceKey, Transition};
 use crate::health;
 use crate::health::sight::Sight;
+use crate::health::value::Value;
 use crate::rollup::window::Minute;
 use crate::signals::observation::IntegrationKey;
+use crate::signals::signal::Signal;
 use crate::store::catalog::{Learned, Tick};
 use crate::usual::learn::Scene;
 use crate::world::points::Point;
@@ -34,6 +37,7 @@ impl<C: Compose> Corridor<C> {
         for tick in (next..=due.0).map(Minute) {
             self.learn(Minute(tick.0 - 1));
             self.look(tick);
+            self.look_at_itself(tick);
             self.lay_over(tick).await;
             transitions.extend(self.judge(tick));
         }
@@ -68,6 +72,15 @@ impl<C: Compose> Corridor<C> {
         let excluded = |key: &IntegrationKey| open.contains(key);
         let scene = Scene { part: &self.recent, excluded: &excluded };
         self.usual.learn(&scene, minute);
+    }
+
+    /// Adds what the server says of itself, and how late it judges.
+    fn look_at_itself(&mut self, tick: Minute) {
+        let now = (self.world.clock)();
+        let late = (now - tick.start() - EVALUATION_DELAY).max(0) as f64 / 1e9;
+        let why = "since the minute that is judged could have been".to_owned();
+        self.values.push(Value::shared(Signal::SelfLag, late, now).because(why));
+        self.values.extend(self.own.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
     }
 
     /// What people and schedules withhold at a tick. What cannot be read stays as it was.

@@ -11,6 +11,7 @@ use anyhow::{Context as _, bail};
 use crate::access::oidc::Mapping;
 use crate::alert::tier::Tier;
 use crate::clock::Clock;
+use crate::config::heartbeat::Heartbeat;
 use crate::config::{Config, Tls};
 use crate::decode::redact::Redactor;
 use crate::health::sight::Context;
@@ -166,6 +167,20 @@ pub fn outgoing(config: &Config) -> anyhow::Result<Client> {
     let tls = client::trust(authorities.as_deref())
         .map_err(|problem| anyhow::anyhow!("{}ca_file is not usable: {problem}.", at("ca_file")))?;
     Ok(Client::new(policy, client::system(), tls))
+}
+
+/// Who outside is told that all is well, where one is configured; an address that may not be called is refused now.
+pub fn heartbeat(config: &Config) -> anyhow::Result<Option<(Heartbeat, Client)>> {
+    let Some(heartbeat) = &config.heartbeat else { return Ok(None) };
+    let at = |key: &str| config.place("heartbeat", key);
+    if heartbeat.every_seconds < 15 {
+        bail!("{}[heartbeat] every_seconds is 15 at least.", at("every_seconds"));
+    }
+    let client = outgoing(config)?;
+    client
+        .check(&heartbeat.url)
+        .map_err(|problem| anyhow::anyhow!("{}[heartbeat] url may not be called: {problem}", at("url")))?;
+    Ok(Some((heartbeat.clone(), client)))
 }
 
 /// The provider of identities, where one is configured. `base_url` is where people reach the pages.

@@ -44,6 +44,7 @@ impl Loaded {
             window: &self.window,
             states: &self.states,
             incidents: &self.incidents,
+            values: &self.values,
             overrides: &state.settings.overrides,
             now,
         }
@@ -82,7 +83,7 @@ pub async fn fleet(state: &State, now: Nanos) -> Result<Fleet, Error> {
             window,
             states: lately.states,
             incidents: state.store.incidents(false, INCIDENTS).await?,
-            values: Vec::new(),
+            values: state.store.values(None).await?,
         },
         hour: lately.minutes,
         day: lately.half_hours,

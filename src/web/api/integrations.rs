@@ -28,6 +28,13 @@ pub struct Which {
     to: Option<String>,
 }
 
+/// What an integration's trouble is.
+#[derive(Debug, Serialize)]
+pub struct Trouble {
+    kind: &'static str,
+    evidence: String,
+}
+
 /// One integration in one environment.
 #[derive(Debug, Serialize)]
 pub struct Integration {
@@ -38,6 +45,7 @@ pub struct Integration {
     tier: String,
     state: &'static str,
     cause: Option<String>,
+    trouble: Option<Trouble>,
     calls: Count,
     attempts: Count,
     success_rate: Option<f64>,
@@ -102,6 +110,10 @@ fn item(one: &Health<'_>) -> Integration {
         tier: if one.tier.is_empty() { Tier::default().name().to_owned() } else { one.tier.clone() },
         state: one.state.name(),
         cause: said(one.cause()),
+        trouble: one
+            .trouble
+            .as_ref()
+            .map(|cause| Trouble { kind: cause.kind.name(), evidence: cause.evidence.clone() }),
         calls: Count(headline.judged.operations),
         attempts: Count(headline.judged.attempts),
         success_rate: headline.judged.success_rate(),

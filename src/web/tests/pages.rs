@@ -51,6 +51,7 @@ fn loaded(part: Part, incidents: Vec<Incident>) -> Loaded {
 
 fn sources<'s>(loaded: &'s Loaded, overrides: &'s Overrides) -> Sources<'s> {
     Sources {
+        values: &loaded.values,
         endpoints: &loaded.endpoints,
         seldom: &loaded.seldom,
         window: &loaded.window,

@@ -8,9 +8,13 @@ use super::queue::{self, Queue};
 use super::reconciliation;
 use crate::alert::incident::{Incident, Severity};
 use crate::alert::tier::Tier;
+use crate::health::cause::{self, Cause, Evidence};
+use crate::health::value::Value;
 use crate::rollup::state::Slot;
 use crate::rollup::window::{Part, SlotKey};
+use crate::signals::call::Class;
 use crate::signals::observation::{Direction, IntegrationKey, ReconciliationRun};
+use crate::signals::signal::Label;
 use crate::signals::telemetry::Nanos;
 
 /// How an integration is, worst first.
@@ -59,6 +63,8 @@ pub struct Sources<'s> {
     pub states: &'s Part,
     /// Open incidents, and others: only the open are read.
     pub incidents: &'s [Incident],
+    /// What the signals said at the last tick.
+    pub values: &'s [Value],
     /// Name → (tier, owner); an empty text says nothing.
     pub overrides: &'s Overrides,
     /// The present.
@@ -96,6 +102,8 @@ pub struct Health<'s> {
     pub reconciled: Option<(u64, u64, u64)>,
     /// Open incidents of its own, worst and oldest first.
     pub incidents: Vec<&'s Incident>,
+    /// What its trouble is, where it has any.
+    pub trouble: Option<Cause>,
 }
 
 impl Health<'_> {
@@ -213,11 +221,34 @@ fn one<'s>(sources: &Sources<'s>, key: &IntegrationKey, own: Own<'s>) -> Health<
             _ if judged => State::Ok,
             _ => State::New,
         },
-        outbound,
-        inbound,
         expiry: credential::next_expiry(&credentials),
         queues,
         reconciled: reconciliation::sums(&reconciliations),
+        trouble: incidents.first().and_then(|_| trouble(sources, key, &outbound)),
+        outbound,
+        inbound,
         incidents,
     }
+}
+
+/// What the decision table makes of an integration's signals and failures.
+fn trouble(sources: &Sources<'_>, key: &IntegrationKey, outbound: &Summary) -> Option<Cause> {
+    let own = |value: &&Value| {
+        let (name, environment) = (value.label(Label::Integration), value.label(Label::Environment));
+        name == &*key.name && environment == &*key.environment
+    };
+    let values: Vec<&Value> = sources.values.iter().filter(own).collect();
+    let failures: Vec<(Class, f64)> = Class::ALL
+        .into_iter()
+        .filter(|class| class.is_bad() || *class == Class::AmbiguousRead)
+        .map(|class| (class, outbound.finals[class as usize]))
+        .filter(|(_, count)| *count > 0.0)
+        .collect();
+    cause::cause(&Evidence {
+        values: &values,
+        failures: &failures,
+        good: outbound.judged.good,
+        version_changed: None,
+        now: sources.now,
+    })
 }
