@@ -10,6 +10,7 @@ pub mod access;
 pub mod heartbeat;
 pub mod oidc;
 pub mod outgoing;
+pub mod probe;
 pub mod redaction;
 pub mod tls;
 pub mod values;
@@ -45,6 +46,8 @@ pub struct Config {
     pub owners: BTreeMap<String, Owner>,
     /// `[[integration]]`: what the operator says of integrations.
     pub integration: Vec<Integration>,
+    /// `[[probe]]`: receivers that are asked from outside.
+    pub probe: Vec<probe::Probe>,
     /// The file as it was written, to say where in it a problem is.
     #[serde(skip)]
     pub written: Option<written::Written>,

@@ -169,7 +169,8 @@ fn judged(series: &[&Series<'_>], sums: &[Sum], gone_before: bool) -> CallSample
     for (series, sum) in series.iter().zip(sums) {
         let (weighted, plain) = (sum.tally.counts(), unweighted(&sum.tally));
         let suspicious = weighted.attempts[Class::AmbiguousRead as usize] >= 19.0;
-        let seldom = suspicious && (gone_before || seldom_before(series, sum.before));
+        let seldom =
+            suspicious && (gone_before || series.seldom.unwrap_or_else(|| seldom_before(series, sum.before)));
         sample.judged.add(&judge(&weighted, seldom));
         let counted = judge(&plain, seldom);
         sample.counted.add(&counted);

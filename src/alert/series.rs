@@ -6,6 +6,7 @@ use crate::rollup::latency::Latency;
 use crate::rollup::series::{Outcomes, Tally};
 use crate::rollup::sources::Sources;
 use crate::rollup::window::{Map, Minute, Part};
+use crate::signals::call::Class;
 use crate::signals::observation::{CallKey, Direction, Facet, FacetKey, IntegrationKey};
 
 use crate::signals::signal::Label;
@@ -23,6 +24,8 @@ pub struct Series<'a> {
     pub endpoint: &'a str,
     /// The connection or credential where calls are counted by that.
     pub facet: Option<(Facet, &'a str)>,
+    /// Whether it was seldom answered "not found" in the 7 days before; none where that is not known.
+    pub seldom: Option<bool>,
     /// Ascending by minute, all before the tick.
     pub rows: Vec<Row<'a>>,
     /// The latest operations, where they are kept.
@@ -66,7 +69,12 @@ pub const fn direction(direction: Direction) -> &'static str {
 }
 
 /// Calls by endpoint, as they are judged at a tick.
-pub fn by_endpoint<'a>(part: &'a Part, sources: &Sources<'_>, tick: Minute) -> Vec<Series<'a>> {
+pub fn by_endpoint<'a>(
+    part: &'a Part,
+    sources: &Sources<'_>,
+    seldom: &dyn Fn(&CallKey) -> Option<bool>,
+    tick: Minute,
+) -> Vec<Series<'a>> {
     // Whether a key counts is asked once a key, not once a minute of it.
     let mut series: Map<&'a CallKey, Option<Series<'a>>> = Map::default();
     let new = |key: &'a CallKey| {
@@ -76,6 +84,7 @@ pub fn by_endpoint<'a>(part: &'a Part, sources: &Sources<'_>, tick: Minute) -> V
             peer: &key.peer,
             endpoint: &key.endpoint,
             facet: None,
+            seldom: None,
             rows: Vec::new(),
             outcomes: None,
         })
@@ -94,6 +103,13 @@ pub fn by_endpoint<'a>(part: &'a Part, sources: &Sources<'_>, tick: Minute) -> V
     let mut counted: Vec<(&CallKey, Series<'a>)> =
         series.into_iter().filter_map(|(key, series)| Some((key, series?))).collect();
     counted.sort_by_key(|(key, _)| *key);
+    for (key, series) in &mut counted {
+        // Asked only where it matters.
+        let gone = Class::AmbiguousRead as usize;
+        if series.rows.iter().any(|row| row.tally.attempts[gone] > 0.0) {
+            series.seldom = seldom(key);
+        }
+    }
     sorted(counted.into_iter().map(|(_, series)| series))
 }
 
@@ -115,6 +131,7 @@ pub fn by_facet<'a>(part: &'a Part, sources: &Sources<'_>, tick: Minute, facet: 
             peer: &key.peer,
             endpoint: "",
             facet: Some((facet, &*key.id)),
+            seldom: None,
             rows: Vec::new(),
             outcomes: None,
         });

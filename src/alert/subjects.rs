@@ -6,7 +6,7 @@ use crate::rollup::series::GaugeRow;
 use crate::rollup::sources::Sources;
 use crate::rollup::state::{OpenGap, Slot, open_gap};
 use crate::rollup::window::{Minute, Part, SlotKey};
-use crate::signals::observation::{Direction, Facet, GaugeKey, IntegrationKey, ReconciliationRun};
+use crate::signals::observation::{CallKey, Direction, Facet, GaugeKey, IntegrationKey, ReconciliationRun};
 use crate::signals::telemetry::Nanos;
 use crate::signals::vocabulary::{Attr, Metric};
 
@@ -140,12 +140,17 @@ pub struct Index<'a> {
 
 impl<'a> Index<'a> {
     /// Sorts a part for the tick, beside the values of that tick.
-    pub fn new(part: &'a Part, values: &'a [Value], tick: Minute) -> Index<'a> {
+    pub fn new(
+        part: &'a Part,
+        values: &'a [Value],
+        seldom: &dyn Fn(&CallKey) -> Option<bool>,
+        tick: Minute,
+    ) -> Index<'a> {
         let sources = Sources::of(part, tick);
         Index {
             part,
             tick,
-            endpoints: by_endpoint(part, &sources, tick),
+            endpoints: by_endpoint(part, &sources, seldom, tick),
             connections: by_facet(part, &sources, tick, Facet::Connection),
             credentials: by_facet(part, &sources, tick, Facet::Credential),
             queues: queues(part, tick),

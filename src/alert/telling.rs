@@ -119,6 +119,13 @@ pub fn of(told: &Told<'_>) -> Option<String> {
             "{} writes as much as usual for the webhooks that it accepts{because}",
             told.integration()
         ),
+        (S::ProbeFailures, true) => {
+            format!("the probe {} failed {said} in a row{because}", told.label("probe", "of a receiver"))
+                .replace("failures in a row", "times in a row")
+        }
+        (S::ProbeFailures, false) => {
+            format!("the probe {} is answered{because}", told.label("probe", "of a receiver"))
+        }
         _ => return None,
     };
     Some(format!("{}.", capital(&clause)))

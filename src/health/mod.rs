@@ -4,18 +4,17 @@
 //! (`alert::sample`). All others are values that stand on their own, one file a family; rules, the API and pages read
 //! the same ones.
 
-<<<<<<< HEAD
+pub mod cause;
 pub mod connection;
 pub mod credential;
+pub mod gone;
 pub mod latency;
 pub mod lines;
 pub mod objective;
 pub mod peer;
+pub mod probe;
 pub mod rate_limit;
 pub mod say;
-=======
-pub mod cause;
->>>>>>> main
 pub mod sight;
 pub mod value;
 pub mod webhook;

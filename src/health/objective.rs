@@ -53,7 +53,12 @@ pub fn values(sight: &Sight<'_>, lines: &Lines<'_>, out: &mut Vec<Value>) {
                 continue;
             }
             let both = long.min(short);
-            let value = if pair.limit > 1.0 { both / pair.limit * FAST } else { both.min(FAST) };
+            // A fast pair says nothing below its limit: a burn of 2 x for six hours is not yet one for three days.
+            let value = match pair.limit {
+                1.0 => both.min(FAST),
+                limit if both > limit => both / limit * FAST,
+                _ => 0.0,
+            };
             let said = format!(
                 "{bad:.0} failures in {}: the allowance of {:.1} % burns at {long:.1} x, in the last {} at {short:.1} x",
                 span(pair.long * 60),

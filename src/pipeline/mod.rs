@@ -104,6 +104,7 @@ pub struct Corridor<C> {
     values: Vec<Value>,
     /// What the server says of itself.
     own: Arc<Mutex<Vec<Value>>>,
+    probes: Arc<Mutex<Vec<Value>>>,
     /// Silences, maintenance and acknowledgements of the tick.
     overlays: Overlays,
     instances: BTreeMap<InstanceKey, Instance>,
@@ -130,6 +131,8 @@ pub struct Parts<C> {
     pub context: Context,
     /// What the server says of itself, taken at each tick.
     pub own: Arc<Mutex<Vec<Value>>>,
+    /// What probes met, as values.
+    pub probes: Arc<Mutex<Vec<Value>>>,
     /// Makes mails.
     pub compose: C,
     /// The rules in force.
@@ -161,6 +164,7 @@ impl<C: Compose> Corridor<C> {
             policy,
             context,
             own,
+            probes,
             compose,
             rules,
             claim_window,
@@ -209,6 +213,7 @@ impl<C: Compose> Corridor<C> {
             values: Vec::new(),
             overlays: Overlays::default(),
             own,
+            probes,
             last_tick,
             gauges,
             live,

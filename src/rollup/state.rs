@@ -1,5 +1,6 @@
 //! Rows that stand for a thing rather than for a minute: credential slots, reconciliations, integrations.
 
+pub mod probe;
 pub mod refreshes;
 pub mod row;
 

@@ -183,7 +183,7 @@ signals! {
     WebhookMissed = "webhook.missed", Unit::Count("event"), WEBHOOK, Webhook;
     WebhookDeadLettered = "webhook.dead_lettered", Unit::Count("delivery"), WEBHOOK, Webhook;
     WebhookWritesRatio = "webhook.writes_ratio", Unit::Share, WEBHOOK, Webhook;
-    ProbeFailures = "probe.failures", Unit::Count("failure"), PROBE, Other;
+    ProbeFailures = "probe.failures", Unit::Count("failure"), PROBE, Probe;
     QueueDepth = "queue.depth", Unit::Count("item"), QUEUE, Queue;
     QueueOldestAge = "queue.oldest_age", Unit::Duration, QUEUE, Queue;
     QueueGrowth = "queue.growth", Unit::Times, QUEUE, Other;
@@ -338,6 +338,7 @@ mod tests {
                 "webhook.missed",
                 "webhook.dead_lettered",
                 "webhook.writes_ratio",
+                "probe.failures",
                 "queue.depth",
                 "queue.oldest_age",
                 "work.missed",

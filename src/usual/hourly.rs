@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::deliveries;
 use super::key::{Figure, UsualKey};
-use super::learn::delivery;
+use super::learn::{delivery, endpoint};
 use crate::rollup::series::{Merge, Tally};
 use crate::rollup::sources::Sources;
 use crate::rollup::window::{Minute, Part};
-use crate::signals::call::judge;
+use crate::signals::call::{Class, finals, judge};
 use crate::signals::observation::{CallKey, Direction, IntegrationKey};
 
 /// Deliveries in an hour of which a share says something.
@@ -26,7 +26,7 @@ pub fn of(part: &Part, hour: i64) -> BTreeMap<UsualKey, f64> {
 /// Whether what happens during an incident is left out. An allowance for failures knows no exceptions, and a letter that is
 /// dead stays so.
 pub fn leaves_out(figure: Figure) -> bool {
-    matches!(figure, Figure::Writes | Figure::Accepted | Figure::Duplicates)
+    matches!(figure, Figure::Writes | Figure::Accepted | Figure::Duplicates | Figure::NotFound)
 }
 
 /// Outbound operations, good and bad, and successful writes.
@@ -42,6 +42,9 @@ fn operations(part: &Part, from: Minute, to: Minute, values: &mut BTreeMap<Usual
     for (key, tally) in tallies {
         let judged = judge(&tally.counts(), false);
         let writes = successful_writes(&key.endpoint, &tally);
+        let gone = finals(&tally.counts())[Class::AmbiguousRead as usize];
+        let share = if judged.operations > 0.0 { gone / judged.operations } else { 0.0 };
+        values.insert(UsualKey::new(&key.integration, Figure::NotFound, &endpoint(key)), share);
         let counts = [(Figure::Good, judged.good), (Figure::Bad, judged.bad), (Figure::Writes, writes)];
         for (figure, count) in counts {
             *values.entry(UsualKey::new(&key.integration, figure, "")).or_insert(0.0) += count;

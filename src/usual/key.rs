@@ -56,6 +56,9 @@ figures! {
     Good = "good",
     /// Bad ones.
     Bad = "bad",
+    /// Share of an endpoint's operations that were answered "not found", by hour, where any ever was; the name is that of
+    /// [`Figure::Latency`].
+    NotFound = "not_found",
     /// Largest page of an endpoint, by day.
     Page = "page",
     /// Share of requests of an endpoint that were rejected as invalid, by hour.

@@ -112,6 +112,10 @@ impl Usual {
         }
         for (key, value) in hourly::of(scene.part, hour) {
             let excluded = hourly::leaves_out(key.figure) && (scene.excluded)(&key.integration);
+            // Most endpoints never say so, and need no track for that.
+            if key.figure == Figure::NotFound && value == 0.0 && !self.tracks.contains_key(&key) {
+                continue;
+            }
             if let Some(track) = self.track(&key, Minute(hour * 60)).filter(|_| !excluded) {
                 track.hourly(hour, value);
             }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::super::series::Merge;
+use super::probe::Tries;
 use super::refreshes::Refreshes;
 use crate::signals::observation::IntegrationKey;
 use crate::signals::telemetry::Nanos;
@@ -17,17 +18,20 @@ pub enum StateKind {
     ConnectionClosed,
     /// How refreshes of a credential went; the name is its id.
     Refreshes,
+    /// What a probe met; the name is its own.
+    Probe,
 }
 
 impl StateKind {
     /// All.
-    pub const ALL: &[StateKind] = &[StateKind::ConnectionClosed, StateKind::Refreshes];
+    pub const ALL: &[StateKind] = &[StateKind::ConnectionClosed, StateKind::Refreshes, StateKind::Probe];
 
     /// Its name where it is kept.
     pub const fn name(self) -> &'static str {
         match self {
             StateKind::ConnectionClosed => "connection_closed",
             StateKind::Refreshes => "refreshes",
+            StateKind::Probe => "probe",
         }
     }
 
@@ -59,6 +63,8 @@ pub enum State {
     ConnectionClosed(Nanos),
     /// How refreshes of a credential went.
     Refreshes(Refreshes),
+    /// What a probe met.
+    Probe(Tries),
 }
 
 impl Merge for State {
@@ -68,6 +74,7 @@ impl Merge for State {
             (State::Nothing, _) => self.clone_from(other),
             (State::ConnectionClosed(ours), State::ConnectionClosed(theirs)) => *ours = (*ours).max(*theirs),
             (State::Refreshes(ours), State::Refreshes(theirs)) => ours.merge(theirs),
+            (State::Probe(ours), State::Probe(theirs)) => ours.merge(theirs),
             // One key has one kind of state; were it not so, the order of arrival must not matter.
             (ours, theirs) => {
                 if rank(theirs) > rank(ours) {
@@ -83,5 +90,6 @@ fn rank(state: &State) -> u8 {
         State::Nothing => 0,
         State::ConnectionClosed(_) => 1,
         State::Refreshes(_) => 2,
+        State::Probe(_) => 3,
     }
 }
