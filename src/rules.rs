@@ -2,6 +2,7 @@
 
 pub mod shipped;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -24,6 +25,8 @@ pub enum Origin {
 pub struct Loaded {
     /// The rules with their runbooks.
     pub rules: Arc<RuleSet>,
+    /// The text of each rule by its id.
+    pub texts: Arc<BTreeMap<String, String>>,
 }
 
 impl Origin {
@@ -57,10 +60,12 @@ impl Origin {
             Origin::Folder(folder) => (texts(folder, "toml")?, texts(&folder.join("runbooks"), "md")?),
         };
         let loaded = load(&rules, &runbooks);
-        let rules = loaded.map_err(|problems| problems.iter().map(Problem::to_string).collect::<Vec<_>>())?;
-        let mut rules = rules;
-        rules.maintenance = self.maintenance()?;
-        Ok(Loaded { rules: Arc::new(rules) })
+        let mut set =
+            loaded.map_err(|problems| problems.iter().map(Problem::to_string).collect::<Vec<_>>())?;
+        set.maintenance = self.maintenance()?;
+        let id = |file: &str| file.rsplit('/').next().unwrap_or(file).trim_end_matches(".toml").to_owned();
+        let texts = rules.into_iter().map(|(file, text)| (id(&file), text)).collect();
+        Ok(Loaded { rules: Arc::new(set), texts: Arc::new(texts) })
     }
 
     /// Maintenance windows beside the rules: none ship, and the folder need not be there.

@@ -228,6 +228,8 @@ impl Collector {
                 hasher.update(name.as_bytes());
             }
         }
+        self.observer.notices("attributes longer than 64 KiB, cut", self.reading.cut);
+        self.observer.notices("attributes past the limit of a record, left out", self.reading.left_out);
         let outside =
             self.scope.filter(|_| self.outside > 0).map(|scope| scope.refusal(self.outside, &denied));
         let (mut spans, mut logs, mut texts) = (self.spans, self.logs, self.reading.texts);

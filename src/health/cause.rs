@@ -265,7 +265,8 @@ mod tests {
 
     #[test]
     fn failures_of_calls_name_it_where_no_signal_does() {
-        let cases: [(&[(Class, f64)], f64, Option<Kind>); 9] = [
+        type Case<'c> = (&'c [(Class, f64)], f64, Option<Kind>);
+        let cases: [Case<'_>; 9] = [
             (&[(Class::Auth, 30.0)], 70.0, Some(Kind::Auth)),
             (&[(Class::Auth, 2.0)], 0.0, None),
             (&[(Class::Auth, 30.0)], 10_000.0, None),

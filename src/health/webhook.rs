@@ -6,13 +6,13 @@ use super::say::{counted, span, when};
 use super::sight::Sight;
 use super::value::Value;
 use super::work::missed;
+use crate::rollup::deliveries::{Delivered, before};
 use crate::rollup::latency::Latency;
 use crate::rollup::window::Minute;
 use crate::signals::observation::{Direction, IntegrationKey};
 use crate::signals::provider::Provider;
 use crate::signals::signal::{Label, Signal};
 use crate::signals::webhook;
-use crate::usual::deliveries::{Delivered, before};
 use crate::usual::key::{Figure, UsualKey};
 use crate::usual::track::hour_of;
 

@@ -61,7 +61,7 @@ mod tests {
         let number = ("integration.record.key_hash", Value::Int(12));
         assert!(matches!(read(&[number, at("queued")]), Ok(Said::Hop(hop)) if &*hop.key_hash == "12"));
         assert_eq!(read(&[at("queued")]).unwrap_err(), "no integration.record.key_hash");
-        assert_eq!(read(&[key.clone()]).unwrap_err(), "no integration.record.hop");
+        assert_eq!(read(std::slice::from_ref(&key)).unwrap_err(), "no integration.record.hop");
         assert!(read(&[key, at("lost")]).unwrap_err().contains("not one of received, queued"));
     }
 }

@@ -2,6 +2,7 @@
 
 mod derived;
 mod events;
+mod failures;
 mod points;
 mod report;
 
@@ -12,8 +13,11 @@ use std::sync::Arc;
 use rapidhash::fast::{RandomState, RapidHasher};
 
 use super::call::Class;
+use super::failure::Fingerprint;
 use super::integration::{Identity, Naming, identify, renamed};
 use super::lookup::Lookup;
+use super::mapping::Mappings;
+use super::mark::Mark;
 use super::observation::{Call, CallKey, Direction, IntegrationKey, Observations, Source};
 use super::provider::{Provider, Providers};
 use super::scope::Scope;
@@ -30,10 +34,14 @@ const AHEAD: Nanos = 300_000_000_000;
 pub struct Rules {
     /// `[[integration]]` rules that name telemetry, first match wins.
     pub naming: Vec<Naming>,
+    /// Names that integrations had before → the name that stands.
+    pub renamed: HashMap<String, String>,
     /// Our own ingest addresses (host, port): calls to them are no integration's calls.
     pub own_addresses: Vec<(String, u16)>,
     /// What vendors say of their answers.
     pub providers: Arc<Providers>,
+    /// Which metrics of others are one of ours.
+    pub mappings: Arc<Mappings>,
     /// For whom the sender may speak; none for everybody.
     pub scope: Option<Arc<Scope>>,
 }
@@ -77,8 +85,14 @@ pub struct Observer {
     /// Where the gauge of each limit and minute stands.
     limits: Map<u64, usize>,
     attempts: Vec<retry::Attempt>,
+    /// Places of error groups.
+    errors: Map<Fingerprint, usize>,
+    /// Rows of spans or log records so far: a request has one or the other.
+    rows: u32,
     slots: HashMap<u64, usize>,
     runs: HashMap<u64, usize>,
+    /// The resource that was marked last.
+    marked: Option<usize>,
     /// Index and hash of the resource whose points were read last.
     resource: Option<(usize, u128)>,
     seen: Observations,
@@ -101,8 +115,11 @@ impl Observer {
             texts: HashSet::default(),
             limits: Map::default(),
             attempts: Vec::new(),
+            errors: Map::default(),
+            rows: 0,
             slots: HashMap::new(),
             runs: HashMap::new(),
+            marked: None,
             resource: None,
             seen: Observations::default(),
         }
@@ -113,8 +130,13 @@ impl Observer {
         let look = Lookup { own: &span.attributes, scope: origin.scope, resource: origin.resource };
         let (peer, port) = endpoint::peer(&look);
         let at = self.integration(origin, &look, &peer)?;
+        let row = self.rows;
+        self.rows += 1;
         let own = port.is_some_and(|port| self.is_own(&peer, port));
         let Some(direction) = endpoint::direction(span, &look).filter(|_| !own) else {
+            if !span.events.is_empty() {
+                self.note_span(at, span, row);
+            }
             return Ok(Meaning { integration: &self.seen.integrations[at].key, call: None });
         };
         // The other side of a call to us is not a peer that we depend on: rows would grow with every client.
@@ -132,6 +154,9 @@ impl Observer {
         self.seen.calls.push(call);
         let counted = Counted { integration: at, series, direction, class, end, weight };
         self.derive(span, &look, peer, counted);
+        if class.is_bad() || !span.events.is_empty() {
+            self.note_call(at, span, &look, row);
+        }
         let meaning = self.seen.series.get(series as usize).map(|key| (series, key, class));
         Ok(Meaning { integration: &self.seen.integrations[at].key, call: meaning })
     }
@@ -189,6 +214,10 @@ impl Observer {
     /// Links retries to what they replace and gives all that was seen.
     pub fn finish(mut self) -> Observations {
         retry::link(&self.attempts, &mut self.seen.calls);
+        // All of it was refused: nothing begins anywhere.
+        if self.seen.integrations.is_empty() {
+            self.seen.marks.clear();
+        }
         self.seen
     }
 
@@ -207,20 +236,38 @@ impl Observer {
         {
             return place(at);
         }
+        let at = self.resolve(origin, look, peer, own.is_none())?;
+        self.mark(origin, at);
+        Ok(at)
+    }
+
+    fn resolve(
+        &mut self,
+        origin: &Origin<'_, '_>,
+        look: &Lookup<'_, '_>,
+        peer: &str,
+        unnamed: bool,
+    ) -> Result<usize, Refusal> {
         // Resources come one after another, so the latest is the one or it is new.
         if self.identity.as_ref().is_none_or(|(index, _)| *index != origin.resource_index) {
             self.identity = Some((origin.resource_index, identify(origin.resource)));
         }
         let Some((_, identity)) = &self.identity else { return Ok(0) };
         let other = renamed(identity, &self.rules.naming, look, peer);
-        let settled = own.is_none() && (identity.explicit || self.rules.naming.is_empty());
+        let settled = unnamed && (identity.explicit || self.rules.naming.is_empty());
         let mut key = identity.info.key.clone();
         key.name = other.map_or(key.name, Into::into);
-        if let Some(at) = self.keys.get(&key).copied() {
+        let sent = key.clone();
+        if let Some(now) = self.rules.renamed.get(&*key.name) {
+            key.name = now.as_str().into();
+        }
+        // One that is refused under one of its names may be allowed under the other.
+        if let Some(at) = self.keys.get(&key).copied().filter(|at| *at != NOWHERE || sent.name == key.name) {
+            self.note_version(at);
             self.latest = settled.then_some((origin.resource_index, at));
             return place(at);
         }
-        if self.rules.scope.as_ref().is_some_and(|scope| !scope.allows(&key)) {
+        if self.rules.scope.as_ref().is_some_and(|scope| !scope.allows(&sent) && !scope.allows(&key)) {
             self.latest = settled.then_some((origin.resource_index, NOWHERE));
             self.denied.push(key.clone());
             self.keys.insert(key, NOWHERE);
@@ -234,8 +281,18 @@ impl Observer {
         let at = self.seen.integrations.len();
         self.seen.integrations.push(info);
         self.keys.insert(key, at);
+        self.note_version(at);
         self.latest = settled.then_some((origin.resource_index, at));
         Ok(at)
+    }
+
+    /// Notes where what a resource says begins.
+    fn mark(&mut self, origin: &Origin<'_, '_>, integration: usize) {
+        if self.marked != Some(origin.resource_index) {
+            self.marked = Some(origin.resource_index);
+            let (sender, integration) = (self.resource(origin) as u64, integration as u32);
+            self.seen.marks.push(Mark { sender, integration, ..Mark::end_of(&self.seen) });
+        }
     }
 
     fn is_own(&self, host: &str, port: u16) -> bool {
@@ -311,9 +368,15 @@ impl Observer {
 
     /// Counts what was corrected or left out, by name; the System page shows it.
     pub fn notice(&mut self, what: &'static str) {
+        self.notices(what, 1);
+    }
+
+    /// The same of several.
+    pub fn notices(&mut self, what: &'static str, count: u64) {
         match self.seen.notices.iter_mut().find(|(name, _)| *name == what) {
-            Some((_, count)) => *count += 1,
-            None => self.seen.notices.push((what, 1)),
+            Some((_, known)) => *known += count,
+            None if count > 0 => self.seen.notices.push((what, count)),
+            None => {}
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::deliveries;
 use super::key::{Figure, UsualKey};
 use super::learn::{delivery, endpoint};
+use crate::rollup::deliveries;
 use crate::rollup::series::{Merge, Tally};
 use crate::rollup::sources::Sources;
 use crate::rollup::window::{Minute, Part};

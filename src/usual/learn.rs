@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::Usual;
+use super::hourly;
 use super::key::{Figure, UsualKey};
 use super::track::hour_of;
 use super::uses::uses;
-use super::{deliveries, hourly};
+use crate::rollup::deliveries;
 use crate::rollup::latency::Latency;
 use crate::rollup::window::{Minute, Part, RECEIVED};
 use crate::signals::call::{Class, finals, judge};
@@ -149,10 +150,9 @@ fn events(part: &Part, minute: Minute) -> Events<'_> {
         *work.entry(&run.integration).or_insert(0.0) += 1.0;
     }
     for ((_, key), _) in part.counters.iter().filter(|((at, _), _)| *at == minute) {
-        let series = &key.series;
-        if &*series.metric == RECEIVED {
-            events.received.insert(&series.integration);
-            add(&series.integration, Figure::Telemetry, "", 1.0);
+        if &*key.series.metric == RECEIVED {
+            events.received.insert(&key.series.integration);
+            add(&key.series.integration, Figure::Telemetry, "", 1.0);
         }
     }
     let delivered = deliveries::before(part, Minute(minute.0 + 1));

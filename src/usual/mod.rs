@@ -4,7 +4,6 @@
 //! it. [`Usual::learn`] folds minutes in order, each once; the corridor calls it before it judges, and keeps what
 //! changed when an hour closes. What came after its minute was judged is not learned.
 
-pub mod deliveries;
 pub mod hourly;
 pub mod key;
 pub mod learn;

@@ -114,7 +114,8 @@ pub fn build<P: Borrow<Part>>(
     settings: &Settings,
     environment: Option<&str>,
 ) -> Overview {
-    let all = health::all(sources);
+    let mut all = health::all(sources);
+    all.retain(|one| !settings.retired.contains(&*one.key.name));
     let named: BTreeSet<&Arc<str>> = all.iter().map(|one| &one.key.environment).collect();
     let environments: Vec<String> = named.into_iter().map(|name| name.to_string()).collect();
     let is_production =

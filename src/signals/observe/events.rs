@@ -3,9 +3,11 @@
 use crate::signals::fact::{Fact, Said};
 use crate::signals::lookup::Lookup;
 use crate::signals::observation::IntegrationKey;
-use crate::signals::telemetry::{Log, Origin, Refusal};
+use crate::signals::telemetry::{Log, Nanos, Origin, Refusal};
 use crate::signals::vocabulary::{Attr, Event};
-use crate::signals::{contract, credential, endpoint, heartbeat, ledger, reconciliation, refresh, webhook};
+use crate::signals::{
+    change, contract, credential, endpoint, heartbeat, ledger, reconciliation, refresh, webhook,
+};
 
 use super::Observer;
 
@@ -15,10 +17,18 @@ impl Observer {
         let look = Lookup { own: &log.attributes, scope: origin.scope, resource: origin.resource };
         let (peer, _) = endpoint::peer(&look);
         let at = self.integration(origin, &look, &peer)?;
-        if let Some(event) = Event::from_wire(&log.event_name) {
-            let key = self.seen.integrations[at].key.clone();
-            self.event(event, key, &look, log)?;
+        let event = Event::from_wire(&log.event_name);
+        let time = self.time(log.time);
+        match event {
+            Some(Event::Change) => self.note_change(at, time, change::told(&look, log, time)),
+            Some(event) => {
+                let key = self.seen.integrations[at].key.clone();
+                self.event(event, key, &look, log, time)?;
+            }
+            None => {}
         }
+        self.note_log(at, (log, event), &peer, (time, self.rows));
+        self.rows += 1;
         Ok(&self.seen.integrations[at].key)
     }
 
@@ -28,15 +38,19 @@ impl Observer {
         integration: IntegrationKey,
         look: &Lookup<'_, '_>,
         log: &Log<'_>,
+        time: Nanos,
     ) -> Result<(), Refusal> {
-        let time = self.time(log.time);
         let said = match event {
             Event::RunCompleted => {
                 self.seen.runs.push(heartbeat::run(integration, look, log, time)?);
                 return Ok(());
             }
             Event::ReconciliationCompleted => {
-                self.seen.reconciliations.push(reconciliation::event(integration, look, time)?);
+                let run = reconciliation::event(integration, look, time)?;
+                if run.matched > run.expected {
+                    self.notice("reconciliations that matched more than was expected");
+                }
+                self.seen.reconciliations.push(run);
                 return Ok(());
             }
             Event::CredentialRetired => {

@@ -95,6 +95,7 @@ pub async fn list(Extract(state): Extract<State>, Asked(which): Asked<Which>) ->
     let all = health::all(&loaded.sources(&state, now));
     let shown = all
         .iter()
+        .filter(|one| !state.settings.retired.contains(&*one.key.name))
         .filter(|one| which.environment.as_deref().is_none_or(|name| *name == *one.key.environment));
     Ok(Json(Items { items: shown.map(item).collect() }))
 }

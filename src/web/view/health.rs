@@ -14,6 +14,7 @@ use crate::rollup::state::Slot;
 use crate::rollup::window::{Part, SlotKey};
 use crate::signals::call::Class;
 use crate::signals::observation::{Direction, IntegrationKey, ReconciliationRun};
+use crate::signals::provider::Providers;
 use crate::signals::signal::Label;
 use crate::signals::telemetry::Nanos;
 
@@ -67,6 +68,8 @@ pub struct Sources<'s> {
     pub values: &'s [Value],
     /// Name → (tier, owner); an empty text says nothing.
     pub overrides: &'s Overrides,
+    /// Whose hosts the peers are.
+    pub providers: &'s Providers,
     /// The present.
     pub now: Nanos,
 }
@@ -76,9 +79,9 @@ pub struct Sources<'s> {
 pub struct Health<'s> {
     /// Which.
     pub key: IntegrationKey,
-    /// `integration.source.name`, empty when not given.
+    /// `integration.source.name`, else the vendors that it only reads from; empty when not known.
     pub source: String,
-    /// `integration.destination.name`, empty when not given.
+    /// `integration.destination.name`, else the vendors that it writes to; empty when not known.
     pub destination: String,
     /// Who is asked first, empty when not given.
     pub owner: String,
@@ -132,6 +135,8 @@ struct Own<'s> {
     runs: Vec<&'s ReconciliationRun>,
     incidents: Vec<&'s Incident>,
     judged: bool,
+    /// Peers that it calls, and whether it writes there.
+    peers: BTreeMap<&'s str, bool>,
 }
 
 /// All integrations that have said anything, worst first, then by name.
@@ -144,7 +149,12 @@ pub fn all<'s>(sources: &Sources<'s>) -> Vec<Health<'s>> {
         let own = own.entry(&key.integration).or_default();
         let seldom = sources.seldom.contains(key);
         match key.direction {
-            Direction::Outbound => own.outbound.add(row, seldom),
+            Direction::Outbound => {
+                own.outbound.add(row, seldom);
+                // A token is had by a POST too, also where nothing else is written.
+                let wrote = row.tally.writes > 0 && !key.endpoint.ends_with("token");
+                *own.peers.entry(&*key.peer).or_default() |= wrote;
+            }
             Direction::Inbound => own.inbound.add(row, seldom),
             Direction::Dependency => {}
         }
@@ -192,8 +202,21 @@ fn order(health: &Health<'_>) -> (Tier, std::cmp::Reverse<usize>) {
     (Tier::from_name(&health.tier).unwrap_or_default(), std::cmp::Reverse(health.incidents.len()))
 }
 
+/// The vendors among the peers that are written to, or those that are only read from.
+fn vendors(providers: &Providers, peers: &BTreeMap<&str, bool>, wanted: bool) -> String {
+    let mut written: BTreeMap<&str, bool> = BTreeMap::new();
+    for (peer, wrote) in peers {
+        if let Some(vendor) = providers.of(peer) {
+            *written.entry(&*vendor.name).or_default() |= *wrote;
+        }
+    }
+    let names: Vec<&str> =
+        written.into_iter().filter(|(_, wrote)| *wrote == wanted).map(|(name, _)| name).collect();
+    names.join(", ")
+}
+
 fn one<'s>(sources: &Sources<'s>, key: &IntegrationKey, own: Own<'s>) -> Health<'s> {
-    let Own { outbound, inbound, gauges, slots, runs, mut incidents, judged } = own;
+    let Own { outbound, inbound, gauges, slots, runs, mut incidents, judged, peers } = own;
     incidents.sort_by(|a, b| b.severity.cmp(&a.severity).then(a.since.cmp(&b.since)));
     let credentials = credential::ordered(slots.into_iter(), sources.now);
     let reconciliations = reconciliation::latest(runs.into_iter());
@@ -207,10 +230,14 @@ fn one<'s>(sources: &Sources<'s>, key: &IntegrationKey, own: Own<'s>) -> Health<
     let said = |text: Option<&String>| text.cloned().unwrap_or_default();
     let (tier, owner) = sources.overrides.get(&*key.name).cloned().unwrap_or_default();
     let or = |ours: String, theirs: Option<&String>| if ours.is_empty() { said(theirs) } else { ours };
+    let vendors = |wanted: bool, sent: Option<&String>| match sent {
+        Some(sent) => sent.clone(),
+        None => vendors(sources.providers, &peers, wanted),
+    };
     Health {
         key: key.clone(),
-        source: said(registration.and_then(|seen| seen.source.get())),
-        destination: said(registration.and_then(|seen| seen.destination.get())),
+        source: vendors(false, registration.and_then(|seen| seen.source.get())),
+        destination: vendors(true, registration.and_then(|seen| seen.destination.get())),
         owner: or(owner, registration.and_then(|seen| seen.owner.get())),
         tier: or(tier, registration.and_then(|seen| seen.tier.get())),
         version: said(registration.and_then(|seen| seen.version.get())),

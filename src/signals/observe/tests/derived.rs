@@ -158,18 +158,19 @@ fn log(event: &'static str, pairs: &[(&'static str, &str)], body: Value<'static>
 
 #[test]
 fn each_event_is_a_fact_or_refused_with_what_it_lacks() {
-    let id = ("integration.credential.id", "crm");
-    let name = ("integration.reconciliation.name", "orders");
-    let run = ("integration.reconciliation.run_id", "r1");
-    let endpoint = ("integration.endpoint", "GET /orders");
-    let cases: [(&'static str, &[(&'static str, &str)], &str); 7] = [
-        ("integration.credential.refresh_failed", &[id, ("error.type", "invalid_grant")], "error.type"),
+    const ID: (&str, &str) = ("integration.credential.id", "crm");
+    const NAME: (&str, &str) = ("integration.reconciliation.name", "orders");
+    const RUN: (&str, &str) = ("integration.reconciliation.run_id", "r1");
+    const ENDPOINT: (&str, &str) = ("integration.endpoint", "GET /orders");
+    type Case = (&'static str, &'static [(&'static str, &'static str)], &'static str);
+    let cases: [Case; 7] = [
+        ("integration.credential.refresh_failed", &[ID, ("error.type", "invalid_grant")], "error.type"),
         (
             "integration.connection.closed",
             &[("integration.connection.id", "acme")],
             "integration.connection.id",
         ),
-        ("integration.reconciliation.missing", &[name, run], "integration.reconciliation.run_id"),
+        ("integration.reconciliation.missing", &[NAME, RUN], "integration.reconciliation.run_id"),
         (
             "integration.record",
             &[("integration.record.key_hash", "9f"), ("integration.record.hop", "written")],
@@ -177,12 +178,12 @@ fn each_event_is_a_fact_or_refused_with_what_it_lacks() {
         ),
         (
             "integration.contract.shape",
-            &[endpoint, ("integration.contract.fingerprint", "f1")],
+            &[ENDPOINT, ("integration.contract.fingerprint", "f1")],
             "integration.contract.fingerprint",
         ),
         (
             "integration.contract.violation",
-            &[endpoint, ("integration.contract.path", "$.total")],
+            &[ENDPOINT, ("integration.contract.path", "$.total")],
             "integration.contract.path",
         ),
         ("integration.webhook.rejected", &[("integration.webhook.reason", "bad_signature")], ""),

@@ -1,4 +1,4 @@
-//! What events and counts change of states that have one row each.
+//! What events and counts say of refreshes: a state, since what was refused stays so however long nobody tries again.
 
 use std::sync::Arc;
 
@@ -13,28 +13,13 @@ use crate::signals::refresh;
 use crate::signals::vocabulary::{Attr, Metric};
 
 impl Part {
-    /// Takes in what events say of credentials and connections.
-    pub(super) fn absorb_facts(&mut self, seen: &Observations) {
+    /// Takes in the refreshes that events say failed.
+    pub(super) fn absorb_failures(&mut self, seen: &Observations) {
         for fact in &seen.facts {
-            match &fact.said {
-                Said::RefreshFailed(failed) => {
-                    let failure = Failure {
-                        time: fact.time,
-                        teller: Teller::Event,
-                        error: failed.error.clone(),
-                        count: 1,
-                    };
-                    self.refreshed(&fact.integration, &failed.credential, Refreshes::failure(failure));
-                }
-                Said::ConnectionClosed { connection } => {
-                    let key = StateKey {
-                        integration: fact.integration.clone(),
-                        kind: StateKind::ConnectionClosed,
-                        name: connection.clone(),
-                    };
-                    self.states.entry(key).or_default().merge(&State::ConnectionClosed(fact.time));
-                }
-                _ => {}
+            if let Said::RefreshFailed(failed) = &fact.said {
+                let (time, error) = (fact.time, failed.error.clone());
+                let failure = Failure { time, teller: Teller::Event, error, count: 1 };
+                self.refreshed(&fact.integration, &failed.credential, Refreshes::failure(failure));
             }
         }
     }
