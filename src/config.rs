@@ -13,6 +13,7 @@ pub mod integration;
 pub mod metric;
 pub mod oidc;
 pub mod outgoing;
+pub mod probe;
 pub mod redaction;
 pub mod retention;
 pub mod tls;
@@ -53,6 +54,8 @@ pub struct Config {
     pub owners: BTreeMap<String, Owner>,
     /// `[[integration]]`: what the operator says of integrations.
     pub integration: Vec<integration::Integration>,
+    /// `[[probe]]`: receivers that are asked from outside.
+    pub probe: Vec<probe::Probe>,
     /// `[[metric]]`: metrics of others that are one of ours.
     pub metric: Vec<metric::Metric>,
     /// The file as it was written, to say where in it a problem is.

@@ -36,6 +36,7 @@ mod evidence;
 mod keys;
 mod own;
 mod passing;
+mod probes;
 pub mod people;
 mod public;
 pub mod redaction;
@@ -110,6 +111,7 @@ pub fn check(config: &Config) -> anyhow::Result<()> {
     encryption::keyring(config)?;
     Certificates::load(config)?;
     settings::outgoing(config)?;
+    settings::probes(config)?;
     settings::oidc(config, "", &crate::clock::system())?;
     settings::mailer(config).map(drop)
 }
@@ -156,13 +158,14 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
     let inbox_settings = settings::inbox(&config, &keyring);
     gauges.set_aside.store(inbox::aside::count(&inbox_settings.folder, &*world.files), Ordering::Relaxed);
 
-    let own_values = own::Said::default();
+    let (own_values, probe_values) = (own::Said::default(), own::Said::default());
     let mut corridor = Corridor::open(pipeline::Parts {
         store: store.clone(),
         world: world.clone(),
         policy: settings::policy(&config),
         context: settings::context(&config, &vendors),
         own: own_values.clone(),
+        probes: probe_values.clone(),
         compose: composer::Composer::new(&config, &base_url, &store, &rules, &vendors, &clock),
         rules: rules.in_force(),
         claim_window: settings::claim_window(&config),
@@ -275,6 +278,16 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         heartbeat: settings::heartbeat(&config)?,
     };
     rooms.push(tokio::spawn(own.run(stop.clone())));
+    if let Some(client) = settings::probes(&config)? {
+        let probes = probes::Probes {
+            probes: Arc::new(config.probe.clone()),
+            client,
+            store: store.clone(),
+            clock: clock.clone(),
+            said: probe_values,
+        };
+        rooms.push(tokio::spawn(probes.run(stop.clone())));
+    }
     let state = web::State {
         troubles,
         store: store.clone(),

@@ -56,7 +56,7 @@ impl Day {
             }
             day.metrics.push(series.metric.to_string());
         }
-        for ((_, key), _) in &evidence.day.gauges {
+        for (_, key) in evidence.day.gauges.keys() {
             if key.integration == *evidence.key {
                 day.metrics.push(key.metric.to_string());
             }
