@@ -121,6 +121,9 @@ pub fn absent(rule: &Rule, family: Family, tier: Tier, instance: &Instance, tick
         family,
         Family::Calls | Family::Queue | Family::Webhook | Family::RateLimit | Family::Work | Family::Other
     );
+    // That calls with a credential were refused ends with calls that are not.
+    let of_use = |incident: &Incident| incident.signal == Signal::CredentialAuthShare.name();
+    let is_state = is_state && !instance.incident.as_ref().is_some_and(of_use);
     let (verdict, figures) = if excluded || is_state {
         (Verdict::Clear, Figures::Gone)
     } else if unknown_for_a_week(instance, tick) {
@@ -338,12 +341,10 @@ impl Scene<'_> {
                 Taken::of(sample.value(measure.signal), Figures::Calls(Box::new(sample)))
             }
             Data::Slot(slot) if measure.signal == Signal::CredentialExpiresIn => {
-                let now = tick.start() / 1_000_000_000;
-                let Some(expires_at) = slot.expires_at() else {
-                    return Taken::of(None, Figures::Nothing);
-                };
-                let value = Some(expires_at.saturating_sub(now) as f64);
-                Taken::of(value, Figures::Credential { expires_at, now })
+                let (now, expires_at) = (tick.start() / 1_000_000_000, slot.expires_at());
+                let value = expires_at.map(|at| at.saturating_sub(now) as f64);
+                let figures = |expires_at| Figures::Credential { expires_at, now };
+                Taken::of(value, expires_at.map_or(Figures::Nothing, figures))
             }
             Data::Queue(rows) if matches!(measure.signal, Signal::QueueDepth | Signal::QueueOldestAge) => {
                 let (depth, age) = (rows.depth(tick), rows.oldest_age(tick));

@@ -103,16 +103,28 @@ mod tests {
             said(Signal::QueueStalled, 1_080.0, "> 15 m", &queue, Breach),
             "Nothing has left the queue orders for 18 min"
         );
-        assert_eq!(said(Signal::QueueStalled, 0.0, "> 15 m", &queue, Clear), "Items leave the queue orders again");
+        assert_eq!(
+            said(Signal::QueueStalled, 0.0, "> 15 m", &queue, Clear),
+            "Items leave the queue orders again"
+        );
         assert_eq!(
             said(Signal::QueueGrowth, 6.2, "> 3 x", &queue, Breach),
             "The queue orders holds 6.2 x its usual high"
         );
-        assert_eq!(said(Signal::QueueDeadLetters, 1.0, ">= 1", &queue, Breach), "1 item of the queue orders given up");
+        assert_eq!(
+            said(Signal::QueueDeadLetters, 1.0, ">= 1", &queue, Breach),
+            "1 item of the queue orders given up"
+        );
         let run = [("run", "nightly-export")];
         assert_eq!(said(Signal::RunFailed, 1.0, ">= 1", &run, Breach), "Nightly-export failed");
-        assert_eq!(said(Signal::RunFailed, 3.0, ">= 1", &run, Breach), "Nightly-export failed 3 times in a row");
-        assert_eq!(said(Signal::RunOverdue, 900.0, "> 10 m", &run, Breach), "Nightly-export is overdue by 15 min");
+        assert_eq!(
+            said(Signal::RunFailed, 3.0, ">= 1", &run, Breach),
+            "Nightly-export failed 3 times in a row"
+        );
+        assert_eq!(
+            said(Signal::RunOverdue, 900.0, "> 10 m", &run, Breach),
+            "Nightly-export is overdue by 15 min"
+        );
         let shop = [("integration", "shop")];
         assert_eq!(
             said(Signal::WorkMissed, 31.0, ">= 14", &shop, Breach),

@@ -32,7 +32,7 @@ pub fn values(sight: &Sight<'_>, out: &mut Vec<Value>) {
         let one = One { sight, integration, name, queue: &queue, last };
         out.extend(one.age().into_iter().chain(one.growth()).chain(one.stalled()));
     }
-    for (key, track) in sight.usual.tracks.iter().filter(|(key, _)| key.figure == Figure::DeadLetters) {
+    for (key, track) in sight.usual.tracks.iter().filter(|(key, _)| key.figure == Figure::GivenUp) {
         let since = track.last_event.unwrap_or(track.since);
         let value = Value::of(Signal::QueueDeadLetters, &key.integration, track.expected, since.start());
         let why = match track.expected > 0.0 {

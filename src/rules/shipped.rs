@@ -13,13 +13,21 @@ macro_rules! ship {
 }
 
 ship! {
+    "connection-failing",
     "contract-drift",
     "credential-expiry",
+    "credential-idle",
+    "credential-refresh-failed",
+    "credential-rotation",
     "dead-letters",
     "latency-p95-high",
+    "latency-shift",
     "page-cap",
+    "probe-down",
     "queue-behind",
     "queue-stalled",
+    "quota-foreign",
+    "rate-limit-exhaustion",
     "reconciliation-gap",
     "reconciliation-overdue",
     "request-contract",
@@ -33,11 +41,19 @@ ship! {
     "self-mail-stuck",
     "self-refused",
     "self-rule-errors",
+    "slo-burn",
     "success-rate-low",
     "telemetry-lost",
     "throttled",
+    "vendor-outage",
     "vendor-sunset",
+    "webhook-dead-letters",
+    "webhook-duplicates",
+    "webhook-rejects",
+    "webhook-silent",
+    "webhook-slow",
     "work-silent",
+    "writes-ratio",
 }
 
 #[cfg(test)]

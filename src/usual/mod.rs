@@ -5,12 +5,14 @@
 //! changed when an hour closes. What came after its minute was judged is not learned.
 
 pub mod calendar;
+pub mod hourly;
 pub mod key;
 pub mod learn;
 pub mod queue;
 pub mod request;
 pub mod ring;
 pub mod track;
+pub mod uses;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -29,8 +29,7 @@ impl Usual {
             }
             let given_up = queue.dead_lettered.at(minute);
             if (dead.is_some() || given_up.is_some())
-                && let Some(track) =
-                    self.track(&UsualKey::new(integration, Figure::DeadLetters, name), minute)
+                && let Some(track) = self.track(&UsualKey::new(integration, Figure::GivenUp, name), minute)
             {
                 track.given_up(minute, given_up.unwrap_or(0.0), dead);
             }
@@ -41,7 +40,7 @@ impl Usual {
     /// A day without a new one ends it where nobody says anything of the queue any more.
     fn calm_dead_letters(&mut self, minute: Minute) {
         let unheard = self.tracks.iter().filter(|(key, track)| {
-            key.figure == Figure::DeadLetters && track.expected > 0.0 && track.seen < minute
+            key.figure == Figure::GivenUp && track.expected > 0.0 && track.seen < minute
         });
         let unheard: Vec<UsualKey> = unheard.map(|(key, _)| key.clone()).collect();
         for key in unheard {

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::super::series::Merge;
 use super::super::window::Minute;
 use super::Timed;
+use super::probe::Tries;
+use super::refreshes::Refreshes;
 use super::runs::Runs;
 use super::shapes::Shapes;
 use crate::signals::observation::IntegrationKey;
@@ -35,6 +37,10 @@ pub enum StateKind {
     Versions,
     /// What a vendor announced; the name says of what.
     Announced,
+    /// How refreshes of a credential went; the name is its id.
+    Refreshes,
+    /// What a probe met; the name is its own.
+    Probe,
     /// The clock of a sender that is off; the name is the sender's hash.
     Skew,
 }
@@ -43,6 +49,8 @@ impl StateKind {
     /// All.
     pub const ALL: &[StateKind] = &[
         StateKind::ConnectionClosed,
+        StateKind::Refreshes,
+        StateKind::Probe,
         StateKind::Skew,
         StateKind::Runs,
         StateKind::MissingKeys,
@@ -66,6 +74,8 @@ impl StateKind {
             StateKind::Accepted => "accepted",
             StateKind::Versions => "versions",
             StateKind::Announced => "announced",
+            StateKind::Refreshes => "refreshes",
+            StateKind::Probe => "probe",
             StateKind::Skew => "skew",
         }
     }
@@ -112,6 +122,10 @@ pub enum State {
     Versions(BTreeMap<String, Nanos>),
     /// What was said last.
     Announced(Announced),
+    /// How refreshes of a credential went.
+    Refreshes(Refreshes),
+    /// What a probe met.
+    Probe(Tries),
     /// The delays of a sender whose clock is off.
     Skew(Skew),
 }
@@ -187,6 +201,8 @@ impl Merge for State {
             (_, State::Nothing) => {}
             (State::Nothing, _) => self.clone_from(other),
             (State::ConnectionClosed(ours), State::ConnectionClosed(theirs)) => *ours = (*ours).max(*theirs),
+            (State::Refreshes(ours), State::Refreshes(theirs)) => ours.merge(theirs),
+            (State::Probe(ours), State::Probe(theirs)) => ours.merge(theirs),
             // What was heard last knows all that was heard before.
             (State::Skew(ours), State::Skew(theirs)) => {
                 if (theirs.at, &theirs.least) > (ours.at, &ours.least) {
@@ -219,8 +235,30 @@ impl Merge for State {
                     ours.clone_from(theirs);
                 }
             }
-            // A key has one kind of state.
-            (_, _) => {}
+            // One key has one kind of state; were it not so, the order of arrival must not matter.
+            (ours, theirs) => {
+                if rank(theirs) > rank(ours) {
+                    ours.clone_from(theirs);
+                }
+            }
         }
+    }
+}
+
+fn rank(state: &State) -> u8 {
+    match state {
+        State::Nothing => 0,
+        State::ConnectionClosed(_) => 1,
+        State::Refreshes(_) => 2,
+        State::Probe(_) => 3,
+        State::Skew(_) => 4,
+        State::Runs(_) => 5,
+        State::MissingKeys(_) => 6,
+        State::WrittenOff(_) => 7,
+        State::NextRun(_) => 8,
+        State::Shapes(_) => 9,
+        State::Accepted(_) => 10,
+        State::Versions(_) => 11,
+        State::Announced(_) => 12,
     }
 }

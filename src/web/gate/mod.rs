@@ -8,7 +8,7 @@ use axum::routing::{MethodRouter, get, post};
 
 use super::{
     State, account, api, assets, audit, errors, incidents, integration, keys, live, login, mail, overview,
-    password, people, probes, runbook, setup, sso, system,
+    password, people, probes, readiness, runbook, setup, sso, system,
 };
 use crate::access::role::Role;
 use Kind::{Api, Form, Machine, Page};
@@ -74,6 +74,7 @@ pub const ROUTES: &[Route] = &[
     route(Page, "/integrations/{name}", VIEWER, || get(integration::show)),
     route(Form, "/integrations/{name}/write-off", OPERATOR, || post(integration::decide::write_off)),
     route(Form, "/integrations/{name}/accept", OPERATOR, || post(integration::decide::accept)),
+    route(Page, "/integrations/{name}/readiness", VIEWER, || get(readiness::show)),
     route(Page, "/incidents", VIEWER, || get(incidents::list)),
     route(Page, "/incidents/{code}", VIEWER, || get(incidents::show)),
     route(Page, "/errors", VIEWER, || get(errors::list)),
@@ -109,6 +110,7 @@ pub const ROUTES: &[Route] = &[
     route(Api, "/api/v1/integrations", VIEWER, || get(api::integrations::list)),
     route(Api, "/api/v1/integrations/{name}/endpoints", VIEWER, || get(api::integrations::endpoints)),
     route(Api, "/api/v1/integrations/{name}/metrics", VIEWER, || get(api::metrics::list)),
+    route(Api, "/api/v1/integrations/{name}/readiness", VIEWER, || get(readiness::answer)),
     route(Api, "/api/v1/integrations/{name}/changes", VIEWER, || get(api::changes::list)),
     route(Api, "/api/v1/errors", VIEWER, || get(api::errors::list)),
     route(Api, "/api/v1/errors/{fingerprint}", VIEWER, || get(api::errors::show)),

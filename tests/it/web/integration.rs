@@ -32,12 +32,18 @@ fn an_operator_writes_a_gap_off_with_a_reason_and_a_viewer_cannot() {
         let page = server.get("/integrations/shop").text();
         page.contains("Open windows").then_some(page)
     });
-    let run = page.split("name=\"run\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned();
+    let run = page
+        .split("name=\"run\" value=\"")
+        .nth(1)
+        .and_then(|rest| rest.split('"').next())
+        .unwrap()
+        .to_owned();
     make(&home, "ada", "operator");
     make(&home, "vic", "viewer");
     let (ada, vic) = (Person::sign_in(&server, "ada"), Person::sign_in(&server, "vic"));
     let off = |who: &Person, run: &str, reason: &str| {
-        let fields = [("environment", "default"), ("reconciliation", "report"), ("run", run), ("reason", reason)];
+        let fields =
+            [("environment", "default"), ("reconciliation", "report"), ("run", run), ("reason", reason)];
         who.send(&server, "/integrations/shop", "/integrations/shop/write-off", &fields).status
     };
     assert_eq!(off(&vic, &run, "I say so"), 403);
