@@ -14,7 +14,6 @@ use crate::rollup::state::row::of_run;
 use crate::rollup::window::{Minute, Part, RECEIVED};
 use crate::signals::call::{Class, finals, judge};
 use crate::signals::observation::{CallKey, Direction, IntegrationKey};
-use crate::signals::vocabulary::Attr;
 
 /// Samples that carry a percentile of an hour.
 const SAMPLES: u64 = 60;
