@@ -8,6 +8,7 @@ pub mod derived;
 pub mod errors;
 pub mod gauges;
 pub mod missed;
+pub mod names;
 pub mod past;
 pub mod skew;
 pub mod policy;
