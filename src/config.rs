@@ -9,9 +9,13 @@ use serde::{Deserialize, Deserializer};
 pub mod access;
 pub mod encryption;
 pub mod heartbeat;
+pub mod integration;
+pub mod metric;
 pub mod oidc;
 pub mod outgoing;
+pub mod probe;
 pub mod redaction;
+pub mod retention;
 pub mod tls;
 pub mod values;
 pub mod written;
@@ -42,12 +46,18 @@ pub struct Config {
     pub smtp: Option<Smtp>,
     /// What is taken out of telemetry besides what always is.
     pub redaction: redaction::Redaction,
+    /// How long things are kept.
+    pub retention: retention::Retention,
     /// Which environments are shown and never notify.
-    pub environments: Environments,
+    pub environments: integration::Environments,
     /// `[owners.NAME]`: who is told of an integration that names this owner.
     pub owners: BTreeMap<String, Owner>,
     /// `[[integration]]`: what the operator says of integrations.
-    pub integration: Vec<Integration>,
+    pub integration: Vec<integration::Integration>,
+    /// `[[probe]]`: receivers that are asked from outside.
+    pub probe: Vec<probe::Probe>,
+    /// `[[metric]]`: metrics of others that are one of ours.
+    pub metric: Vec<metric::Metric>,
     /// The file as it was written, to say where in it a problem is.
     #[serde(skip)]
     pub written: Option<written::Written>,
@@ -196,47 +206,12 @@ pub enum Tls {
     None,
 }
 
-/// `[environments]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Environments {
-    /// Names that are shown and never notify.
-    pub non_production: Vec<String>,
-}
-
-impl Default for Environments {
-    fn default() -> Self {
-        let names = ["dev", "development", "test", "testing", "staging", "sandbox", "qa", "preview", "local"];
-        Self { non_production: names.map(String::from).into() }
-    }
-}
-
 /// `[owners.NAME]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Owner {
     /// Addresses.
     pub to: Vec<String>,
-}
-
-/// `[[integration]]`: names what telemetry does not name itself, and overrides what it says.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Integration {
-    /// The integration's name.
-    pub name: String,
-    /// Only telemetry of this `service.name`.
-    pub service: Option<String>,
-    /// Only calls to this peer host.
-    pub peer: Option<String>,
-    /// Only server spans whose route starts like this.
-    pub route_prefix: Option<String>,
-    /// Only this queue.
-    pub queue: Option<String>,
-    /// Overrides `integration.tier`: critical, standard or simple.
-    pub tier: Option<String>,
-    /// Overrides `integration.owner.name`; looked up in `[owners]`.
-    pub owner: Option<String>,
 }
 
 impl Config {
@@ -307,14 +282,19 @@ impl Config {
         self.check_values()?;
         self.ingest.check_bounds()?;
         self.redaction.check()?;
+        self.retention.check()?;
         self.access.check()?;
+        self.check_names()?;
+        self.metric.iter().try_for_each(|metric| metric.mapping().map(|_| ()))?;
         for rule in &self.integration {
             let matches = [&rule.service, &rule.peer, &rule.route_prefix, &rule.queue];
-            let overrides = rule.tier.is_some() || rule.owner.is_some();
+            let overrides =
+                rule.tier.is_some() || rule.owner.is_some() || !rule.was.is_empty() || rule.retired;
             if matches.iter().all(|pattern| pattern.is_none()) && !overrides {
                 let problem = format!(
                     "integration \"{}\" matches nothing and overrides nothing; give it service, peer, \
-                     route_prefix or queue to name telemetry, or tier or owner to override them.",
+                     route_prefix or queue to name telemetry, tier or owner to override what it says, was to take over \
+                     another name, or retired = true.",
                     rule.name
                 );
                 return Err((format!("\"{}\"", rule.name), problem));

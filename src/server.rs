@@ -14,7 +14,6 @@ use tokio_util::sync::CancellationToken;
 use crate::access::door::Door;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::decode::Batch;
 use crate::decode::redact::Redactor;
 use crate::inbox::Inbox;
 use crate::pipeline::{self, Corridor, Event};
@@ -33,8 +32,11 @@ mod certificates;
 mod composer;
 mod descriptors;
 pub mod encryption;
+mod evidence;
 mod keys;
 mod own;
+mod passing;
+mod probes;
 pub mod people;
 mod public;
 pub mod redaction;
@@ -96,9 +98,9 @@ impl Doors {
     /// Binds them: nothing else is touched while one is in use.
     pub async fn bind(server: &config::Server) -> anyhow::Result<Doors> {
         Ok(Doors {
-            web: bind("web", server.web).await?,
-            otlp_http: bind("otlp_http", server.otlp_http).await?,
-            otlp_grpc: bind("otlp_grpc", server.otlp_grpc).await?,
+            web: passing::bind("web", server.web).await?,
+            otlp_http: passing::bind("otlp_http", server.otlp_http).await?,
+            otlp_grpc: passing::bind("otlp_grpc", server.otlp_grpc).await?,
         })
     }
 }
@@ -109,6 +111,7 @@ pub fn check(config: &Config) -> anyhow::Result<()> {
     encryption::keyring(config)?;
     Certificates::load(config)?;
     settings::outgoing(config)?;
+    settings::probes(config)?;
     settings::oidc(config, "", &crate::clock::system())?;
     settings::mailer(config).map(drop)
 }
@@ -144,7 +147,7 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
     let (stop, stop_mail) = (CancellationToken::new(), CancellationToken::new());
     let wake_mailer = Arc::new(Notify::new());
     let gauges = Arc::new(pipeline::gauges::Gauges::default());
-    let observe_rules = Arc::new(settings::observe_rules(&config, &addresses, vendors.clone()));
+    let observe_rules = Arc::new(settings::observe_rules(&config, &addresses, vendors.clone())?);
     let rules = Arc::new(Rules::new(origin, loaded, &clock, store.clone()));
     let door = Door::default();
     door.note(made.keys, made.users);
@@ -155,13 +158,14 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
     let inbox_settings = settings::inbox(&config, &keyring);
     gauges.set_aside.store(inbox::aside::count(&inbox_settings.folder, &*world.files), Ordering::Relaxed);
 
-    let own_values = own::Said::default();
+    let (own_values, probe_values) = (own::Said::default(), own::Said::default());
     let mut corridor = Corridor::open(pipeline::Parts {
         store: store.clone(),
         world: world.clone(),
         policy: settings::policy(&config),
         context: settings::context(&config, &vendors),
         own: own_values.clone(),
+        probes: probe_values.clone(),
         compose: composer::Composer::new(&config, &base_url, &store, &rules, &vendors, &clock),
         rules: rules.in_force(),
         claim_window: settings::claim_window(&config),
@@ -202,8 +206,8 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
     let doors_settings = settings::receive(&config, descriptors::connections(config.ingest.max_connections));
     let intake = Intake::new(inbox.clone(), observe_rules, limits, doors_settings.clone(), clock.clone());
     let intake = Arc::new(intake.with_keys(keys.clone()));
-    let forward = tokio::spawn(forward(delivered, batches));
-    let mut rooms = vec![tokio::spawn(pass(store.clone(), inbox.clone(), live_seen.clone()))];
+    let forward = tokio::spawn(passing::forward(delivered, batches));
+    let mut rooms = vec![tokio::spawn(passing::pass(store.clone(), inbox.clone(), live_seen.clone()))];
     let (mailer, mail_info) = settings::mailer(&config)?;
     rooms.push(tokio::spawn(notify::outbox::run(
         store.clone(),
@@ -213,11 +217,21 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         wake_mailer,
         stop_mail.clone(),
     )));
+    let (evidence_due, due) = mpsc::channel(2);
+    let evidence = evidence::Evidence {
+        store: store.clone(),
+        rules: rules.clone(),
+        clock: clock.clone(),
+        gauges: gauges.clone(),
+        kept: evidence::kept(config.retention.evidence_days),
+    };
+    rooms.push(tokio::spawn(evidence.run(due, stop.clone())));
     rooms.push(tokio::spawn(schedule::run(
         events.clone(),
         rules.clone(),
         certificates.clone(),
         store.clone(),
+        evidence_due,
         clock.clone(),
         stop.clone(),
     )));
@@ -244,7 +258,15 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         clock.clone(),
     );
     rooms.push(tokio::spawn(troubles::announce(troubles.clone(), live, stop.clone())));
-    let counters = settings::counters(&intake, redactor, keys, inbox.clone(), gauges.clone(), clock.clone());
+    let counters = settings::counters(
+        &intake,
+        redactor,
+        keys,
+        inbox.clone(),
+        gauges.clone(),
+        store.clone(),
+        clock.clone(),
+    );
     let own = own::Own {
         store: store.clone(),
         counters: counters.clone(),
@@ -256,6 +278,16 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         heartbeat: settings::heartbeat(&config)?,
     };
     rooms.push(tokio::spawn(own.run(stop.clone())));
+    if let Some(client) = settings::probes(&config)? {
+        let probes = probes::Probes {
+            probes: Arc::new(config.probe.clone()),
+            client,
+            store: store.clone(),
+            clock: clock.clone(),
+            said: probe_values,
+        };
+        rooms.push(tokio::spawn(probes.run(stop.clone())));
+    }
     let state = web::State {
         troubles,
         store: store.clone(),
@@ -346,37 +378,6 @@ impl Running {
             tracing::warn!(
                 "Stopping took too long; what is left is in the inbox and is read at the next start."
             );
-        }
-    }
-}
-
-async fn bind(name: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AddrInUse => anyhow!(
-            "{name}: port {} on {} is in use. Stop what holds it, or choose another with --{} HOST:PORT (port 0 picks one).",
-            address.port(),
-            address.ip(),
-            name.replace('_', "-")
-        ),
-        _ => anyhow!("{name}: {address} cannot be bound: {error}."),
-    })
-}
-
-/// From the inbox into the corridor, in order. A request gives its memory back when the corridor is next to take it.
-async fn forward(mut delivered: mpsc::Receiver<(u64, Taken)>, batches: mpsc::Sender<(u64, Batch)>) {
-    while let Some((seq, Taken { batch, held })) = delivered.recv().await {
-        if batches.send((seq, batch)).await.is_err() {
-            return;
-        }
-        drop(held);
-    }
-}
-
-/// Tells the inbox how far the catalog has come, so that it can delete whole files.
-async fn pass(store: Store, inbox: Inbox<Taken>, mut live: watch::Receiver<u64>) {
-    while live.changed().await.is_ok() {
-        if let Ok(watermark) = store.watermark().await {
-            inbox.passed(watermark);
         }
     }
 }

@@ -9,13 +9,13 @@ use futures_util::FutureExt;
 
 use super::missed::net;
 use super::{CATCH_UP, Compose, Corridor, EVALUATION_DELAY, LOOKBACK};
-use crate::alert::evaluate::{Facts, evaluate};
+use crate::alert::evaluate::{Facts, evaluate, retire};
 use crate::alert::incident::{Incident, Instance, InstanceKey, Transition};
 use crate::health;
 use crate::health::sight::Sight;
 use crate::health::value::Value;
 use crate::rollup::window::Minute;
-use crate::signals::observation::IntegrationKey;
+use crate::signals::observation::{CallKey, IntegrationKey};
 use crate::signals::signal::Signal;
 use crate::store::catalog::{Learned, Tick};
 use crate::usual::learn::Scene;
@@ -55,6 +55,9 @@ impl<C: Compose> Corridor<C> {
         self.gauges.judged_until.store((due.start() / 1_000_000_000).max(0) as u64, Ordering::Relaxed);
         self.recent.forget_before(Minute(due.0 - LOOKBACK));
         self.bounds.forget((self.world.clock)());
+        self.derived.forget((self.world.clock)());
+        self.clocks.forget((self.world.clock)());
+        self.errors.forget((self.world.clock)());
         self.live.send_modify(|version| *version += 1);
     }
 
@@ -79,7 +82,9 @@ impl<C: Compose> Corridor<C> {
         let late = (now - tick.start() - EVALUATION_DELAY).max(0) as f64 / 1e9;
         let why = "since the minute that is judged could have been".to_owned();
         self.values.push(Value::shared(Signal::SelfLag, late, now).because(why));
-        self.values.extend(self.own.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
+        for from in [&self.own, &self.probes] {
+            self.values.extend(from.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
+        }
     }
 
     /// What people and schedules withhold at a tick. What cannot be read stays as it was.
@@ -111,15 +116,22 @@ impl<C: Compose> Corridor<C> {
         let (policy, recent) = (&self.policy, &self.recent);
         let tiers = |key: &IntegrationKey| policy.tier(key, recent);
         let notifies = |environment: &str| !policy.non_production.iter().any(|name| name == environment);
+        let usual = &self.usual;
+        let seldom = |key: &CallKey| health::gone::seldom(usual, key, tick);
         let facts = Facts {
             recent,
             values: &self.values,
+            seldom: &seldom,
             overlays: &self.overlays,
             tiers: &tiers,
             notifies: &notifies,
         };
         let mut instances = self.instances.clone();
-        let judged = AssertUnwindSafe(|| evaluate(&self.rules, &facts, &mut instances, tick));
+        let judged = AssertUnwindSafe(|| {
+            let mut transitions = retire(&mut instances, tick, |key| policy.retired.contains(&*key.name));
+            transitions.extend(evaluate(&self.rules, &facts, &mut instances, tick));
+            transitions
+        });
         match catch_unwind(judged) {
             Ok(transitions) => {
                 self.instances = instances;

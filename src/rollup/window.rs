@@ -105,6 +105,7 @@ impl Part {
                 .merge(&Registration::of(info, received_at));
         }
         self.absorb_calls(seen);
+        self.absorb_failures(seen);
         for gauge in &seen.gauges {
             let key = (Minute::of(gauge.time), Arc::new(gauge.key.clone()));
             self.gauges.entry(key).or_default().merge(&GaugeRow::of(gauge.time, gauge.value));
@@ -118,6 +119,7 @@ impl Part {
             self.absorb_reconciliation(run);
         }
         self.runs.extend(seen.runs.iter().cloned());
+        self.absorb_facts(seen);
     }
 
     /// Adds calls, all of one series and minute together: one look-up a group instead of one a call.
@@ -224,11 +226,27 @@ impl Part {
             + self.slots.len()
     }
 
-    /// Drops what metric points added, but for the counters that have a meaning to a signal.
+    /// Drops what metric points added, but for the counters that have a meaning to a signal and the calls that they count:
+    /// those are judged where spans are only samples.
     pub fn forget_measures(&mut self) {
         self.counters.retain(|(_, key), _| is_meant(&key.series.metric));
         self.durations.clear();
-        self.measured.clear();
+    }
+
+    /// Keeps only what is of integrations that are wanted.
+    pub fn retain(&mut self, wanted: impl Fn(&IntegrationKey) -> bool) {
+        self.calls.retain(|(_, key), _| wanted(&key.integration));
+        self.facets.retain(|(_, key), _| wanted(&key.integration));
+        self.outcomes.retain(|key, _| wanted(&key.integration));
+        self.gauges.retain(|(_, key), _| wanted(&key.integration));
+        self.counters.retain(|(_, key), _| wanted(&key.series.integration));
+        self.durations.retain(|(_, key), _| wanted(&key.series.integration));
+        self.measured.retain(|(_, key), _| wanted(&key.integration));
+        self.slots.retain(|key, _| wanted(&key.integration));
+        self.reconciliations.retain(|key, _| wanted(&key.integration));
+        self.runs.retain(|run| wanted(&run.integration));
+        self.integrations.retain(|key, _| wanted(key));
+        self.states.retain(|key, _| wanted(&key.integration));
     }
 
     /// Drops the minutes before `oldest`; states stay.

@@ -51,6 +51,11 @@ impl Rules {
         loaded.rules.runbooks.iter().find(named).map(|(_, text)| text.clone())
     }
 
+    /// The text of a rule by its id.
+    pub fn text(&self, id: &str) -> Option<String> {
+        self.loaded.borrow().texts.get(id).cloned()
+    }
+
     /// What the pages show, as it changes.
     pub fn view(&self) -> watch::Receiver<Arc<RulesView>> {
         self.view.subscribe()

@@ -16,6 +16,7 @@ use crate::config::{Config, Tls};
 use crate::decode::redact::Redactor;
 use crate::health::sight::Context;
 use crate::inbox::{self, Inbox};
+use crate::mappings;
 use crate::notify::mailer::{self, Mailer, Relay};
 use crate::oidc::provider::{self, Provider};
 use crate::outgoing::client::{self, Client};
@@ -30,6 +31,7 @@ use crate::signals::integration::Naming;
 use crate::signals::observe::Rules;
 use crate::signals::provider::Providers;
 use crate::signals::telemetry::Nanos;
+use crate::store::Store;
 use crate::world::seal::Keyring;
 use crate::{providers, receive, web};
 
@@ -67,8 +69,12 @@ pub fn vendors(config: &Config) -> anyhow::Result<Arc<Providers>> {
     loaded.map(Arc::new).map_err(|problems| anyhow::anyhow!("{}", problems.join("\n")))
 }
 
-/// The operator's naming rules, our own addresses, and what vendors say of theirs.
-pub fn observe_rules(config: &Config, addresses: &super::Addresses, providers: Arc<Providers>) -> Rules {
+/// The operator's naming rules, our own addresses, what vendors say of theirs, and metrics of others.
+pub fn observe_rules(
+    config: &Config,
+    addresses: &super::Addresses,
+    providers: Arc<Providers>,
+) -> anyhow::Result<Rules> {
     let named = config.integration.iter().map(|rule| Naming {
         name: rule.name.clone(),
         service: rule.service.clone(),
@@ -76,26 +82,53 @@ pub fn observe_rules(config: &Config, addresses: &super::Addresses, providers: A
         route_prefix: rule.route_prefix.clone(),
         queue: rule.queue.clone(),
     });
+    let renamed =
+        config.integration.iter().flat_map(|one| one.was.iter().map(|old| (old.clone(), one.name.clone())));
     let own = [addresses.otlp_http, addresses.otlp_grpc];
     let own_addresses = own.map(|at| (at.ip().to_string(), at.port())).into();
-    Rules { naming: named.collect(), own_addresses, scope: None, providers }
+    let mappings = Arc::new(mappings::load(&config.metric).map_err(anyhow::Error::msg)?);
+    Ok(Rules {
+        naming: named.collect(),
+        renamed: renamed.collect(),
+        own_addresses,
+        scope: None,
+        providers,
+        mappings,
+    })
 }
 
 /// Tiers and environments.
 pub fn policy(config: &Config) -> pipeline::policy::Policy {
-    let tier = |rule: &crate::config::Integration| {
+    let tier = |rule: &crate::config::integration::Integration| {
         Some((rule.name.clone(), Tier::from_name(rule.tier.as_deref()?)?))
     };
     pipeline::policy::Policy {
         tiers: config.integration.iter().filter_map(tier).collect(),
         non_production: config.environments.non_production.clone(),
+        retired: config.retired(),
     }
+}
+
+/// Who asks the probes' addresses, where there are probes; an address that may not be called is refused now.
+pub fn probes(config: &Config) -> anyhow::Result<Option<Client>> {
+    if config.probe.is_empty() {
+        return Ok(None);
+    }
+    let client = outgoing(config)?;
+    for probe in &config.probe {
+        client.check(&probe.url).map_err(|problem| {
+            let at = config.place("probe", "url");
+            anyhow::anyhow!("{at}[[probe]] \"{}\": its url may not be called: {problem}", probe.name)
+        })?;
+    }
+    Ok(Some(client))
 }
 
 /// What values of signals need to know of the operator and the vendors.
 pub fn context(config: &Config, providers: &Arc<Providers>) -> Context {
     let tiers = config.integration.iter().filter_map(|one| Some((one.name.clone(), one.tier.clone()?)));
-    Context { providers: providers.clone(), tiers: tiers.collect() }
+    let non_production = config.environments.non_production.clone();
+    Context { providers: providers.clone(), tiers: tiers.collect(), non_production }
 }
 
 /// For how long the same request counts once.
@@ -267,13 +300,14 @@ pub fn web(
     providers: Arc<Providers>,
     keyring: &Keyring,
 ) -> web::Settings {
-    let given = |rule: &crate::config::Integration| {
+    let given = |rule: &crate::config::integration::Integration| {
         let texts = (rule.tier.clone().unwrap_or_default(), rule.owner.clone().unwrap_or_default());
         (rule.name.clone(), texts)
     };
     web::Settings {
         non_production: config.environments.non_production.clone(),
         overrides: config.integration.iter().map(given).collect(),
+        retired: config.retired(),
         base_url: base_url(config, addresses.web),
         notices: super::public::notices(config, addresses),
         public_host: config.server.public_host(),
@@ -300,6 +334,7 @@ pub fn rules_view(loaded: &Loaded, now: Nanos) -> web::RulesView {
             .first()
             .map(|measure| measure.signal.name().to_owned())
             .unwrap_or_default(),
+        signals: rule.signals().collect(),
     };
     let runbook = |(file, text): (&String, &String)| {
         let name = file.rsplit('/').next().unwrap_or(file).trim_end_matches(".md");
@@ -320,6 +355,7 @@ pub fn counters(
     keys: Arc<Keys>,
     inbox: Inbox<Taken>,
     gauges: Arc<Gauges>,
+    store: Store,
     clock: Clock,
 ) -> web::Counters {
     let (intake, budget) = (intake.counters(), intake.budget().clone());
@@ -335,6 +371,8 @@ pub fn counters(
             ("late", &gauges.late),
             ("lag_ms", &gauges.lag_ms),
             ("folded", &gauges.folded),
+            ("errors_folded", &gauges.errors_folded),
+            ("changes_left_out", &gauges.changes_left_out),
             ("streams", &gauges.streams),
             ("told_by_the_hour", &gauges.coarsened),
             ("hot_bytes", &gauges.hot_bytes),
@@ -344,6 +382,7 @@ pub fn counters(
         ] {
             counters.insert(name.into(), gauge.load(Ordering::Relaxed));
         }
+        counters.insert("pins_left_out".into(), store.pins_left_out());
         let judged = gauges.judged_until.load(Ordering::Relaxed);
         if judged > 0 {
             let lag = (clock() / 1_000_000 - judged as i64 * 1000).max(0) as u64;
@@ -353,6 +392,14 @@ pub fn counters(
         counters.insert("inbox_bytes".into(), stats.bytes);
         counters.insert("inbox_files".into(), stats.files);
         counters.insert("inbox_failures".into(), stats.failures);
+        if let Ok(clocks) = gauges.clocks.lock() {
+            counters.insert("clock_corrected".into(), gauges.clock_corrected.load(Ordering::Relaxed));
+            counters.extend(clocks.iter().map(|(whose, by)| {
+                let way = if *by > 0 { "behind" } else { "ahead" };
+                let name = format!("clock of {} ({}) is {way} by_ms", whose.name, whose.environment);
+                (name, by.unsigned_abs() / 1_000_000)
+            }));
+        }
         if let Ok(notices) = gauges.notices.lock() {
             counters.extend(notices.iter().map(|(name, count)| (format!("notice: {name}"), *count)));
         }

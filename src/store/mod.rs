@@ -6,13 +6,14 @@
 //! retried. A read takes one catalog snapshot and adds what is in memory above that snapshot's watermark: never a
 //! gap, never a double. A flush that fails leaves everything in memory, readable, for the next one.
 //!
-//! `hot` is the memory, `recent` what many reads want of the catalog, `flush` the way down, `catalog` the database, `segments` the Parquet files, `query` the
+//! `hot` is the memory, `recent` what many reads want of the catalog, `flush` the way down, `pins` what is kept whole of failures, `catalog` the database, `segments` the Parquet files, `query` the
 //! reads over all of them.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::fs::File;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Serialize, Serializer};
@@ -29,6 +30,7 @@ pub mod beside;
 pub mod mail;
 pub mod hot;
 pub mod recent;
+pub mod pins;
 pub mod flush;
 pub mod catalog;
 pub mod segments;
@@ -239,6 +241,8 @@ struct Inner {
     /// Held by the one flush that runs.
     flushing: tokio::sync::Mutex<flush::Flushing>,
     points: Points,
+    /// Failing calls for which the day had no room.
+    pins_left_out: AtomicU64,
     /// Locked for as long as this server works on the folder.
     lock: Mutex<Option<File>>,
 }
@@ -272,6 +276,7 @@ impl Store {
                 recent: recent::Recent::default(),
                 flushing: tokio::sync::Mutex::default(),
                 points: world.points.clone(),
+                pins_left_out: AtomicU64::default(),
                 lock: Mutex::new(Some(lock)),
             }),
         })

@@ -9,6 +9,7 @@ use crate::world::seal::{KEY, Keyring};
 
 pub mod alerts;
 mod audit;
+mod errors;
 mod evidence;
 mod faults;
 pub mod fixtures;
@@ -95,6 +96,12 @@ contract! {
         a_failed_segment_leaves_all_hot, orphans_go_at_open, a_watermark_that_moved_is_refused,
         a_flush_that_was_cut_off_after_its_commit_counts_once, nothing_to_flush_is_nothing,
     }
+    errors {
+        all_failures_are_counted_and_twenty_a_day_are_kept_whole,
+        what_is_replayed_after_a_crash_is_counted_and_kept_once,
+        groups_are_found_by_what_their_payloads_say_and_left_out_where_they_did_not_fail,
+        evidence_is_forgotten_by_its_receipt,
+    }
     audit { entries_hang_together, entries_are_found_by_any_of_their_texts }
     keys {
         a_key_is_kept_as_its_hash_and_audited, a_third_valid_key_is_refused_and_leaves_no_trace,
@@ -129,6 +136,9 @@ fn futures_can_be_spawned(store: Store) {
     can_be(store.trace([0; 16]));
     can_be(store.spans(super::SpanQuery::default()));
     can_be(store.logs(super::LogQuery::default()));
+    can_be(store.spans_of(super::query::around::Traces::default()));
+    can_be(store.pin(&[]));
+    can_be(store.forget_evidence(0));
     can_be(store.record_tick(&Tick { at: from, ..Tick::default() }));
     can_be(store.access());
     can_be(store.revoke_key(1, None, &crate::access::audit::Actor::server(), 0));

@@ -12,12 +12,17 @@ use super::gate::who::Who;
 use super::page::{self, Error, Frame};
 use super::view::badge::Badge;
 use super::view::incident::{self, IncidentRow};
+use super::view::pin::{self, PinRow};
 use super::view::{figure, outbox, vendor};
 use super::{RulesView, State, load, runbook};
 use crate::alert::incident::Incident;
 use crate::signals::observation::IntegrationKey;
 use crate::signals::telemetry::Nanos;
 use crate::store::mail::Mail;
+use crate::store::pins::{Kind, Pin};
+
+/// Pins that are shown.
+const PINS: u32 = 100;
 
 /// What may be asked for.
 #[derive(Debug, Default, Deserialize)]
@@ -54,6 +59,9 @@ pub struct Page {
     evidence: Vec<(String, Prose)>,
     first_steps: Option<String>,
     mails: Vec<outbox::MailRow>,
+    pins: Vec<PinRow>,
+    logs: Vec<PinRow>,
+    rule_text: String,
 }
 
 /// Lists them.
@@ -115,10 +123,22 @@ pub async fn show(
     let title = format!("{} {}", found.code, found.title);
     let frame = Frame::new(&state, &who, &open, "incidents", title);
     let rules = state.rules.borrow().clone();
-    let mut page = shown(frame, &found, &mails, &rules, (state.clock)());
+    let now = (state.clock)();
+    let mut page = shown(frame, &found, &mails, &rules, now);
+    page.pin(&state.store.pins(&found.id, PINS).await?, now);
     let peer = found.labels.get("peer").map_or("", String::as_str);
     page.vendor_status = vendor::status_of(&state.settings.providers, peer);
     Ok(page::render(&page))
+}
+
+impl Page {
+    /// Adds what is pinned of the incident.
+    fn pin(&mut self, pins: &[Pin], now: Nanos) {
+        self.pins = pin::rows(pins, Kind::Failure, now);
+        self.logs = pin::rows(pins, Kind::Log, now);
+        let rule = pins.iter().find(|pin| pin.kind == Kind::Rule);
+        self.rule_text = rule.map(|pin| pin.content.text.clone()).unwrap_or_default();
+    }
 }
 
 /// One incident from plain values.
@@ -144,6 +164,9 @@ pub fn shown(frame: Frame, incident: &Incident, mails: &[Mail], rules: &RulesVie
         evidence: incident.evidence.iter().map(typeset_pair).collect(),
         first_steps: rules.runbooks.get(&one.runbook).and_then(|text| runbook::first_steps(text)),
         mails: mails.iter().map(|mail| outbox::row(mail, now)).collect(),
+        pins: Vec::new(),
+        logs: Vec::new(),
+        rule_text: String::new(),
         one,
         frame,
     }

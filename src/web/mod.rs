@@ -5,7 +5,7 @@
 //! Nothing here writes but what people and their sessions need. Who may open a route is one table, [`gate`]. All that comes from outside is escaped by askama; a policy on every answer forbids inline
 //! script and style and everything from elsewhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::Router;
@@ -20,12 +20,15 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use crate::alert::incident::Severity;
 use crate::clock::Clock;
 use crate::signals::provider::Providers;
+use crate::signals::signal::Signal;
 use crate::signals::telemetry::Nanos;
 use crate::store::Store;
 
 pub mod overview;
 pub mod integration;
 pub mod incidents;
+pub mod errors;
+pub mod readiness;
 pub mod runbook;
 pub mod mail;
 pub mod system;
@@ -134,6 +137,8 @@ pub struct RuleView {
     pub runbook: String,
     /// `call.success_rate`.
     pub signal: String,
+    /// Every signal that it speaks of.
+    pub signals: Vec<Signal>,
 }
 
 /// How mail leaves.
@@ -154,6 +159,8 @@ pub struct Settings {
     pub non_production: Vec<String>,
     /// Integration → (tier, owner); an empty text leaves what its telemetry says.
     pub overrides: view::health::Overrides,
+    /// Integrations that are shown in no list and judged by no rule.
+    pub retired: BTreeSet<String>,
     /// Sentences that stand on every page, such as [`OPEN_TO_ALL`].
     pub notices: Vec<String>,
     /// The host of `public_url`, empty where none is configured: the one name beside this machine's own.

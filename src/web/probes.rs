@@ -49,7 +49,8 @@ const GAUGES: [&str; 11] = [
 ];
 
 /// What figures are, by how their names start.
-const HELP: [(&str, &str); 25] = [
+const HELP: [(&str, &str); 26] = [
+    ("clock_corrected", "Records of senders whose clock is off, by their corrected time."),
     ("accepted_", "Records accepted, by signal."),
     ("rejected_", "Records left out of accepted requests, by signal."),
     ("refused_", "Requests refused, by reason."),
@@ -80,7 +81,8 @@ const HELP: [(&str, &str); 25] = [
 /// `accepted_spans` → `seamwatch_accepted_spans_total`.
 fn exposition(counters: &[(String, u64)]) -> String {
     let mut text = String::new();
-    for (name, value) in counters {
+    // A name that a sender chose is no name of a figure.
+    for (name, value) in counters.iter().filter(|(name, _)| !name.starts_with("clock of ")) {
         let clean: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
         let (suffix, kind) = if GAUGES.contains(&&*clean) { ("", "gauge") } else { ("_total", "counter") };
         // Writing to a String cannot fail.

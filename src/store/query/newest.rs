@@ -180,7 +180,7 @@ impl Places {
 }
 
 /// A sentence on rows in memory that cannot be read.
-pub(super) fn unreadable_rows(error: ArrowError) -> Error {
+pub(in crate::store) fn unreadable_rows(error: ArrowError) -> Error {
     Error::Damaged(format!("Rows in memory cannot be read: {error}."))
 }
 

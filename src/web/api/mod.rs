@@ -13,6 +13,8 @@ pub mod integrations;
 pub mod metrics;
 pub mod evidence;
 pub mod incidents;
+pub mod errors;
+pub mod changes;
 pub mod signals;
 pub mod system;
 pub mod document;

@@ -7,8 +7,8 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, get, post};
 
 use super::{
-    State, account, api, assets, audit, incidents, integration, keys, live, login, mail, overview, password,
-    people, probes, runbook, setup, sso, system,
+    State, account, api, assets, audit, errors, incidents, integration, keys, live, login, mail, overview,
+    password, people, probes, readiness, runbook, setup, sso, system,
 };
 use crate::access::role::Role;
 use Kind::{Api, Form, Machine, Page};
@@ -71,8 +71,11 @@ const ADMIN: Option<Role> = Some(Role::Admin);
 pub const ROUTES: &[Route] = &[
     route(Page, "/", VIEWER, || get(overview::show)),
     route(Page, "/integrations/{name}", VIEWER, || get(integration::show)),
+    route(Page, "/integrations/{name}/readiness", VIEWER, || get(readiness::show)),
     route(Page, "/incidents", VIEWER, || get(incidents::list)),
     route(Page, "/incidents/{code}", VIEWER, || get(incidents::show)),
+    route(Page, "/errors", VIEWER, || get(errors::list)),
+    route(Page, "/errors/{fingerprint}", VIEWER, || get(errors::show)),
     route(Page, "/runbooks", VIEWER, || get(runbook::list)),
     route(Page, "/runbooks/{name}", VIEWER, || get(runbook::show)),
     route(Page, "/mail", VIEWER, || get(mail::list)),
@@ -104,10 +107,15 @@ pub const ROUTES: &[Route] = &[
     route(Api, "/api/v1/integrations", VIEWER, || get(api::integrations::list)),
     route(Api, "/api/v1/integrations/{name}/endpoints", VIEWER, || get(api::integrations::endpoints)),
     route(Api, "/api/v1/integrations/{name}/metrics", VIEWER, || get(api::metrics::list)),
+    route(Api, "/api/v1/integrations/{name}/readiness", VIEWER, || get(readiness::answer)),
+    route(Api, "/api/v1/integrations/{name}/changes", VIEWER, || get(api::changes::list)),
+    route(Api, "/api/v1/errors", VIEWER, || get(api::errors::list)),
+    route(Api, "/api/v1/errors/{fingerprint}", VIEWER, || get(api::errors::show)),
     route(Api, "/api/v1/traces", VIEWER, || get(api::evidence::traces)),
     route(Api, "/api/v1/traces/{trace_id}", VIEWER, || get(api::evidence::trace)),
     route(Api, "/api/v1/logs", VIEWER, || get(api::evidence::logs)),
     route(Api, "/api/v1/incidents", VIEWER, || get(api::incidents::list)),
+    route(Api, "/api/v1/incidents/{id}/evidence", VIEWER, || get(api::errors::evidence)),
     route(Api, "/api/v1/signals", VIEWER, || get(api::signals::list)),
     route(Api, "/api/v1/system", VIEWER, || get(api::system::show)),
     route(Api, "/api/v1/openapi.json", VIEWER, || get(api::document::show)),

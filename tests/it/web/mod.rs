@@ -2,6 +2,7 @@
 
 mod account;
 mod audit;
+mod errors;
 mod incidents;
 mod integration;
 mod keys;
@@ -10,6 +11,7 @@ mod mail;
 mod overview;
 mod password;
 mod people;
+mod readiness;
 mod runbook;
 mod setup;
 mod system;
