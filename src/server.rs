@@ -32,6 +32,7 @@ use rules::Rules;
 mod certificates;
 mod composer;
 mod descriptors;
+pub mod encryption;
 mod evidence;
 mod keys;
 mod own;
@@ -106,6 +107,7 @@ impl Doors {
 /// What of a configuration can only be told by reading the files that it names.
 pub fn check(config: &Config) -> anyhow::Result<()> {
     redaction::redactor(&config.redaction, None)?;
+    encryption::keyring(config)?;
     Certificates::load(config)?;
     settings::outgoing(config)?;
     settings::oidc(config, "", &crate::clock::system())?;
@@ -132,7 +134,9 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         otlp_grpc: grpc_door.local_addr()?,
     };
     let base_url = settings::base_url(&config, addresses.web);
-    let store = Store::open(settings::store(&config), &world).await?;
+    let keyring = encryption::keyring(&config)?;
+    let store = Store::open(settings::store(&config, &keyring), &world).await?;
+    encryption::tell(&keyring, &store);
     settings::tell_web_address(&config.server.data, addresses.web);
     let made = store.access().await?;
     public::check(&config, &addresses, &made).map_err(anyhow::Error::msg)?;
@@ -141,7 +145,7 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
     let (stop, stop_mail) = (CancellationToken::new(), CancellationToken::new());
     let wake_mailer = Arc::new(Notify::new());
     let gauges = Arc::new(pipeline::gauges::Gauges::default());
-    let observe_rules = Arc::new(settings::observe_rules(&config, &addresses, vendors.clone()));
+    let observe_rules = Arc::new(settings::observe_rules(&config, &addresses, vendors.clone())?);
     let rules = Arc::new(Rules::new(origin, loaded, &clock, store.clone()));
     let door = Door::default();
     door.note(made.keys, made.users);
@@ -149,7 +153,7 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
     let keys = Arc::new(Keys::new(door.clone(), observe_rules.clone(), without));
     keys.replace(store.keys().await?);
 
-    let inbox_settings = settings::inbox(&config);
+    let inbox_settings = settings::inbox(&config, &keyring);
     gauges.set_aside.store(inbox::aside::count(&inbox_settings.folder, &*world.files), Ordering::Relaxed);
 
     let own_values = own::Said::default();
@@ -210,26 +214,21 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         wake_mailer,
         stop_mail.clone(),
     )));
-    let (evidence_due, due) = mpsc::channel(2);
-    let evidence = evidence::Evidence {
-        store: store.clone(),
-        rules: rules.clone(),
-        clock: clock.clone(),
-        gauges: gauges.clone(),
-        kept: evidence::kept(config.retention.evidence_days),
-    };
-    rooms.push(tokio::spawn(evidence.run(due, stop.clone())));
+    let days = config.retention.evidence_days;
+    let (evidence, room) = evidence::open(&store, &rules, &clock, &gauges, days, &stop);
+    rooms.push(room);
     rooms.push(tokio::spawn(schedule::run(
         events.clone(),
         rules.clone(),
         certificates.clone(),
-        evidence_due,
+        store.clone(),
+        evidence,
         clock.clone(),
         stop.clone(),
     )));
 
     let (access, setup, watching) =
-        people::open(&config, &store, addresses.web, &base_url, &clock, &stop).await?;
+        people::open(&config, &store, addresses.web, &base_url, &keyring, &clock, &stop).await?;
     rooms.push(watching);
 
     let keeper = keys::Keeper {
@@ -241,8 +240,14 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         live: live.clone(),
     };
     rooms.push(tokio::spawn(keeper.run(made, stop.clone())));
-    let troubles =
-        troubles::of(inbox.clone(), gauges.clone(), certificates.clone(), keys.clone(), clock.clone());
+    let troubles = troubles::of(
+        inbox.clone(),
+        gauges.clone(),
+        certificates.clone(),
+        keys.clone(),
+        &store,
+        clock.clone(),
+    );
     rooms.push(tokio::spawn(troubles::announce(troubles.clone(), live, stop.clone())));
     let counters = settings::counters(
         &intake,
@@ -275,7 +280,7 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         mail: mail_info,
         oidc: settings::oidc(&config, &base_url, &clock)?.map(web::sso::Sso::new),
         access: Arc::new(access),
-        settings: Arc::new(settings::web(&config, &addresses, vendors)),
+        settings: Arc::new(settings::web(&config, &addresses, vendors, &keyring)),
     };
     let over_tls = certificates.web.is_some();
     let port = |listener, tls: &Option<_>| Port { listener, tls: tls.clone() };
@@ -320,9 +325,12 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
 impl Running {
     /// Reads rules and certificates again; what is broken is told on the dashboard and the old stays.
     pub fn reload(&self) {
-        self.certificates.look((self.clock)());
+        let (certificates, now, store) = (self.certificates.clone(), (self.clock)(), self.store.clone());
         let (rules, events) = (self.rules.clone(), self.events.clone());
-        tokio::spawn(async move { rules.reload(&events).await });
+        tokio::spawn(async move {
+            certificates.look(now, &store).await;
+            rules.reload(&events).await;
+        });
     }
 
     /// Stops accepting, writes all that was acknowledged, ends. At most ten seconds.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
+use crate::signals::observation::IntegrationKey;
 use crate::signals::telemetry::Nanos;
 
 /// What the corridor says of itself; it alone writes them.
@@ -29,6 +30,10 @@ pub struct Gauges {
     pub changes_left_out: AtomicU64,
     /// Calls and gauge points kept by the hour or the day, because their sender wrote to too many minutes.
     pub coarsened: AtomicU64,
+    /// Records whose sender's clock is off, and whose time was corrected.
+    pub clock_corrected: AtomicU64,
+    /// Senders whose clock is off now: whose, and by how much it is behind; ahead is below zero.
+    pub clocks: Mutex<Vec<(IntegrationKey, Nanos)>>,
     /// Bytes in memory that no flush has committed.
     pub hot_bytes: AtomicU64,
     /// Flushes that failed; what they held stays in memory and in the inbox.

@@ -4,10 +4,12 @@
 
 pub mod bounds;
 pub mod claims;
+pub mod derived;
 pub mod errors;
 pub mod gauges;
 pub mod missed;
 pub mod past;
+pub mod skew;
 pub mod policy;
 pub mod tick;
 #[cfg(test)]
@@ -39,10 +41,12 @@ use crate::world::World;
 use crate::world::points::Point;
 use bounds::Bounds;
 use claims::Claims;
+use derived::Derived;
 use errors::Errors;
 use gauges::Gauges;
 use past::Past;
 use policy::Policy;
+use skew::Clocks;
 
 /// A minute is judged this long after it closed, so that late points are in it.
 const EVALUATION_DELAY: Nanos = 20_000_000_000;
@@ -93,6 +97,8 @@ pub struct Corridor<C> {
     fresh_claims: Vec<(u128, u64, Nanos)>,
     bounds: Bounds,
     past: Past,
+    clocks: Clocks,
+    derived: Derived,
     errors: Errors,
     streams: Streams,
     recent: Part,
@@ -184,12 +190,15 @@ impl<C: Compose> Corridor<C> {
         bounds.learn(&measures);
         measures.forget_measures();
         recent.counters = measures.counters;
+        recent.retain(|key| !policy.retired.contains(&*key.name));
         // All that are kept: what stands above the watermark is replayed as of its own receipt, however long ago.
         let claims = Claims::new(claim_window, most_claims, store.claims(0, most_claims).await?);
         let usual = store.usual().await?;
         let mut corridor = Corridor {
             bounds,
             past: Past::default(),
+            clocks: Clocks::new(&recent),
+            derived: Derived::default(),
             errors: Errors::new(store.recent_groups(now.saturating_sub(errors::REMEMBERED)).await?),
             streams: Streams::new(stream_limits, store.streams(None).await?),
             stored: instances.iter().map(|instance| instance.key.clone()).collect(),
@@ -304,10 +313,14 @@ impl<C: Compose> Corridor<C> {
             self.gauges.claims_forgotten.store(self.claims.forgotten, Ordering::Relaxed);
             self.world.points.pass(Point::AfterClaim);
         }
+        let kept = self.clocks.apply(&mut batch.observations, batch.received_at);
         let points = std::mem::take(&mut batch.observations.points);
         let mut deltas = self.streams.apply(points, batch.received_at);
+        deltas.states = kept;
+        self.clocks.note(&self.gauges);
         self.gauges.streams.store(self.streams.len() as u64, Ordering::Relaxed);
         self.bounds.apply(&mut batch.observations, batch.received_at);
+        self.derived.apply(&mut batch.observations, &mut deltas, batch.received_at);
         self.bounds.apply_deltas(&mut deltas, batch.received_at);
         let minute = Minute::of(batch.received_at);
         let heard = batch.observations.integrations.iter();
@@ -316,7 +329,8 @@ impl<C: Compose> Corridor<C> {
         self.errors.apply(&mut batch.observations, batch.received_at, &self.gauges);
         self.gauges.folded.store(self.bounds.folded, Ordering::Relaxed);
         self.gauges.coarsened.store(self.past.coarsened, Ordering::Relaxed);
-        self.gauges.note(batch.observations.notices.iter().chain(&deltas.notices));
+        let told: Vec<(&'static str, u64)> = std::mem::take(&mut self.bounds.told).into_iter().collect();
+        self.gauges.note(batch.observations.notices.iter().chain(&deltas.notices).chain(&told));
         if let Some(judged) = self.last_tick {
             let late = batch.observations.calls.iter().filter(|call| Minute::of(call.end) < judged).count();
             self.gauges.late.fetch_add(late as u64, Ordering::Relaxed);
@@ -338,6 +352,10 @@ impl<C: Compose> Corridor<C> {
             Ok(Some(part)) => {
                 self.fresh_claims.clear();
                 self.recent.merge(&part);
+                // What is retired is judged by nobody.
+                if !self.policy.retired.is_empty() {
+                    self.recent.retain(|key| !self.policy.retired.contains(&*key.name));
+                }
                 // No rule reads them, and the histograms of many series would be most of the memory.
                 self.recent.forget_measures();
                 self.gauges.hot_bytes.store(self.store.hot_bytes() as u64, Ordering::Relaxed);

@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 
 use super::missed::net;
 use super::{CATCH_UP, Compose, Corridor, EVALUATION_DELAY, LOOKBACK};
-use crate::alert::evaluate::{Facts, evaluate};
+use crate::alert::evaluate::{Facts, evaluate, retire};
 use crate::alert::incident::{Incident, Instance, InstanceKey, Transition};
 use crate::health;
 use crate::health::sight::Sight;
@@ -55,6 +55,8 @@ impl<C: Compose> Corridor<C> {
         self.gauges.judged_until.store((due.start() / 1_000_000_000).max(0) as u64, Ordering::Relaxed);
         self.recent.forget_before(Minute(due.0 - LOOKBACK));
         self.bounds.forget((self.world.clock)());
+        self.derived.forget((self.world.clock)());
+        self.clocks.forget((self.world.clock)());
         self.errors.forget((self.world.clock)());
         self.live.send_modify(|version| *version += 1);
     }
@@ -120,7 +122,11 @@ impl<C: Compose> Corridor<C> {
             notifies: &notifies,
         };
         let mut instances = self.instances.clone();
-        let judged = AssertUnwindSafe(|| evaluate(&self.rules, &facts, &mut instances, tick));
+        let judged = AssertUnwindSafe(|| {
+            let mut transitions = retire(&mut instances, tick, |key| policy.retired.contains(&*key.name));
+            transitions.extend(evaluate(&self.rules, &facts, &mut instances, tick));
+            transitions
+        });
         match catch_unwind(judged) {
             Ok(transitions) => {
                 self.instances = instances;

@@ -83,14 +83,16 @@ impl Rules {
                 let count = loaded.rules.rules.len();
                 let _ = events.send(Event::Rules(loaded.rules)).await;
                 tracing::info!("Other rules are in force.");
-                self.audit("rules.reloaded", format!("{count} rules are in force.")).await;
+                let force = if count == 1 { "rule is" } else { "rules are" };
+                self.audit("rules.reloaded", format!("{count} {force} in force.")).await;
             }
             Err(problems) => {
                 tracing::error!(
                     problems = problems.join("; "),
                     "The rules were not changed: the new set has problems."
                 );
-                let detail = format!("The old ones stay: the new set has {} problems.", problems.len());
+                let noun = if problems.len() == 1 { "problem" } else { "problems" };
+                let detail = format!("The old ones stay: the new set has {} {noun}.", problems.len());
                 self.view.send_modify(|view| Arc::make_mut(view).problems = problems);
                 self.audit("rules.refused", detail).await;
             }

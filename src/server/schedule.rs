@@ -11,12 +11,14 @@ use super::rules::Rules;
 use crate::clock::Clock;
 use crate::pipeline::Event;
 use crate::scheduler::{self, Due};
+use crate::store::Store;
 
 /// Runs until `stop`.
 pub async fn run(
     events: mpsc::Sender<Event>,
     rules: Arc<Rules>,
     certificates: Certificates,
+    store: Store,
     evidence: mpsc::Sender<Task>,
     clock: Clock,
     stop: CancellationToken,
@@ -51,7 +53,7 @@ pub async fn run(
                 Some(()) => rules.reload_if_changed(&events).await,
                 None => break,
             },
-            Some(()) = look.recv() => certificates.look(clock()),
+            Some(()) = look.recv() => certificates.look(clock(), &store).await,
         }
     }
     let _ = scheduler.shutdown().await;

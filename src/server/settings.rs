@@ -16,6 +16,7 @@ use crate::config::{Config, Tls};
 use crate::decode::redact::Redactor;
 use crate::health::sight::Context;
 use crate::inbox::{self, Inbox};
+use crate::mappings;
 use crate::notify::mailer::{self, Mailer, Relay};
 use crate::oidc::provider::{self, Provider};
 use crate::outgoing::client::{self, Client};
@@ -31,6 +32,7 @@ use crate::signals::observe::Rules;
 use crate::signals::provider::Providers;
 use crate::signals::telemetry::Nanos;
 use crate::store::Store;
+use crate::world::seal::Keyring;
 use crate::{providers, receive, web};
 
 /// Where people reach the dashboard, without a slash at its end.
@@ -67,8 +69,12 @@ pub fn vendors(config: &Config) -> anyhow::Result<Arc<Providers>> {
     loaded.map(Arc::new).map_err(|problems| anyhow::anyhow!("{}", problems.join("\n")))
 }
 
-/// The operator's naming rules, our own addresses, and what vendors say of theirs.
-pub fn observe_rules(config: &Config, addresses: &super::Addresses, providers: Arc<Providers>) -> Rules {
+/// The operator's naming rules, our own addresses, what vendors say of theirs, and metrics of others.
+pub fn observe_rules(
+    config: &Config,
+    addresses: &super::Addresses,
+    providers: Arc<Providers>,
+) -> anyhow::Result<Rules> {
     let named = config.integration.iter().map(|rule| Naming {
         name: rule.name.clone(),
         service: rule.service.clone(),
@@ -76,9 +82,19 @@ pub fn observe_rules(config: &Config, addresses: &super::Addresses, providers: A
         route_prefix: rule.route_prefix.clone(),
         queue: rule.queue.clone(),
     });
+    let renamed =
+        config.integration.iter().flat_map(|one| one.was.iter().map(|old| (old.clone(), one.name.clone())));
     let own = [addresses.otlp_http, addresses.otlp_grpc];
     let own_addresses = own.map(|at| (at.ip().to_string(), at.port())).into();
-    Rules { naming: named.collect(), own_addresses, scope: None, providers }
+    let mappings = Arc::new(mappings::load(&config.metric).map_err(anyhow::Error::msg)?);
+    Ok(Rules {
+        naming: named.collect(),
+        renamed: renamed.collect(),
+        own_addresses,
+        scope: None,
+        providers,
+        mappings,
+    })
 }
 
 /// Tiers and environments.
@@ -89,6 +105,7 @@ pub fn policy(config: &Config) -> pipeline::policy::Policy {
     pipeline::policy::Policy {
         tiers: config.integration.iter().filter_map(tier).collect(),
         non_production: config.environments.non_production.clone(),
+        retired: config.retired(),
     }
 }
 
@@ -104,10 +121,11 @@ pub fn claim_window(config: &Config) -> Nanos {
 }
 
 /// Where everything is kept. A claim outlives its window, so that it is there after a restart at the window's end.
-pub fn store(config: &Config) -> crate::store::Settings {
+pub fn store(config: &Config, keyring: &Keyring) -> crate::store::Settings {
     let usual = crate::store::Settings::new(config.server.data.clone());
     let window = i64::try_from(config.ingest.claim_seconds).unwrap_or(0).saturating_mul(1_000_000_000);
-    crate::store::Settings { claims_kept: usual.claims_kept.max(window.saturating_mul(2)), ..usual }
+    let claims_kept = usual.claims_kept.max(window.saturating_mul(2));
+    crate::store::Settings { claims_kept, keyring: keyring.clone(), ..usual }
 }
 
 /// Limits on series.
@@ -129,15 +147,16 @@ pub fn stream_limits(config: &Config) -> stream::Limits {
 }
 
 /// Where the inbox lies and how large it may become.
-pub fn inbox(config: &Config) -> inbox::Settings {
+pub fn inbox(config: &Config, keyring: &Keyring) -> inbox::Settings {
     let folder = config.server.data.join("inbox");
-    inbox::Settings { max_bytes: config.ingest.inbox_bytes, ..inbox::Settings::new(folder) }
+    let (max_bytes, keyring) = (config.ingest.inbox_bytes, keyring.clone());
+    inbox::Settings { max_bytes, keyring, ..inbox::Settings::new(folder) }
 }
 
 /// What the corridor does with a request that it cannot count.
 pub fn set_aside(inbox: &inbox::Settings, files: &Arc<dyn crate::world::files::Files>) -> pipeline::SetAside {
-    let (folder, files) = (inbox.folder.clone(), files.clone());
-    Arc::new(move |seq| inbox::aside::set_aside(&folder, &*files, seq))
+    let (inbox, files) = (inbox.clone(), files.clone());
+    Arc::new(move |seq| inbox::aside::set_aside(&inbox, &*files, seq))
 }
 
 /// Bounds of the doors.
@@ -259,7 +278,12 @@ pub fn mailer(config: &Config) -> anyhow::Result<(Arc<Mailer>, web::MailInfo)> {
 }
 
 /// What the pages need of the configuration.
-pub fn web(config: &Config, addresses: &super::Addresses, providers: Arc<Providers>) -> web::Settings {
+pub fn web(
+    config: &Config,
+    addresses: &super::Addresses,
+    providers: Arc<Providers>,
+    keyring: &Keyring,
+) -> web::Settings {
     let given = |rule: &crate::config::Integration| {
         let texts = (rule.tier.clone().unwrap_or_default(), rule.owner.clone().unwrap_or_default());
         (rule.name.clone(), texts)
@@ -267,10 +291,12 @@ pub fn web(config: &Config, addresses: &super::Addresses, providers: Arc<Provide
     web::Settings {
         non_production: config.environments.non_production.clone(),
         overrides: config.integration.iter().map(given).collect(),
+        retired: config.retired(),
         base_url: base_url(config, addresses.web),
         notices: super::public::notices(config, addresses),
         public_host: config.server.public_host(),
         providers,
+        encrypted_with: keyring.current().map(|key| key.to_string()),
         otlp_http: format!(
             "{}://{}",
             scheme(config, "otlp_http", &config.tls.otlp_http),
@@ -349,6 +375,14 @@ pub fn counters(
         counters.insert("inbox_bytes".into(), stats.bytes);
         counters.insert("inbox_files".into(), stats.files);
         counters.insert("inbox_failures".into(), stats.failures);
+        if let Ok(clocks) = gauges.clocks.lock() {
+            counters.insert("clock_corrected".into(), gauges.clock_corrected.load(Ordering::Relaxed));
+            counters.extend(clocks.iter().map(|(whose, by)| {
+                let way = if *by > 0 { "behind" } else { "ahead" };
+                let name = format!("clock of {} ({}) is {way} by_ms", whose.name, whose.environment);
+                (name, by.unsigned_abs() / 1_000_000)
+            }));
+        }
         if let Ok(notices) = gauges.notices.lock() {
             counters.extend(notices.iter().map(|(name, count)| (format!("notice: {name}"), *count)));
         }

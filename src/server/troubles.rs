@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::certificates::Certificates;
+use super::encryption;
 use super::keys::told;
 use crate::clock::Clock;
 use crate::inbox::{Failing, Inbox, Refused};
@@ -15,6 +16,7 @@ use crate::pipeline::gauges::Gauges;
 use crate::receive::intake::Taken;
 use crate::receive::keys::Keys;
 use crate::signals::telemetry::Nanos;
+use crate::store::Store;
 use crate::web::{Trouble, Troubles};
 
 /// Reads the sentences from where faults are noticed.
@@ -23,13 +25,18 @@ pub fn of(
     gauges: Arc<Gauges>,
     certificates: Certificates,
     keys: Arc<Keys>,
+    store: &Store,
     clock: Clock,
 ) -> Troubles {
+    let since = clock();
+    let closed = encryption::sentences(store).into_iter();
+    let closed: Vec<_> = closed.map(|sentence| Trouble { since, refuses: false, sentence }).collect();
     Arc::new(move || {
         let store = gauges.failing.lock().map_or(None, |failing| failing.clone());
         let mut troubles = sentences(inbox.stats().failing, store, gauges.stalled.load(Ordering::Relaxed));
         troubles.extend(certificates.troubles(clock()));
         troubles.extend(told::troubles(&keys, clock()));
+        troubles.extend(closed.iter().cloned());
         troubles
     })
 }

@@ -24,6 +24,7 @@ use crate::signals::call::Class;
 use crate::signals::telemetry::Nanos;
 use crate::world::World;
 use crate::world::points::Points;
+use crate::world::seal::{KeyId, Keyring};
 
 pub mod beside;
 pub mod mail;
@@ -42,12 +43,15 @@ pub struct Settings {
     pub folder: PathBuf,
     /// How long the claim on a body is kept, in nanoseconds: longer than the window in which repeats are known.
     pub claims_kept: Nanos,
+    /// What seals the segments.
+    pub keyring: Keyring,
 }
 
 impl Settings {
     /// A folder whose claims are kept for two hours.
     pub fn new(folder: impl Into<PathBuf>) -> Settings {
-        Settings { folder: folder.into(), claims_kept: 2 * 3_600_000_000_000 }
+        let (folder, keyring) = (folder.into(), Keyring::default());
+        Settings { folder, claims_kept: 2 * 3_600_000_000_000, keyring }
     }
 }
 
@@ -231,6 +235,7 @@ struct Inner {
     claims_kept: Nanos,
     catalog: catalog::sqlite::Catalog,
     segments: segments::Segments,
+    closed: BTreeMap<KeyId, usize>,
     hot: hot::Hot,
     recent: recent::Recent,
     /// Held by the one flush that runs.
@@ -253,11 +258,12 @@ impl Store {
     ///
     /// Refused when another server works on the folder or a newer version wrote it.
     pub async fn open(settings: Settings, world: &World) -> Result<Store, Error> {
-        let Settings { folder, claims_kept } = settings;
+        let Settings { folder, claims_kept, keyring } = settings;
         let lock = segments::folder::claim(&folder, &*world.files)?;
         let catalog = catalog::sqlite::Catalog::open(&folder).await?;
-        let segments = segments::Segments::open(&folder, world.files.clone())?;
+        let segments = segments::Segments::open(&folder, world.files.clone(), keyring)?;
         let known = catalog.segment_paths().await?;
+        let closed = segments.closed(&known);
         segments.sweep(known).await?;
         let watermark = catalog.watermark().await?;
         Ok(Store {
@@ -265,6 +271,7 @@ impl Store {
                 claims_kept,
                 catalog,
                 segments,
+                closed,
                 hot: hot::Hot::new(watermark),
                 recent: recent::Recent::default(),
                 flushing: tokio::sync::Mutex::default(),
@@ -301,6 +308,12 @@ impl Store {
     /// Bytes in memory that no flush has committed, estimated.
     pub fn hot_bytes(&self) -> usize {
         self.inner.hot.bytes()
+    }
+
+    /// How many segments are encrypted with a key that was not there when the store was opened, by key: nobody can read
+    /// what is in them.
+    pub fn closed(&self) -> &BTreeMap<KeyId, usize> {
+        &self.inner.closed
     }
 
     /// What is known of people.

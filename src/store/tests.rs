@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::{Error, Settings, Store};
 use crate::world::World;
+use crate::world::seal::{KEY, Keyring};
 
 pub mod alerts;
 mod audit;
@@ -16,6 +17,7 @@ mod keys;
 pub mod outbox;
 mod recent;
 mod rollups;
+mod sealing;
 
 /// Where a store lives: opened again, it has what it had.
 pub trait Place {
@@ -37,6 +39,24 @@ impl Place for Sqlite {
 
     async fn open(&self) -> Result<Store, Error> {
         Store::open(Settings::new(self.folder()), &World::real()).await
+    }
+
+    fn folder(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+/// The same, whose segments are sealed.
+pub struct Sealed(tempfile::TempDir);
+
+impl Place for Sealed {
+    fn new() -> Self {
+        Sealed(tempfile::tempdir().unwrap())
+    }
+
+    async fn open(&self) -> Result<Store, Error> {
+        let keyring = Keyring::new(Some(&[7; KEY]), &[]);
+        Store::open(Settings { keyring, ..Settings::new(self.folder()) }, &World::real()).await
     }
 
     fn folder(&self) -> &Path {
@@ -92,6 +112,16 @@ contract! {
         mails_wait_for_the_earlier_of_their_thread, leases_end, deferred_mails_come_back,
         a_sent_mail_stays_sent, mails_are_listed,
     }
+}
+
+contract! {
+    sealed, Sealed:
+    evidence {
+        spans_survive_hot_and_cold, logs_survive_hot_and_cold, spans_are_found_by_each_condition,
+        lists_are_newest_first_over_memory_and_files, files_out_of_time_or_scope_are_not_read,
+        a_trace_in_many_files_is_whole, a_missing_file_is_told, a_file_of_several_row_groups_is_read_by_row,
+    }
+    faults { a_failed_segment_leaves_all_hot, orphans_go_at_open }
 }
 
 /// Servers spawn these: a future that is not `Send` fails to compile here, not there.

@@ -49,7 +49,9 @@ impl Loaded {
             window: &self.window,
             states: &self.states,
             incidents: &self.incidents,
+            values: &self.values,
             overrides: &state.settings.overrides,
+            providers: &state.settings.providers,
             now,
         }
     }
@@ -87,7 +89,7 @@ pub async fn fleet(state: &State, now: Nanos) -> Result<Fleet, Error> {
             window,
             states: lately.states,
             incidents: state.store.incidents(false, INCIDENTS).await?,
-            values: Vec::new(),
+            values: state.store.values(None).await?,
             errors: Vec::new(),
             changes: Vec::new(),
         },

@@ -5,7 +5,7 @@
 //! Nothing here writes but what people and their sessions need. Who may open a route is one table, [`gate`]. All that comes from outside is escaped by askama; a policy on every answer forbids inline
 //! script and style and everything from elsewhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::Router;
@@ -155,12 +155,16 @@ pub struct Settings {
     pub non_production: Vec<String>,
     /// Integration → (tier, owner); an empty text leaves what its telemetry says.
     pub overrides: view::health::Overrides,
+    /// Integrations that are shown in no list and judged by no rule.
+    pub retired: BTreeSet<String>,
     /// Sentences that stand on every page, such as [`OPEN_TO_ALL`].
     pub notices: Vec<String>,
     /// The host of `public_url`, empty where none is configured: the one name beside this machine's own.
     pub public_host: String,
     /// What vendors say of their interfaces.
     pub providers: Arc<Providers>,
+    /// The key that inbox and segments are encrypted with; none where they are not.
+    pub encrypted_with: Option<String>,
     /// Where people reach this server, without a slash at its end.
     pub base_url: String,
     /// Where OTLP over HTTP is taken, for the snippet on an empty page: `http://127.0.0.1:4318`.

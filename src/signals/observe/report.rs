@@ -1,12 +1,11 @@
 //! What a minimal report means: a run, and what else it tells of.
 
 use super::super::call::Class;
+use super::super::credential::SlotUpdate;
 use super::super::failure::Row;
 use super::super::heartbeat::{self, Report};
 use super::super::lookup::Lookup;
-use super::super::observation::{
-    Call, Direction, Gauge, IntegrationKey, ReconciliationRun, SlotUpdate, Source,
-};
+use super::super::observation::{Call, Direction, Gauge, IntegrationKey, ReconciliationRun, Source};
 use super::super::telemetry::{Attributes, Origin, Point, PointValue, Refusal, Value};
 use super::super::vocabulary::{Attr, Metric};
 use super::super::{credential, endpoint, queue, reconciliation, retry};

@@ -189,6 +189,9 @@ pub(super) fn open(
     segment: &Segment,
     object: &Object,
 ) -> Result<ParquetRecordBatchReaderBuilder<Object>, Error> {
+    if let Some(closed) = object.closed().map_err(|error| unreadable(segment, &error))? {
+        return Err(Error::Damaged(format!("The segment file segments/{} {closed}.", segment.path)));
+    }
     let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
     ParquetRecordBatchReaderBuilder::try_new_with_options(object.clone(), options)
         .map(|file| file.with_batch_size(8192))

@@ -10,6 +10,8 @@ use crate::store::Error;
 use crate::store::pins::{Content, DAY, NewPin, Pin};
 use crate::store::query::pinned::{Exemplars, Pinned};
 
+/// An exemplar: owner, name, kind, when, received when, payload, content.
+type Exemplar = (String, String, String, Nanos, Nanos, String, Vec<u8>);
 /// Rows of one statement.
 const CHUNK: usize = 1_000;
 
@@ -72,7 +74,7 @@ impl Catalog {
 
     /// Exemplars that match, the latest first, as pins of their groups.
     pub async fn exemplars(&self, of: &Exemplars, limit: u32) -> Result<Vec<NewPin>, Error> {
-        let rows: Vec<(String, String, String, Nanos, Nanos, String, Vec<u8>)> = sqlx::query_as(
+        let rows: Vec<Exemplar> = sqlx::query_as(
             "SELECT owner, name, pins.kind, at, pins.received_at, payload, content \
              FROM error_groups AS g CROSS JOIN pins ON owner = g.fingerprint \
              WHERE last_seen >= ?1 AND at >= ?1 AND at < ?2 AND (?3 IS NULL OR integration = ?3) \
@@ -90,7 +92,7 @@ impl Catalog {
         .fetch_all(&self.readers)
         .await
         .map_err(fault("read the exemplars"))?;
-        let pin = |(owner, name, kind, at, received_at, payload, content): (String, _, _, _, _, _, _)| {
+        let pin = |(owner, name, kind, at, received_at, payload, content): Exemplar| {
             let fingerprint = owner.clone();
             Ok(NewPin { owner, name, kind: from_name(kind)?, fingerprint, at, received_at, payload, content })
         };
