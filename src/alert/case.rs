@@ -93,6 +93,7 @@ fn run(rules: &RuleSet, case: &Case) -> Vec<String> {
         let facts = Facts {
             recent: &part,
             values: &[],
+            seldom: &|_| None,
             overlays: &Overlays::default(),
             tiers: &tiers,
             notifies: &|_| true,

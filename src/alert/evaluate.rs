@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::health::value::Value;
 use crate::rollup::window::{Minute, Part};
-use crate::signals::observation::IntegrationKey;
+use crate::signals::observation::{CallKey, IntegrationKey};
 
 use super::explain;
 use super::group;
@@ -27,6 +27,8 @@ pub struct Facts<'a> {
     pub recent: &'a Part,
     /// What the other signals say at the tick.
     pub values: &'a [Value],
+    /// Whether an endpoint was seldom answered "not found" in the 7 days before; none where that is not known.
+    pub seldom: &'a dyn Fn(&CallKey) -> Option<bool>,
     /// The tier of an integration: the configuration's word, else its own.
     pub tiers: &'a dyn Fn(&IntegrationKey) -> Tier,
     /// Silences, maintenance, acknowledgements.
@@ -44,7 +46,7 @@ pub fn evaluate(
     tick: Minute,
 ) -> Vec<Transition> {
     let mut transitions = remove_orphans(rules, instances, tick);
-    let index = Index::new(facts.recent, facts.values, tick);
+    let index = Index::new(facts.recent, facts.values, facts.seldom, tick);
     for rule in explain::ordered(rules) {
         for (key, reading) in readings(rule, facts, &index, instances, tick) {
             let (withheld, by_cause) =

@@ -30,6 +30,7 @@ pub mod explain;
 pub mod group;
 pub mod told;
 pub mod sentence;
+pub mod telling;
 pub mod wording;
 pub mod evaluate;
 pub mod case;

@@ -227,7 +227,7 @@ fn value_text(signal: Signal, value: f64) -> String {
 /// The class that most failures have, where the signal counts calls.
 fn cause(standing: &Standing, figures: &Figures) -> &'static str {
     match (figures, standing.signal) {
-        (Figures::Calls(_), Signal::CallThrottledShare) => Class::Throttled.name(),
+        (Figures::Calls(_), Signal::CallThrottledShare | Signal::RetryExhausted) => Class::Throttled.name(),
         (Figures::Calls(sample), Signal::CallSuccessRate | Signal::AttemptSuccessRate) => {
             sample.failures.first().map_or("", |(class, _)| class.name())
         }

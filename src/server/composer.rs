@@ -49,7 +49,8 @@ impl Composer {
         providers: &Arc<Providers>,
         clock: &Clock,
     ) -> Composer {
-        let owned = |rule: &crate::config::Integration| Some((rule.name.clone(), rule.owner.clone()?));
+        let owned =
+            |rule: &crate::config::integration::Integration| Some((rule.name.clone(), rule.owner.clone()?));
         Composer {
             base_url: base_url.to_owned(),
             to: config.mail.to.clone(),
