@@ -11,6 +11,7 @@ use chrono::DateTime;
 use crate::rollup::window::{Minute, Part};
 use crate::signals::call::Class;
 use crate::signals::observation::{Call, CallKey, Direction, IntegrationKey, Observations, Source};
+use crate::signals::provider::Providers;
 use crate::signals::telemetry::Nanos;
 
 use super::document::{Document, Place, Section};
@@ -94,6 +95,7 @@ fn run(rules: &RuleSet, case: &Case) -> Vec<String> {
             recent: &part,
             values: &[],
             seldom: &|_| None,
+            providers: &Providers::default(),
             overlays: &Overlays::default(),
             tiers: &tiers,
             notifies: &|_| true,
@@ -195,7 +197,15 @@ fn read(document: &mut Document<'_>, root: &Section<'_>, rules: &RuleSet) -> Opt
     let (start, _) = start?;
     let cases = document.sections(root, "case");
     let cases = cases.iter().filter_map(|case| self::case(document, case, Minute::of(start))).collect();
-    Some((RuleSet { rules: vec![rule?], runbooks: BTreeMap::new(), maintenance: Vec::new() }, cases))
+    Some((
+        RuleSet {
+            rules: vec![rule?],
+            runbooks: BTreeMap::new(),
+            maintenance: Vec::new(),
+            overrides: Vec::new(),
+        },
+        cases,
+    ))
 }
 
 fn case(document: &mut Document<'_>, section: &Section<'_>, start: Minute) -> Option<Case> {

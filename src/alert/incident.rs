@@ -104,6 +104,9 @@ pub struct Instance {
     /// The last tick at which a cause explained it.
     #[serde(default)]
     pub explained_at: Option<Minute>,
+    /// The worst value up to that tick, in the signal's base unit.
+    #[serde(default)]
+    pub explained_worst: Option<f64>,
 }
 
 /// One incident: opens at firing, ends resolved.
@@ -163,6 +166,9 @@ pub struct Incident {
     /// Why nobody is told of it; none where they are.
     #[serde(default)]
     pub withheld: Option<Withheld>,
+    /// Who is told instead of the owner, by an override.
+    #[serde(default)]
+    pub to: Vec<String>,
     /// Others that its mails tell of: (place, value).
     #[serde(default)]
     pub also: Vec<(String, String)>,

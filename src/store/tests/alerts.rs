@@ -34,6 +34,7 @@ pub fn incident(id: &str, code: &str, opened_at: i64) -> Incident {
         at_worst: None,
         withheld: None,
         also: Vec::new(),
+        to: Vec::new(),
     }
 }
 
@@ -58,6 +59,7 @@ pub fn instance(integration: &str, phase: Phase) -> Instance {
         escalated: false,
         worse_at: None,
         explained_at: None,
+        explained_worst: None,
     }
 }
 
