@@ -13,6 +13,8 @@ use crate::store::query::pinned::{Exemplars, Pinned};
 use crate::world::seal::Keyring;
 use crate::world::sealed;
 
+/// An exemplar: owner, name, kind, when, received when, payload, content.
+type Exemplar = (String, String, String, Nanos, Nanos, String, Vec<u8>);
 /// Rows of one statement.
 const CHUNK: usize = 1_000;
 
@@ -76,7 +78,7 @@ impl Catalog {
 
     /// Exemplars that match, the latest first, as pins of their groups.
     pub async fn exemplars(&self, of: &Exemplars, limit: u32) -> Result<Vec<NewPin>, Error> {
-        let rows: Vec<(String, String, String, Nanos, Nanos, String, Vec<u8>)> = sqlx::query_as(
+        let rows: Vec<Exemplar> = sqlx::query_as(
             "SELECT owner, name, pins.kind, at, pins.received_at, payload, content \
              FROM error_groups AS g CROSS JOIN pins ON owner = g.fingerprint \
              WHERE last_seen >= ?1 AND at >= ?1 AND at < ?2 AND (?3 IS NULL OR integration = ?3) \
@@ -94,7 +96,7 @@ impl Catalog {
         .fetch_all(&self.readers)
         .await
         .map_err(fault("read the exemplars"))?;
-        let pin = |(owner, name, kind, at, received_at, payload, content): (String, _, _, _, _, _, _)| {
+        let pin = |(owner, name, kind, at, received_at, payload, content): Exemplar| {
             let fingerprint = owner.clone();
             let (payload, content) = opened(&self.keyring, payload, content)?;
             Ok(NewPin { owner, name, kind: from_name(kind)?, fingerprint, at, received_at, payload, content })
