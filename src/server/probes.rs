@@ -147,7 +147,7 @@ mod tests {
         Probes {
             probes: Arc::new(crate::config::Config::parse("x.toml", &text).unwrap().probe),
             client: Client::new(policy, system(), trust(None).unwrap()),
-            store: Store::open(Settings::new(folder), &World::system()).await.unwrap(),
+            store: Store::open(Settings::new(folder), &World::real()).await.unwrap(),
             clock: crate::clock::system(),
             said: Said::default(),
         }
