@@ -29,6 +29,7 @@ pub mod maintenance;
 pub mod explain;
 pub mod group;
 pub mod told;
+pub mod overrides;
 pub mod sentence;
 pub mod telling;
 pub mod wording;

@@ -4,7 +4,10 @@
 //! (`alert::sample`). All others are values that stand on their own, one file a family; rules, the API and pages read
 //! the same ones.
 
+pub mod blind;
 pub mod cause;
+pub mod day;
+pub mod readiness;
 pub mod connection;
 pub mod credential;
 pub mod gone;

@@ -49,7 +49,8 @@ impl Composer {
         providers: &Arc<Providers>,
         clock: &Clock,
     ) -> Composer {
-        let owned = |rule: &crate::config::Integration| Some((rule.name.clone(), rule.owner.clone()?));
+        let owned =
+            |rule: &crate::config::integration::Integration| Some((rule.name.clone(), rule.owner.clone()?));
         Composer {
             base_url: base_url.to_owned(),
             to: config.mail.to.clone(),
@@ -70,7 +71,16 @@ impl Composer {
 
     /// The owner's addresses by the configuration, where telemetry's owner is but a label that is looked up; and why
     /// these.
-    fn recipients(&self, key: &IntegrationKey, owner: Option<&str>) -> (Vec<String>, String) {
+    fn recipients(
+        &self,
+        incident: &Incident,
+        key: &IntegrationKey,
+        owner: Option<&str>,
+    ) -> (Vec<String>, String) {
+        if !incident.to.is_empty() {
+            let why = "You get this because an override of the rule names you.";
+            return (incident.to.clone(), why.to_owned());
+        }
         let name = &key.name;
         if let Some((owner, addresses)) = owner.and_then(|owner| Some((owner, self.owners.get(owner)?))) {
             return (addresses.clone(), format!("You get this because {owner} owns {name}."));
@@ -128,7 +138,7 @@ impl Compose for Composer {
         let key =
             IntegrationKey { environment: label("environment").into(), name: label("integration").into() };
         let owner = self.owner(&key, recent);
-        let (addresses, reason) = self.recipients(&key, owner.as_deref());
+        let (addresses, reason) = self.recipients(incident, &key, owner.as_deref());
         let mut recipients = Vec::new();
         for address in addresses {
             // Without the first mail's id a thread breaks in two, which is better than no mail.

@@ -99,7 +99,7 @@ pub fn observe_rules(
 
 /// Tiers and environments.
 pub fn policy(config: &Config) -> pipeline::policy::Policy {
-    let tier = |rule: &crate::config::Integration| {
+    let tier = |rule: &crate::config::integration::Integration| {
         Some((rule.name.clone(), Tier::from_name(rule.tier.as_deref()?)?))
     };
     pipeline::policy::Policy {
@@ -300,7 +300,7 @@ pub fn web(
     providers: Arc<Providers>,
     keyring: &Keyring,
 ) -> web::Settings {
-    let given = |rule: &crate::config::Integration| {
+    let given = |rule: &crate::config::integration::Integration| {
         let texts = (rule.tier.clone().unwrap_or_default(), rule.owner.clone().unwrap_or_default());
         (rule.name.clone(), texts)
     };
@@ -334,6 +334,7 @@ pub fn rules_view(loaded: &Loaded, now: Nanos) -> web::RulesView {
             .first()
             .map(|measure| measure.signal.name().to_owned())
             .unwrap_or_default(),
+        signals: rule.signals().collect(),
     };
     let runbook = |(file, text): (&String, &String)| {
         let name = file.rsplit('/').next().unwrap_or(file).trim_end_matches(".md");

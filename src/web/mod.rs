@@ -20,6 +20,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use crate::alert::incident::Severity;
 use crate::clock::Clock;
 use crate::signals::provider::Providers;
+use crate::signals::signal::Signal;
 use crate::signals::telemetry::Nanos;
 use crate::store::Store;
 
@@ -27,6 +28,7 @@ pub mod overview;
 pub mod integration;
 pub mod incidents;
 pub mod errors;
+pub mod readiness;
 pub mod runbook;
 pub mod mail;
 pub mod system;
@@ -135,6 +137,8 @@ pub struct RuleView {
     pub runbook: String,
     /// `call.success_rate`.
     pub signal: String,
+    /// Every signal that it speaks of.
+    pub signals: Vec<Signal>,
 }
 
 /// How mail leaves.

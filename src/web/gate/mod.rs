@@ -8,7 +8,7 @@ use axum::routing::{MethodRouter, get, post};
 
 use super::{
     State, account, api, assets, audit, errors, incidents, integration, keys, live, login, mail, overview,
-    password, people, probes, runbook, setup, sso, system,
+    password, people, probes, readiness, runbook, setup, sso, system,
 };
 use crate::access::role::Role;
 use Kind::{Api, Form, Machine, Page};
@@ -71,6 +71,7 @@ const ADMIN: Option<Role> = Some(Role::Admin);
 pub const ROUTES: &[Route] = &[
     route(Page, "/", VIEWER, || get(overview::show)),
     route(Page, "/integrations/{name}", VIEWER, || get(integration::show)),
+    route(Page, "/integrations/{name}/readiness", VIEWER, || get(readiness::show)),
     route(Page, "/incidents", VIEWER, || get(incidents::list)),
     route(Page, "/incidents/{code}", VIEWER, || get(incidents::show)),
     route(Page, "/errors", VIEWER, || get(errors::list)),
@@ -109,6 +110,7 @@ pub const ROUTES: &[Route] = &[
     route(Api, "/api/v1/integrations/{name}/connections", VIEWER, || get(api::parts::connections)),
     route(Api, "/api/v1/integrations/{name}/rate-limits", VIEWER, || get(api::parts::rate_limits)),
     route(Api, "/api/v1/integrations/{name}/webhooks", VIEWER, || get(api::parts::webhooks)),
+    route(Api, "/api/v1/integrations/{name}/readiness", VIEWER, || get(readiness::answer)),
     route(Api, "/api/v1/integrations/{name}/changes", VIEWER, || get(api::changes::list)),
     route(Api, "/api/v1/errors", VIEWER, || get(api::errors::list)),
     route(Api, "/api/v1/errors/{fingerprint}", VIEWER, || get(api::errors::show)),

@@ -86,6 +86,7 @@ pub struct Page {
     errors: Vec<ErrorRow>,
     errors_href: String,
     changes: Vec<ChangeRow>,
+    readiness: String,
     signals: Vec<signal::Row>,
     quiet: Vec<String>,
     incidents: Vec<IncidentRow>,
@@ -222,7 +223,9 @@ pub fn build(
     incident::sort(&mut own);
     let (connections, more_connections) = parts::connections(one, sources.window, now);
     let (signals, quiet) = signal::rows(&loaded.values, &one.key, now);
+    let readiness = figure::integration_href(&one.key).replacen('?', "/readiness?", 1);
     Some(Page {
+        readiness,
         signals,
         quiet,
         badge: Badge(one.state.name()),
