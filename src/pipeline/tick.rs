@@ -123,6 +123,7 @@ impl<C: Compose> Corridor<C> {
             recent,
             values: &self.values,
             seldom: &seldom,
+            providers: &self.context.providers,
             overlays: &self.overlays,
             tiers: &tiers,
             notifies: &notifies,
