@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use super::missed::net;
 use super::{CATCH_UP, Compose, Corridor, EVALUATION_DELAY, LOOKBACK};
 use crate::alert::evaluate::{Facts, evaluate, integration_of, retire};
-use crate::alert::incident::{Incident, Instance, InstanceKey, Phase, Transition};
+use crate::alert::incident::{Incident, Instance, InstanceKey, Phase, Severity, Transition};
 use crate::alert::rule::{Rule, RuleSet};
 use crate::health;
 use crate::health::sight::Sight;
@@ -67,7 +67,10 @@ impl<C: Compose> Corridor<C> {
     /// Takes a closed minute into what is usual; what goes on while something breaches is not usual.
     pub(super) fn learn(&mut self, minute: Minute) {
         let breaching = self.instances.values().filter(|instance| instance.phase != Phase::Inactive);
-        let unusual = breaching.filter(|instance| is_of_traffic(&self.rules, &instance.key));
+        let unusual = breaching.filter(|instance| {
+            let told = instance.incident.as_ref().map(|incident| incident.severity);
+            told != Some(Severity::Info) && is_of_traffic(&self.rules, &instance.key)
+        });
         let open: BTreeSet<IntegrationKey> =
             unusual.filter_map(|instance| integration_of(&instance.key)).collect();
         let excluded = |key: &IntegrationKey| open.contains(key);
@@ -228,7 +231,10 @@ fn is_of_traffic(rules: &RuleSet, key: &InstanceKey) -> bool {
     let signals = rules.rule(&key.rule).into_iter().flat_map(Rule::signals);
     let still = |signal: Signal| {
         matches!(signal.family(), Family::Reconciliation | Family::Vendor | Family::Server)
-            || matches!(signal, Signal::CredentialExpiresIn | Signal::CredentialRotationOverdue)
+            || matches!(
+                signal,
+                Signal::CredentialExpiresIn | Signal::CredentialRotationOverdue | Signal::CredentialIdle
+            )
     };
     !signals.into_iter().all(still)
 }
