@@ -8,14 +8,11 @@ use std::sync::atomic::Ordering;
 
 use anyhow::{Context as _, bail};
 
-use super::calendars::{calendars, notices};
 use crate::access::oidc::Mapping;
-use crate::alert::tier::Tier;
 use crate::clock::Clock;
 use crate::config::heartbeat::Heartbeat;
 use crate::config::{Config, Tls};
 use crate::decode::redact::Redactor;
-use crate::health::sight::Context;
 use crate::inbox::{self, Inbox};
 use crate::mappings;
 use crate::notify::mailer::{self, Mailer, Relay};
@@ -98,18 +95,6 @@ pub fn observe_rules(
     })
 }
 
-/// Tiers and environments.
-pub fn policy(config: &Config) -> pipeline::policy::Policy {
-    let tier = |rule: &crate::config::integration::Integration| {
-        Some((rule.name.clone(), Tier::from_name(rule.tier.as_deref()?)?))
-    };
-    pipeline::policy::Policy {
-        tiers: config.integration.iter().filter_map(tier).collect(),
-        non_production: config.environments.non_production.clone(),
-        retired: config.retired(),
-    }
-}
-
 /// Who asks the probes' addresses, where there are probes; an address that may not be called is refused now.
 pub fn probes(config: &Config) -> anyhow::Result<Option<Client>> {
     if config.probe.is_empty() {
@@ -123,15 +108,6 @@ pub fn probes(config: &Config) -> anyhow::Result<Option<Client>> {
         })?;
     }
     Ok(Some(client))
-}
-
-/// What values of signals need to know of the operator and the vendors.
-pub fn context(config: &Config, providers: &Arc<Providers>) -> Context {
-    let tiers = config.integration.iter().filter_map(|one| Some((one.name.clone(), one.tier.clone()?)));
-    let non_production = config.environments.non_production.clone();
-    let (calendars, notices) = (calendars(config), notices(config));
-    let (providers, tiers) = (providers.clone(), tiers.collect());
-    Context { providers, tiers, non_production, calendars, notices, down: None }
 }
 
 /// For how long the same request counts once.

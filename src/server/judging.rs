@@ -1,21 +1,46 @@
-//! From zones and dates of the configuration to what expectations need of them.
+//! From the configuration to what judging needs of it: tiers and environments, zones, days off, announcements.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Datelike, NaiveDate, Offset, TimeZone};
 use chrono_tz::Tz;
 
+use crate::alert::tier::Tier;
 use crate::config::Config;
+use crate::config::integration::Integration;
+use crate::health::sight::Context;
+use crate::pipeline;
 use crate::rollup::state::row::Announced;
 use crate::rollup::window::Minute;
+use crate::signals::provider::Providers;
 use crate::usual::calendar::Calendar;
 
 /// Years in which changes of the clock are looked for.
 const YEARS: std::ops::Range<i32> = 2024..2050;
 const DAY: i64 = 24 * 60;
 
+/// Tiers and environments.
+pub fn policy(config: &Config) -> pipeline::policy::Policy {
+    let tier = |rule: &Integration| Some((rule.name.clone(), Tier::from_name(rule.tier.as_deref()?)?));
+    pipeline::policy::Policy {
+        tiers: config.integration.iter().filter_map(tier).collect(),
+        non_production: config.environments.non_production.clone(),
+        retired: config.retired(),
+    }
+}
+
+/// What values of signals need to know of the operator and the vendors.
+pub fn context(config: &Config, providers: &Arc<Providers>) -> Context {
+    let tiers = config.integration.iter().filter_map(|one| Some((one.name.clone(), one.tier.clone()?)));
+    let non_production = config.environments.non_production.clone();
+    let (calendars, notices) = (calendars(config), notices(config));
+    let (providers, tiers) = (providers.clone(), tiers.collect());
+    Context { providers, tiers, non_production, calendars, notices, down: None }
+}
+
 /// The clock and the holidays of integrations by name, where either is given.
-pub fn calendars(config: &Config) -> BTreeMap<String, Calendar> {
+fn calendars(config: &Config) -> BTreeMap<String, Calendar> {
     let mut out: BTreeMap<String, Calendar> = BTreeMap::new();
     for one in config.integration.iter().filter(|one| one.zone.is_some() || !one.holidays.is_empty()) {
         let calendar = out.entry(one.name.clone()).or_default();
@@ -27,7 +52,7 @@ pub fn calendars(config: &Config) -> BTreeMap<String, Calendar> {
 }
 
 /// What vendors announced, as typed in; a day ends it at its beginning.
-pub fn notices(config: &Config) -> Vec<Announced> {
+fn notices(config: &Config) -> Vec<Announced> {
     let notices = config.notice.iter().filter_map(|notice| {
         let day = notice.day()?.num_days_from_ce() - epoch().num_days_from_ce();
         Some(Announced {
