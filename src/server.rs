@@ -34,6 +34,7 @@ mod descriptors;
 pub mod encryption;
 mod evidence;
 mod keys;
+mod meaning;
 mod own;
 mod passing;
 mod probes;
@@ -147,7 +148,7 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
     let (stop, stop_mail) = (CancellationToken::new(), CancellationToken::new());
     let wake_mailer = Arc::new(Notify::new());
     let gauges = Arc::new(pipeline::gauges::Gauges::default());
-    let observe_rules = Arc::new(settings::observe_rules(&config, &addresses, vendors.clone())?);
+    let observe_rules = Arc::new(meaning::observe_rules(&config, &addresses, vendors.clone())?);
     let rules = Arc::new(Rules::new(origin, loaded, &clock, store.clone()));
     let door = Door::default();
     door.note(made.keys, made.users);

@@ -16,7 +16,6 @@ use crate::config::{Config, Tls};
 use crate::decode::redact::Redactor;
 use crate::health::sight::Context;
 use crate::inbox::{self, Inbox};
-use crate::mappings;
 use crate::notify::mailer::{self, Mailer, Relay};
 use crate::oidc::provider::{self, Provider};
 use crate::outgoing::client::{self, Client};
@@ -27,8 +26,6 @@ use crate::receive::intake::{Intake, Taken};
 use crate::receive::keys::Keys;
 use crate::rollup::stream;
 use crate::rules::Loaded;
-use crate::signals::integration::Naming;
-use crate::signals::observe::Rules;
 use crate::signals::provider::Providers;
 use crate::signals::telemetry::Nanos;
 use crate::store::Store;
@@ -67,34 +64,6 @@ fn scheme(config: &Config, name: &str, port: &crate::config::tls::Port) -> &'sta
 pub fn vendors(config: &Config) -> anyhow::Result<Arc<Providers>> {
     let loaded = providers::load(config.server.providers.as_deref());
     loaded.map(Arc::new).map_err(|problems| anyhow::anyhow!("{}", problems.join("\n")))
-}
-
-/// The operator's naming rules, our own addresses, what vendors say of theirs, and metrics of others.
-pub fn observe_rules(
-    config: &Config,
-    addresses: &super::Addresses,
-    providers: Arc<Providers>,
-) -> anyhow::Result<Rules> {
-    let named = config.integration.iter().map(|rule| Naming {
-        name: rule.name.clone(),
-        service: rule.service.clone(),
-        peer: rule.peer.clone(),
-        route_prefix: rule.route_prefix.clone(),
-        queue: rule.queue.clone(),
-    });
-    let renamed =
-        config.integration.iter().flat_map(|one| one.was.iter().map(|old| (old.clone(), one.name.clone())));
-    let own = [addresses.otlp_http, addresses.otlp_grpc];
-    let own_addresses = own.map(|at| (at.ip().to_string(), at.port())).into();
-    let mappings = Arc::new(mappings::load(&config.metric).map_err(anyhow::Error::msg)?);
-    Ok(Rules {
-        naming: named.collect(),
-        renamed: renamed.collect(),
-        own_addresses,
-        scope: None,
-        providers,
-        mappings,
-    })
 }
 
 /// Tiers and environments.
