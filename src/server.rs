@@ -30,6 +30,7 @@ use rules::Rules;
 
 mod certificates;
 mod composer;
+mod counters;
 mod descriptors;
 pub mod encryption;
 mod evidence;
@@ -253,15 +254,8 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         clock.clone(),
     );
     rooms.push(tokio::spawn(troubles::announce(troubles.clone(), live, stop.clone())));
-    let counters = settings::counters(
-        &intake,
-        redactor,
-        keys,
-        inbox.clone(),
-        gauges.clone(),
-        store.clone(),
-        clock.clone(),
-    );
+    let counters =
+        counters::all(&intake, redactor, keys, inbox.clone(), gauges.clone(), store.clone(), clock.clone());
     let own = own::Own {
         store: store.clone(),
         counters: counters.clone(),

@@ -1,10 +1,8 @@
 //! From the configuration to what each room needs of it.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use anyhow::{Context as _, bail};
 
@@ -13,22 +11,17 @@ use crate::alert::tier::Tier;
 use crate::clock::Clock;
 use crate::config::heartbeat::Heartbeat;
 use crate::config::{Config, Tls};
-use crate::decode::redact::Redactor;
 use crate::health::sight::Context;
-use crate::inbox::{self, Inbox};
+use crate::inbox;
 use crate::notify::mailer::{self, Mailer, Relay};
 use crate::oidc::provider::{self, Provider};
 use crate::outgoing::client::{self, Client};
 use crate::outgoing::guard::{self, Policy};
-use crate::pipeline::gauges::Gauges;
 use crate::pipeline::{self, bounds};
-use crate::receive::intake::{Intake, Taken};
-use crate::receive::keys::Keys;
 use crate::rollup::stream;
 use crate::rules::Loaded;
 use crate::signals::provider::Providers;
 use crate::signals::telemetry::Nanos;
-use crate::store::Store;
 use crate::world::seal::Keyring;
 use crate::{providers, receive, web};
 
@@ -315,65 +308,6 @@ pub fn rules_view(loaded: &Loaded, now: Nanos) -> web::RulesView {
         problems: Vec::new(),
         loaded_at: now,
     }
-}
-
-/// All counters of the server, by name.
-pub fn counters(
-    intake: &Intake,
-    redactor: &'static Redactor,
-    keys: Arc<Keys>,
-    inbox: Inbox<Taken>,
-    gauges: Arc<Gauges>,
-    store: Store,
-    clock: Clock,
-) -> web::Counters {
-    let (intake, budget) = (intake.counters(), intake.budget().clone());
-    Arc::new(move || {
-        let mut counters: BTreeMap<String, u64> = intake.snapshot().into_iter().collect();
-        counters.extend(keys.snapshot());
-        counters.insert("in_flight_bytes".into(), budget.used() as u64);
-        counters.extend(redactor.taken().map(|(kind, count)| (format!("redacted_{}", kind.name()), count)));
-        for (name, gauge) in [
-            ("duplicates", &gauges.duplicates),
-            ("claims", &gauges.claims),
-            ("claims_forgotten", &gauges.claims_forgotten),
-            ("late", &gauges.late),
-            ("lag_ms", &gauges.lag_ms),
-            ("folded", &gauges.folded),
-            ("errors_folded", &gauges.errors_folded),
-            ("changes_left_out", &gauges.changes_left_out),
-            ("streams", &gauges.streams),
-            ("told_by_the_hour", &gauges.coarsened),
-            ("hot_bytes", &gauges.hot_bytes),
-            ("flush_failures", &gauges.flush_failures),
-            ("set_aside", &gauges.set_aside),
-            ("defects", &gauges.defects),
-        ] {
-            counters.insert(name.into(), gauge.load(Ordering::Relaxed));
-        }
-        counters.insert("pins_left_out".into(), store.pins_left_out());
-        let judged = gauges.judged_until.load(Ordering::Relaxed);
-        if judged > 0 {
-            let lag = (clock() / 1_000_000 - judged as i64 * 1000).max(0) as u64;
-            counters.insert("judged_ago_ms".into(), lag);
-        }
-        let stats = inbox.stats();
-        counters.insert("inbox_bytes".into(), stats.bytes);
-        counters.insert("inbox_files".into(), stats.files);
-        counters.insert("inbox_failures".into(), stats.failures);
-        if let Ok(clocks) = gauges.clocks.lock() {
-            counters.insert("clock_corrected".into(), gauges.clock_corrected.load(Ordering::Relaxed));
-            counters.extend(clocks.iter().map(|(whose, by)| {
-                let way = if *by > 0 { "behind" } else { "ahead" };
-                let name = format!("clock of {} ({}) is {way} by_ms", whose.name, whose.environment);
-                (name, by.unsigned_abs() / 1_000_000)
-            }));
-        }
-        if let Ok(notices) = gauges.notices.lock() {
-            counters.extend(notices.iter().map(|(name, count)| (format!("notice: {name}"), *count)));
-        }
-        counters.into_iter().collect()
-    })
 }
 
 #[cfg(test)]
