@@ -217,21 +217,15 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         wake_mailer,
         stop_mail.clone(),
     )));
-    let (evidence_due, due) = mpsc::channel(2);
-    let evidence = evidence::Evidence {
-        store: store.clone(),
-        rules: rules.clone(),
-        clock: clock.clone(),
-        gauges: gauges.clone(),
-        kept: evidence::kept(config.retention.evidence_days),
-    };
-    rooms.push(tokio::spawn(evidence.run(due, stop.clone())));
+    let days = config.retention.evidence_days;
+    let (evidence, room) = evidence::open(&store, &rules, &clock, &gauges, days, &stop);
+    rooms.push(room);
     rooms.push(tokio::spawn(schedule::run(
         events.clone(),
         rules.clone(),
         certificates.clone(),
         store.clone(),
-        evidence_due,
+        evidence,
         clock.clone(),
         stop.clone(),
     )));

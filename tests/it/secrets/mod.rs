@@ -127,7 +127,7 @@ fn no_secret_is_kept_shown_mailed_or_logged_and_nothing_else_is_lost() {
     });
     assert!(mail.contains("[redacted]"), "the mail names the endpoint");
     mail.holds_none(&secrets);
-    wait_until("the incident's evidence", SOON, || {
+    wait_until("the incident's evidence", A_TICK, || {
         let incidents = server.json("/api/v1/incidents");
         let id = incidents["items"][0]["id"].as_str()?;
         let evidence = server.json(&format!("/api/v1/incidents/{id}/evidence"));
