@@ -113,7 +113,7 @@ pub fn check(config: &Config) -> anyhow::Result<()> {
     encryption::keyring(config)?;
     Certificates::load(config)?;
     settings::outgoing(config)?;
-    settings::probes(config)?;
+    probes::client(config)?;
     settings::oidc(config, "", &crate::clock::system())?;
     settings::mailer(config).map(drop)
 }
@@ -267,7 +267,7 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         heartbeat: settings::heartbeat(&config)?,
     };
     rooms.push(tokio::spawn(own.run(stop.clone())));
-    if let Some(client) = settings::probes(&config)? {
+    if let Some(client) = probes::client(&config)? {
         let probes = probes::Probes {
             probes: Arc::new(config.probe.clone()),
             client,

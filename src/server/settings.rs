@@ -71,21 +71,6 @@ pub fn policy(config: &Config) -> pipeline::policy::Policy {
     }
 }
 
-/// Who asks the probes' addresses, where there are probes; an address that may not be called is refused now.
-pub fn probes(config: &Config) -> anyhow::Result<Option<Client>> {
-    if config.probe.is_empty() {
-        return Ok(None);
-    }
-    let client = outgoing(config)?;
-    for probe in &config.probe {
-        client.check(&probe.url).map_err(|problem| {
-            let at = config.place("probe", "url");
-            anyhow::anyhow!("{at}[[probe]] \"{}\": its url may not be called: {problem}", probe.name)
-        })?;
-    }
-    Ok(Some(client))
-}
-
 /// What values of signals need to know of the operator and the vendors.
 pub fn context(config: &Config, providers: &Arc<Providers>) -> Context {
     let tiers = config.integration.iter().filter_map(|one| Some((one.name.clone(), one.tier.clone()?)));
