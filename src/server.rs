@@ -31,10 +31,12 @@ use rules::Rules;
 mod judging;
 mod certificates;
 mod composer;
+mod counters;
 mod descriptors;
 pub mod encryption;
 mod evidence;
 mod keys;
+mod meaning;
 mod own;
 mod passing;
 mod probes;
@@ -112,7 +114,7 @@ pub fn check(config: &Config) -> anyhow::Result<()> {
     encryption::keyring(config)?;
     Certificates::load(config)?;
     settings::outgoing(config)?;
-    settings::probes(config)?;
+    probes::client(config)?;
     settings::oidc(config, "", &crate::clock::system())?;
     settings::mailer(config).map(drop)
 }
@@ -148,7 +150,7 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
     let (stop, stop_mail) = (CancellationToken::new(), CancellationToken::new());
     let wake_mailer = Arc::new(Notify::new());
     let gauges = Arc::new(pipeline::gauges::Gauges::default());
-    let observe_rules = Arc::new(settings::observe_rules(&config, &addresses, vendors.clone())?);
+    let observe_rules = Arc::new(meaning::observe_rules(&config, &addresses, vendors.clone())?);
     let rules = Arc::new(Rules::new(origin, loaded, &clock, store.clone()));
     let door = Door::default();
     door.note(made.keys, made.users);
@@ -253,15 +255,8 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         clock.clone(),
     );
     rooms.push(tokio::spawn(troubles::announce(troubles.clone(), live, stop.clone())));
-    let counters = settings::counters(
-        &intake,
-        redactor,
-        keys,
-        inbox.clone(),
-        gauges.clone(),
-        store.clone(),
-        clock.clone(),
-    );
+    let counters =
+        counters::all(&intake, redactor, keys, inbox.clone(), gauges.clone(), store.clone(), clock.clone());
     let own = own::Own {
         store: store.clone(),
         counters: counters.clone(),
@@ -273,7 +268,7 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         heartbeat: settings::heartbeat(&config)?,
     };
     rooms.push(tokio::spawn(own.run(stop.clone())));
-    if let Some(client) = settings::probes(&config)? {
+    if let Some(client) = probes::client(&config)? {
         let probes = probes::Probes {
             probes: Arc::new(config.probe.clone()),
             client,

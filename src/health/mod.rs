@@ -47,8 +47,8 @@ pub fn values(sight: &Sight<'_>) -> Vec<Value> {
     reconciliation::values(sight, &mut out);
     contract::values(sight, &mut out);
     vendor::values(sight, &mut out);
-    credential::values(sight, &mut out);
     let lines = lines::Lines::of(sight);
+    credential::values(sight, &lines.sources, &mut out);
     connection::values(sight, &lines, &mut out);
     peer::values(sight, &lines, &mut out);
     latency::values(sight, &lines, &mut out);
