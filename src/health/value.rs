@@ -35,12 +35,13 @@ impl Value {
             (Label::Integration, integration.name.clone()),
             (Label::Environment, integration.environment.clone()),
         ];
-        Value { signal, labels, value, at, why: String::new(), usual: None }
+        // A negative zero reads as if something were less than none.
+        Value { signal, labels, value: value + 0.0, at, why: String::new(), usual: None }
     }
 
     /// Of something that several integrations share.
     pub fn shared(signal: Signal, value: f64, at: Nanos) -> Value {
-        Value { signal, labels: Vec::new(), value, at, why: String::new(), usual: None }
+        Value { signal, labels: Vec::new(), value: value + 0.0, at, why: String::new(), usual: None }
     }
 
     /// With a label; an empty one is left out.
