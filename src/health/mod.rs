@@ -12,6 +12,7 @@ pub mod credential;
 pub mod day;
 pub mod gone;
 pub mod latency;
+pub mod ledger;
 pub mod lines;
 pub mod objective;
 pub mod peer;
@@ -46,6 +47,7 @@ pub fn values(sight: &Sight<'_>) -> Vec<Value> {
     run::values(sight, &mut out);
     reconciliation::values(sight, &mut out);
     contract::values(sight, &mut out);
+    ledger::values(sight, &mut out);
     vendor::values(sight, &mut out);
     let lines = lines::Lines::of(sight);
     credential::values(sight, &lines.sources, &mut out);

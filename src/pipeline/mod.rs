@@ -7,6 +7,7 @@ pub mod claims;
 pub mod derived;
 pub mod errors;
 pub mod gauges;
+pub mod ledger;
 pub mod missed;
 pub mod names;
 pub mod past;
@@ -46,6 +47,7 @@ use claims::Claims;
 use derived::Derived;
 use errors::Errors;
 use gauges::Gauges;
+use ledger::Sampler;
 use past::Past;
 use policy::Policy;
 use skew::Clocks;
@@ -104,6 +106,7 @@ pub struct Corridor<C> {
     errors: Errors,
     streams: Streams,
     recent: Part,
+    sampler: Sampler,
     usual: Usual,
     /// Up to where what is usual is in the catalog.
     kept_until: Option<Minute>,
@@ -196,6 +199,7 @@ impl<C: Compose> Corridor<C> {
         bounds.learn(&measures);
         measures.forget_measures();
         (recent.counters, recent.measured) = (measures.counters, measures.measured);
+        let sampler = Sampler::resume(&store, &mut recent, now).await?;
         recent.retain(|key| !policy.retired.contains(&*key.name));
         // All that are kept: what stands above the watermark is replayed as of its own receipt, however long ago.
         let claims = Claims::new(claim_window, most_claims, store.claims(0, most_claims).await?);
@@ -204,6 +208,7 @@ impl<C: Compose> Corridor<C> {
             bounds,
             past: Past::default(),
             clocks: Clocks::new(&recent),
+            sampler,
             derived: Derived::default(),
             errors: Errors::new(store.recent_groups(now.saturating_sub(errors::REMEMBERED)).await?),
             streams: Streams::new(stream_limits, store.streams(None).await?),
@@ -329,6 +334,7 @@ impl<C: Compose> Corridor<C> {
         self.clocks.note(&self.gauges);
         self.gauges.streams.store(self.streams.len() as u64, Ordering::Relaxed);
         self.bounds.apply(&mut batch.observations, batch.received_at);
+        self.sampler.apply(&mut batch.observations, &mut self.recent.ledger, batch.received_at);
         self.derived.apply(&mut batch.observations, &mut deltas, batch.received_at);
         self.bounds.apply_deltas(&mut deltas, batch.received_at);
         let minute = Minute::of(batch.received_at);

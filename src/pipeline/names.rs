@@ -13,6 +13,7 @@ pub fn of(said: &Said) -> Option<Name> {
     let (kind, name) = match said {
         Said::ConnectionClosed { connection } => ("(closed)", connection),
         Said::Shape(shape) => ("(shape)", &shape.endpoint),
+        Said::Hop(hop) => ("(records)", &hop.entity),
         Said::Missing(missing) => ("(missing)", &missing.run_id),
         Said::Announced { endpoint, .. } => ("(announced)", endpoint),
         _ => return None,

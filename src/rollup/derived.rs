@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::ledger::Sampled;
 use super::measure::CounterRow;
 use super::window::{Minute, Part};
 use crate::signals::fact::{Count, Fact, Said, VIOLATIONS, Violation};
@@ -90,6 +91,13 @@ impl Part {
                     let name = for_endpoint(&peer, &endpoint);
                     let announced = Announced { at, effective_at, peer, endpoint, text };
                     (StateKind::Announced, name, State::Announced(announced))
+                }
+                Said::Hop(hop) => {
+                    self.absorb_hop(&fact.integration, hop, fact.time);
+                    continue;
+                }
+                Said::Sampled { day, bits } => {
+                    (StateKind::Sampled, "".into(), State::Sampled(Sampled::of(*day, *bits)))
                 }
                 // Families of signals take theirs where they keep them.
                 _ => continue,

@@ -11,6 +11,7 @@ pub mod window;
 pub mod queue;
 pub mod sequence;
 pub mod gap;
+pub mod ledger;
 pub mod stream;
 pub mod convert;
 pub mod deliveries;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rapidhash::fast::RapidHasher;
 use serde::{Deserialize, Serialize};
 
+use super::ledger::{RecordKey, Way};
 use super::measure::{CounterRow, DurationRow};
 use super::sequence;
 use super::series::{CallsRow, GaugeRow, Merge, Outcomes, Tally};
@@ -95,6 +96,8 @@ pub struct Part {
     pub integrations: Map<IntegrationKey, Registration>,
     /// Other things that have one row each.
     pub states: Map<StateKey, State>,
+    /// Records on their way.
+    pub ledger: Map<RecordKey, Way>,
 }
 
 impl Part {
@@ -235,6 +238,7 @@ impl Part {
             + self.durations.len()
             + self.measured.len()
             + self.slots.len()
+            + self.ledger.len()
     }
 
     /// Drops what metric points added, but for the counters that have a meaning to a signal and the calls that they count:
@@ -258,6 +262,7 @@ impl Part {
         self.runs.retain(|run| wanted(&run.integration));
         self.integrations.retain(|key, _| wanted(key));
         self.states.retain(|key, _| wanted(&key.integration));
+        self.ledger.retain(|key, _| wanted(&key.integration));
     }
 
     /// Drops the minutes before `oldest`; states stay.
@@ -269,6 +274,7 @@ impl Part {
         self.durations.retain(|(minute, _), _| *minute >= oldest);
         self.measured.retain(|(minute, _), _| *minute >= oldest);
         self.runs.retain(|run| Minute::of(run.time) >= oldest);
+        self.forget_records(oldest);
     }
 }
 
@@ -284,6 +290,7 @@ impl Merge for Part {
         join(&mut self.slots, &other.slots);
         join(&mut self.integrations, &other.integrations);
         join(&mut self.states, &other.states);
+        join(&mut self.ledger, &other.ledger);
         other.reconciliations.values().for_each(|run| self.absorb_reconciliation(run));
         self.runs.extend(other.runs.iter().cloned());
     }

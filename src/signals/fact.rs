@@ -54,6 +54,13 @@ pub enum Said {
     Violation(Violation),
     /// `integration.webhook.rejected`
     WebhookRejected(WebhookRejected),
+    /// The corridor keeps one record in 2^bits of the ledger on a day since the epoch.
+    Sampled {
+        /// Which day.
+        day: i64,
+        /// How fine.
+        bits: u8,
+    },
     /// `integration.change` with a date, or a vendor's `Deprecation` or `Sunset` header.
     Announced {
         /// Host, empty when not given.
@@ -111,6 +118,8 @@ pub struct RecordHop {
     pub hop: Hop,
     /// `integration.entity`, empty when not given.
     pub entity: Arc<str>,
+    /// The trace that it was told in; all zero when in none.
+    pub trace: [u8; 16],
 }
 
 /// Which message of an exchange a contract is about.

@@ -25,7 +25,7 @@ impl Hop {
 }
 
 /// Reads `integration.record`.
-pub fn hop(look: &Lookup<'_, '_>) -> Result<Said, Refusal> {
+pub fn hop(look: &Lookup<'_, '_>, trace: [u8; 16]) -> Result<Said, Refusal> {
     let key = look.get(Attr::RecordKeyHash).map(|value| value.text()).filter(|key| !key.is_empty());
     let key = key.ok_or(Refusal::Borrowed("no integration.record.key_hash"))?;
     let said = look.str(Attr::RecordHop).ok_or(Refusal::Borrowed("no integration.record.hop"))?;
@@ -34,7 +34,7 @@ pub fn hop(look: &Lookup<'_, '_>) -> Result<Said, Refusal> {
         Refusal::Owned(format!("{} is \"{}\", not one of {names}", Attr::RecordHop.name(), cut(said)))
     })?;
     let entity = Arc::from(cut(look.str(Attr::Entity).unwrap_or("")));
-    Ok(Said::Hop(RecordHop { key_hash: Arc::from(cut(&key)), hop, entity }))
+    Ok(Said::Hop(RecordHop { key_hash: Arc::from(cut(&key)), hop, entity, trace }))
 }
 
 #[cfg(test)]
@@ -47,7 +47,7 @@ mod tests {
         for (key, value) in pairs {
             list.push((*key).into(), value.clone());
         }
-        hop(&Lookup { own: &list, scope: &none, resource: &none })
+        hop(&Lookup { own: &list, scope: &none, resource: &none }, [7; 16])
     }
 
     #[test]
@@ -55,7 +55,7 @@ mod tests {
         let key = ("integration.record.key_hash", Value::Str("9f".into()));
         let at = |hop: &'static str| ("integration.record.hop", Value::Str(hop.into()));
         for one in Hop::ALL {
-            let wanted = RecordHop { key_hash: "9f".into(), hop: one, entity: "".into() };
+            let wanted = RecordHop { key_hash: "9f".into(), hop: one, entity: "".into(), trace: [7; 16] };
             assert_eq!(read(&[key.clone(), at(one.name())]), Ok(Said::Hop(wanted)));
         }
         let number = ("integration.record.key_hash", Value::Int(12));

@@ -201,7 +201,7 @@ signals! {
     ReconciliationOpenRuns = "reconciliation.open_runs", Unit::Count("run"), RECONCILIATION, Reconciliation;
     ReconciliationAmountDiffers = "reconciliation.amount_differs", Unit::Flag, RECONCILIATION, Reconciliation;
     ReconciliationOverdue = "reconciliation.overdue", Unit::Duration, RECONCILIATION, Reconciliation;
-    LedgerUnconfirmed = "ledger.unconfirmed", Unit::Count("record"), RECONCILIATION, Other;
+    LedgerUnconfirmed = "ledger.unconfirmed", Unit::Count("record"), RECONCILIATION, Reconciliation;
     ContractDrift = "contract.drift", Unit::Count("difference"), CONTRACT, Contract;
     ContractViolations = "contract.violations", Unit::Count("violation"), CONTRACT, Contract;
     ContractPageCap = "contract.page_cap", Unit::Count("record"), CONTRACT, Contract;
@@ -356,6 +356,7 @@ mod tests {
                 "reconciliation.open_runs",
                 "reconciliation.amount_differs",
                 "reconciliation.overdue",
+                "ledger.unconfirmed",
                 "contract.drift",
                 "contract.violations",
                 "contract.page_cap",

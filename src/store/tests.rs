@@ -14,6 +14,7 @@ mod evidence;
 mod faults;
 pub mod fixtures;
 mod keys;
+mod ledger;
 pub mod outbox;
 mod recent;
 mod rollups;
@@ -101,6 +102,9 @@ contract! {
         what_is_replayed_after_a_crash_is_counted_and_kept_once,
         groups_are_found_by_what_their_payloads_say_and_left_out_where_they_did_not_fail,
         evidence_is_forgotten_by_its_receipt,
+    }
+    ledger {
+        a_record_that_is_replayed_is_counted_once_and_its_first_times_stand, records_go_a_day_after_their_first_hop,
     }
     audit { entries_hang_together, entries_are_found_by_any_of_their_texts }
     keys {

@@ -9,6 +9,7 @@ use super::period::Period;
 use super::view::calls::{self, Endpoints, Seldom};
 use super::view::health::Sources;
 use crate::alert::incident::Incident;
+use crate::health::ledger::{Funnel, RecordsOf};
 use crate::health::value::Value;
 use crate::rollup::series::Merge;
 use crate::rollup::window::Part;
@@ -36,6 +37,8 @@ pub struct Loaded {
     pub values: Vec<Value>,
     /// Counters of the last hour, where they are shown.
     pub deliveries: Part,
+    /// Records of the last day, where they are shown.
+    pub funnels: Vec<(RecordsOf, Funnel)>,
     /// Error groups of the window, those that failed most first.
     pub errors: Vec<ErrorRecord>,
     /// What changed, the latest first.
@@ -93,6 +96,7 @@ pub async fn fleet(state: &State, now: Nanos) -> Result<Fleet, Error> {
             incidents: state.store.incidents(false, INCIDENTS).await?,
             values: state.store.values(None).await?,
             deliveries: Part::default(),
+            funnels: Vec::new(),
             errors: Vec::new(),
             changes: Vec::new(),
         },
@@ -116,6 +120,7 @@ pub async fn window(state: &State, period: Period, name: Option<&str>) -> Result
         incidents: state.store.incidents(false, INCIDENTS).await?,
         values: state.store.values(name).await?,
         deliveries: Part::default(),
+        funnels: Vec::new(),
         errors: Vec::new(),
         changes: Vec::new(),
     })

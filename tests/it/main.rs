@@ -30,6 +30,7 @@ mod pages;
 mod points;
 mod power;
 mod providers;
+mod records;
 mod secrets;
 mod supply;
 mod tidy;

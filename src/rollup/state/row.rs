@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::super::ledger::{Reached, Sampled};
 use super::super::series::Merge;
 use super::super::window::Minute;
 use super::Timed;
@@ -37,6 +38,10 @@ pub enum StateKind {
     Versions,
     /// What a vendor announced; the name says of what.
     Announced,
+    /// How the record ledger is sampled; the name is empty.
+    Sampled,
+    /// The hops that records came to; the name is their entity.
+    Reached,
     /// How refreshes of a credential went; the name is its id.
     Refreshes,
     /// What a probe met; the name is its own.
@@ -63,6 +68,8 @@ impl StateKind {
         StateKind::Versions,
         StateKind::Announced,
         StateKind::Classified,
+        StateKind::Sampled,
+        StateKind::Reached,
     ];
 
     /// Its name where it is kept.
@@ -77,6 +84,8 @@ impl StateKind {
             StateKind::Accepted => "accepted",
             StateKind::Versions => "versions",
             StateKind::Announced => "announced",
+            StateKind::Sampled => "sampled",
+            StateKind::Reached => "reached",
             StateKind::Refreshes => "refreshes",
             StateKind::Probe => "probe",
             StateKind::Skew => "skew",
@@ -126,6 +135,10 @@ pub enum State {
     Versions(BTreeMap<String, Nanos>),
     /// What was said last.
     Announced(Announced),
+    /// How fine, by day.
+    Sampled(Sampled),
+    /// When each hop was come to.
+    Reached(Reached),
     /// How refreshes of a credential went.
     Refreshes(Refreshes),
     /// What a probe met.
@@ -242,6 +255,8 @@ impl Merge for State {
                     ours.clone_from(theirs);
                 }
             }
+            (State::Sampled(ours), State::Sampled(theirs)) => ours.merge(theirs),
+            (State::Reached(ours), State::Reached(theirs)) => ours.merge(theirs),
             // One key has one kind of state; were it not so, the order of arrival must not matter.
             (ours, theirs) => {
                 if rank(theirs) > rank(ours) {
@@ -268,5 +283,7 @@ fn rank(state: &State) -> u8 {
         State::Versions(_) => 11,
         State::Announced(_) => 12,
         State::Classified(_) => 13,
+        State::Sampled(_) => 14,
+        State::Reached(_) => 15,
     }
 }

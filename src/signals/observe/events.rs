@@ -73,7 +73,7 @@ impl Observer {
                 }
                 Said::Missing(missing)
             }
-            Event::Record => ledger::hop(look)?,
+            Event::Record => ledger::hop(look, log.trace_id)?,
             Event::CredentialRefreshFailed => refresh::failed(look)?,
             Event::ConnectionClosed => {
                 let id =

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use super::{TRIES, outrun};
 use crate::access::audit::Entry;
+use crate::rollup::ledger::{RecordKey, Way};
 use crate::rollup::series::Merge;
 use crate::rollup::state::row::{State, StateKey};
 use crate::rollup::window::{Map, Minute, Part};
 use crate::signals::observation::IntegrationKey;
+use crate::signals::telemetry::Nanos;
 use crate::store::recent::half_hour;
 use crate::store::{Detail, Error, Store};
 
@@ -32,6 +34,17 @@ impl Store {
             }
         }
         Err(outrun())
+    }
+
+    /// Hands over the records of an integration by name, or of all, that were heard of first since an instant, as
+    /// flushed, one by one: there may be many.
+    pub async fn ledger(
+        &self,
+        name: Option<&str>,
+        since: Nanos,
+        take: impl FnMut(RecordKey, Way),
+    ) -> Result<(), Error> {
+        self.inner.catalog.ledger(name, since, take).await
     }
 
     /// What people decided of gaps and shapes.

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use self::contract::ContractRow;
 use self::evidence::{CredentialRow, QueuePanel, ReconciliationRow, RunRow};
+use self::ledger::FunnelRow;
 use self::parts::{ConnectionRow, LimitRow, WebhookRow};
 use self::traffic::{EndpointTable, Legend};
 use super::asked::{Asked, Named};
@@ -37,6 +38,7 @@ pub mod evidence;
 pub mod contract;
 pub mod decide;
 pub mod parts;
+pub mod ledger;
 
 /// Error groups that are read, of all environments.
 const ERRORS: u32 = 50;
@@ -86,6 +88,7 @@ pub struct Page {
     webhooks: Vec<WebhookRow>,
     reconciliations: Vec<ReconciliationRow>,
     contracts: Vec<ContractRow>,
+    funnels: Vec<FunnelRow>,
     runs: Vec<RunRow>,
     errors: Vec<ErrorRow>,
     errors_href: String,
@@ -142,6 +145,7 @@ pub async fn show(
         let hour = Period::last(60, now);
         loaded.deliveries = state.store.window(hour.from, hour.to, Some(&name), Detail::Measures).await?;
     }
+    loaded.funnels = ledger::read(&state, &loaded.states.states, &name, now).await?;
     let frame = Frame::new(&state, &who, &loaded.incidents, "integration", name.clone());
     let sources = loaded.sources(&state, now);
     let page = build(frame, &sources, &loaded, &shown, &name, asked.environment.as_deref(), &state.settings)
@@ -261,6 +265,7 @@ pub fn build(
         webhooks: parts::webhooks(one, &loaded.deliveries, &loaded.values, now),
         reconciliations: evidence::reconciliations(one, sources),
         contracts: contract::contracts(&one.key, sources),
+        funnels: ledger::rows(&one.key, &loaded.funnels, now),
         runs: evidence::runs(one, sources),
         errors: failures::rows(&groups, now),
         errors_href: format!(

@@ -4,8 +4,8 @@ use sqlx::SqliteConnection;
 
 use super::packs::Kind;
 use super::{
-    Catalog, claims, damaged, errors, fault, measures, minutes, outcomes, packs, pins, segments, states,
-    streams,
+    Catalog, claims, damaged, errors, fault, ledger, measures, minutes, outcomes, packs, pins, segments,
+    states, streams,
 };
 use crate::rollup::window::Map;
 use crate::signals::measure::{CounterKey, DurationKey};
@@ -88,6 +88,7 @@ impl Catalog {
         states::write_integrations(write, &part.integrations).await?;
         states::write_states(write, &part.states).await?;
         states::write_facts(write, to, part).await?;
+        ledger::write(write, &part.ledger).await?;
         errors::write(write, flush.errors).await?;
         pins::write(write, flush.pins, &self.keyring).await?;
         Ok(Fresh { calls, facets, gauges, counters, durations })

@@ -26,6 +26,7 @@ pub mod claims;
 pub mod commit;
 pub mod errors;
 pub mod keys;
+pub mod ledger;
 pub mod measures;
 pub mod minutes;
 pub mod outbox;
@@ -174,6 +175,7 @@ fn migrations() -> Migrator {
         (11, "overlays", include_str!("../../../../migrations/sqlite/0011_overlays.sql")),
         (9, "signals", include_str!("../../../../migrations/sqlite/0009_signals.sql")),
         (4, "packs", include_str!("../../../../migrations/sqlite/0004_packs.sql")),
+        (10, "ledger", include_str!("../../../../migrations/sqlite/0010_ledger.sql")),
         (7, "pins", include_str!("../../../../migrations/sqlite/0007_pins.sql")),
     ];
     let migrations = migrations.map(|(version, name, sql)| {
