@@ -28,6 +28,7 @@ use certificates::Certificates;
 use receive::listen::Port;
 use rules::Rules;
 
+mod judging;
 mod certificates;
 mod composer;
 mod counters;
@@ -164,8 +165,8 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
     let mut corridor = Corridor::open(pipeline::Parts {
         store: store.clone(),
         world: world.clone(),
-        policy: settings::policy(&config),
-        context: settings::context(&config, &vendors),
+        policy: judging::policy(&config),
+        context: judging::context(&config, &vendors),
         own: own_values.clone(),
         probes: probe_values.clone(),
         compose: composer::Composer::new(&config, &base_url, &store, &rules, &vendors, &clock),

@@ -7,11 +7,9 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 
 use crate::access::oidc::Mapping;
-use crate::alert::tier::Tier;
 use crate::clock::Clock;
 use crate::config::heartbeat::Heartbeat;
 use crate::config::{Config, Tls};
-use crate::health::sight::Context;
 use crate::inbox;
 use crate::notify::mailer::{self, Mailer, Relay};
 use crate::oidc::provider::{self, Provider};
@@ -57,25 +55,6 @@ fn scheme(config: &Config, name: &str, port: &crate::config::tls::Port) -> &'sta
 pub fn vendors(config: &Config) -> anyhow::Result<Arc<Providers>> {
     let loaded = providers::load(config.server.providers.as_deref());
     loaded.map(Arc::new).map_err(|problems| anyhow::anyhow!("{}", problems.join("\n")))
-}
-
-/// Tiers and environments.
-pub fn policy(config: &Config) -> pipeline::policy::Policy {
-    let tier = |rule: &crate::config::integration::Integration| {
-        Some((rule.name.clone(), Tier::from_name(rule.tier.as_deref()?)?))
-    };
-    pipeline::policy::Policy {
-        tiers: config.integration.iter().filter_map(tier).collect(),
-        non_production: config.environments.non_production.clone(),
-        retired: config.retired(),
-    }
-}
-
-/// What values of signals need to know of the operator and the vendors.
-pub fn context(config: &Config, providers: &Arc<Providers>) -> Context {
-    let tiers = config.integration.iter().filter_map(|one| Some((one.name.clone(), one.tier.clone()?)));
-    let non_production = config.environments.non_production.clone();
-    Context { providers: providers.clone(), tiers: tiers.collect(), non_production }
 }
 
 /// For how long the same request counts once.

@@ -23,7 +23,7 @@ use super::provider::{Provider, Providers};
 use super::scope::Scope;
 use super::telemetry::{Nanos, Origin, Refusal, Span};
 use super::vocabulary::Attr;
-use super::{classify, endpoint, retry, sampling};
+use super::{classify, endpoint, retry, sampling, sequence};
 use derived::Counted;
 
 /// An event may be this far ahead of its receipt before the receipt's time is used.
@@ -214,6 +214,7 @@ impl Observer {
     /// Links retries to what they replace and gives all that was seen.
     pub fn finish(mut self) -> Observations {
         retry::link(&self.attempts, &mut self.seen.calls);
+        sequence::keep_known(&mut self.seen);
         // All of it was refused: nothing begins anywhere.
         if self.seen.integrations.is_empty() {
             self.seen.marks.clear();
@@ -250,7 +251,9 @@ impl Observer {
     ) -> Result<usize, Refusal> {
         // Resources come one after another, so the latest is the one or it is new.
         if self.identity.as_ref().is_none_or(|(index, _)| *index != origin.resource_index) {
-            self.identity = Some((origin.resource_index, identify(origin.resource)));
+            let identity = identify(origin.resource);
+            self.seen.batches.extend(sequence::of(origin.resource, &identity.info.key));
+            self.identity = Some((origin.resource_index, identity));
         }
         let Some((_, identity)) = &self.identity else { return Ok(0) };
         let other = renamed(identity, &self.rules.naming, look, peer);

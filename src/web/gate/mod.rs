@@ -65,12 +65,15 @@ const fn route(
 
 const EVERYONE: Option<Role> = None;
 const VIEWER: Option<Role> = Some(Role::Viewer);
+const OPERATOR: Option<Role> = Some(Role::Operator);
 const ADMIN: Option<Role> = Some(Role::Admin);
 
 /// Every route of the dashboard and of the API.
 pub const ROUTES: &[Route] = &[
     route(Page, "/", VIEWER, || get(overview::show)),
     route(Page, "/integrations/{name}", VIEWER, || get(integration::show)),
+    route(Form, "/integrations/{name}/write-off", OPERATOR, || post(integration::decide::write_off)),
+    route(Form, "/integrations/{name}/accept", OPERATOR, || post(integration::decide::accept)),
     route(Page, "/integrations/{name}/readiness", VIEWER, || get(readiness::show)),
     route(Page, "/incidents", VIEWER, || get(incidents::list)),
     route(Page, "/incidents/{code}", VIEWER, || get(incidents::show)),
