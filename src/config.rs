@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer};
 
 pub mod access;
 pub mod encryption;
+pub mod endpoint;
 pub mod heartbeat;
 pub mod integration;
 pub mod metric;
@@ -59,6 +60,8 @@ pub struct Config {
     pub notice: Vec<notice::Notice>,
     /// `[[probe]]`: receivers that are asked from outside.
     pub probe: Vec<probe::Probe>,
+    /// `[[endpoint]]`: what ambiguous answers mean.
+    pub endpoint: Vec<endpoint::Endpoint>,
     /// `[[metric]]`: metrics of others that are one of ours.
     pub metric: Vec<metric::Metric>,
     /// The file as it was written, to say where in it a problem is.

@@ -150,7 +150,9 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
     let (stop, stop_mail) = (CancellationToken::new(), CancellationToken::new());
     let wake_mailer = Arc::new(Notify::new());
     let gauges = Arc::new(pipeline::gauges::Gauges::default());
-    let observe_rules = Arc::new(meaning::observe_rules(&config, &addresses, vendors.clone())?);
+    let classified = Arc::new(meaning::classified(&config, &store.states().await?.states));
+    let observe_rules =
+        Arc::new(meaning::observe_rules(&config, &addresses, vendors.clone(), classified.clone())?);
     let rules = Arc::new(Rules::new(origin, loaded, &clock, store.clone()));
     let door = Door::default();
     door.note(made.keys, made.users);
@@ -279,6 +281,7 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         rooms.push(tokio::spawn(probes.run(stop.clone())));
     }
     let state = web::State {
+        classified,
         troubles,
         store: store.clone(),
         clock: clock.clone(),

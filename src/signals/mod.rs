@@ -18,6 +18,7 @@ pub mod integration;
 pub mod endpoint;
 pub mod provider;
 pub mod classify;
+pub mod classified;
 pub mod call;
 pub mod retry;
 pub mod webhook;

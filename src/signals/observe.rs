@@ -13,11 +13,11 @@ use std::sync::Arc;
 use rapidhash::fast::{RandomState, RapidHasher};
 
 use super::call::Class;
+use super::classified::{Classified, Whose};
 use super::failure::Fingerprint;
 use super::integration::{Identity, Naming, identify, renamed};
 use super::lookup::Lookup;
 use super::mapping::Mappings;
-use super::mark::Mark;
 use super::observation::{Call, CallKey, Direction, IntegrationKey, Observations, Source};
 use super::provider::{Provider, Providers};
 use super::scope::Scope;
@@ -42,6 +42,8 @@ pub struct Rules {
     pub providers: Arc<Providers>,
     /// Which metrics of others are one of ours.
     pub mappings: Arc<Mappings>,
+    /// What ambiguous answers of some endpoints were said to be.
+    pub classified: Arc<Classified>,
     /// For whom the sender may speak; none for everybody.
     pub scope: Option<Arc<Scope>>,
 }
@@ -148,6 +150,8 @@ impl Observer {
         let asks = direction == Direction::Outbound && classify::asks_provider(&look);
         let provider = if asks { self.provider(series, peer) } else { None };
         let class = classify::classify(span, &look, direction, provider);
+        let class =
+            self.rules.classified.class(class, || self.seen.series.get(series as usize).map(Whose::of));
         let call = self.call(series, class, span, &look);
         self.attempts.push(retry::Attempt::of(span, &look, &call));
         let (end, weight) = (call.end, call.weight);
@@ -287,15 +291,6 @@ impl Observer {
         self.note_version(at);
         self.latest = settled.then_some((origin.resource_index, at));
         Ok(at)
-    }
-
-    /// Notes where what a resource says begins.
-    fn mark(&mut self, origin: &Origin<'_, '_>, integration: usize) {
-        if self.marked != Some(origin.resource_index) {
-            self.marked = Some(origin.resource_index);
-            let (sender, integration) = (self.resource(origin) as u64, integration as u32);
-            self.seen.marks.push(Mark { sender, integration, ..Mark::end_of(&self.seen) });
-        }
     }
 
     fn is_own(&self, host: &str, port: u16) -> bool {

@@ -19,6 +19,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::alert::incident::Severity;
 use crate::clock::Clock;
+use crate::signals::classified::Classified;
 use crate::signals::provider::Providers;
 use crate::signals::signal::Signal;
 use crate::signals::telemetry::Nanos;
@@ -105,6 +106,8 @@ pub struct State {
     pub mail: MailInfo,
     /// Where people may sign in beside here.
     pub oidc: Option<Arc<sso::Sso>>,
+    /// What ambiguous answers were said to be.
+    pub classified: Arc<Classified>,
     /// Who may come in.
     pub access: Arc<gate::access::Access>,
     /// What the operator says.

@@ -43,6 +43,8 @@ pub enum StateKind {
     Probe,
     /// The clock of a sender that is off; the name is the sender's hash.
     Skew,
+    /// A person said what ambiguous answers of an endpoint are; the name is `signals::classified::name`'s.
+    Classified,
 }
 
 impl StateKind {
@@ -60,6 +62,7 @@ impl StateKind {
         StateKind::Accepted,
         StateKind::Versions,
         StateKind::Announced,
+        StateKind::Classified,
     ];
 
     /// Its name where it is kept.
@@ -77,6 +80,7 @@ impl StateKind {
             StateKind::Refreshes => "refreshes",
             StateKind::Probe => "probe",
             StateKind::Skew => "skew",
+            StateKind::Classified => "classified",
         }
     }
 
@@ -128,6 +132,8 @@ pub enum State {
     Probe(Tries),
     /// The delays of a sender whose clock is off.
     Skew(Skew),
+    /// `good`, `failure`, or an empty word that takes it back, as the reason.
+    Classified(Word),
 }
 
 /// How late a sender's events came, minute by minute.
@@ -220,6 +226,7 @@ impl Merge for State {
             (State::NextRun(ours), State::NextRun(theirs)) => ours.take(theirs),
             (State::Shapes(ours), State::Shapes(theirs)) => ours.merge(theirs),
             (State::Accepted(ours), State::Accepted(theirs)) => ours.merge(theirs),
+            (State::Classified(ours), State::Classified(theirs)) => ours.merge(theirs),
             (State::Versions(ours), State::Versions(theirs)) => {
                 for (version, first) in theirs {
                     let known = ours.entry(version.clone()).or_insert(*first);
@@ -260,5 +267,6 @@ fn rank(state: &State) -> u8 {
         State::Accepted(_) => 10,
         State::Versions(_) => 11,
         State::Announced(_) => 12,
+        State::Classified(_) => 13,
     }
 }

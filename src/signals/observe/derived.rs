@@ -8,8 +8,9 @@ use crate::signals::endpoint;
 use crate::signals::fact::{Count, Delivery, Fact};
 use crate::signals::headers::{Headers, Side};
 use crate::signals::lookup::Lookup;
+use crate::signals::mark::Mark;
 use crate::signals::observation::{Direction, Gauge, GaugeKey};
-use crate::signals::telemetry::{Nanos, Span};
+use crate::signals::telemetry::{Nanos, Origin, Span};
 use crate::signals::vocabulary::{Attr, Metric};
 use crate::signals::{announce, rate_limit, refresh, webhook};
 
@@ -27,6 +28,15 @@ pub(super) struct Counted {
 }
 
 impl Observer {
+    /// Notes where what a resource says begins.
+    pub(super) fn mark(&mut self, origin: &Origin<'_, '_>, integration: usize) {
+        if self.marked != Some(origin.resource_index) {
+            self.marked = Some(origin.resource_index);
+            let (sender, integration) = (self.resource(origin) as u64, integration as u32);
+            self.seen.marks.push(Mark { sender, integration, ..Mark::end_of(&self.seen) });
+        }
+    }
+
     /// Derives what a counted span says beside its call.
     pub(super) fn derive(&mut self, span: &Span<'_>, look: &Lookup<'_, '_>, peer: &str, counted: Counted) {
         match counted.direction {

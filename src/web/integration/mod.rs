@@ -91,6 +91,7 @@ pub struct Page {
     errors_href: String,
     changes: Vec<ChangeRow>,
     readiness: String,
+    environment: String,
     signals: Vec<signal::Row>,
     quiet: Vec<String>,
     incidents: Vec<IncidentRow>,
@@ -230,6 +231,7 @@ pub fn build(
     let readiness = figure::integration_href(&one.key).replacen('?', "/readiness?", 1);
     Some(Page {
         readiness,
+        environment: one.key.environment.to_string(),
         signals,
         quiet,
         badge: Badge(one.state.name()),
