@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Deserializer};
 
 pub mod access;
+pub mod mail;
 pub mod oidc;
 pub mod outgoing;
 pub mod redaction;
@@ -31,15 +32,19 @@ pub struct Config {
     /// Where people may log in beside here.
     pub oidc: Option<oidc::Oidc>,
     /// Who is told.
-    pub mail: Mail,
+    pub mail: mail::Mail,
     /// The relay. Without it mails are written as .eml files into the data folder.
     pub smtp: Option<Smtp>,
+    /// `[[channel]]`: ways to be told besides e-mail.
+    pub channel: Vec<mail::Channel>,
+    /// `[[digest]]`: who is told how everything stands, and when.
+    pub digest: Vec<mail::Digest>,
     /// What is taken out of telemetry besides what always is.
     pub redaction: redaction::Redaction,
     /// Which environments are shown and never notify.
     pub environments: Environments,
     /// `[owners.NAME]`: who is told of an integration that names this owner.
-    pub owners: BTreeMap<String, Owner>,
+    pub owners: BTreeMap<String, mail::Owner>,
     /// `[[integration]]`: what the operator says of integrations.
     pub integration: Vec<Integration>,
     /// The file as it was written, to say where in it a problem is.
@@ -139,22 +144,6 @@ impl Default for Ingest {
     }
 }
 
-/// `[mail]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Mail {
-    /// Sender.
-    pub from: String,
-    /// Who is told of what no owner is named for.
-    pub to: Vec<String>,
-}
-
-impl Default for Mail {
-    fn default() -> Self {
-        Self { from: "seamwatch@localhost".into(), to: vec!["on-call@localhost".into()] }
-    }
-}
-
 /// `[smtp]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -203,14 +192,6 @@ impl Default for Environments {
         let names = ["dev", "development", "test", "testing", "staging", "sandbox", "qa", "preview", "local"];
         Self { non_production: names.map(String::from).into() }
     }
-}
-
-/// `[owners.NAME]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Owner {
-    /// Addresses.
-    pub to: Vec<String>,
 }
 
 /// `[[integration]]`: names what telemetry does not name itself, and overrides what it says.
@@ -293,6 +274,10 @@ impl Config {
             smtp.username = variable("SEAMWATCH_SMTP_USERNAME").or(smtp.username.take());
             smtp.password = variable("SEAMWATCH_SMTP_PASSWORD");
         }
+        for channel in &mut self.channel {
+            channel.url = variable(&channel.variable("URL")).or(channel.url.take());
+            channel.secret = variable(&channel.variable("SECRET"));
+        }
         self.validate().map_err(|(_, problem)| format!("environment: {problem}"))
     }
 
@@ -328,13 +313,7 @@ impl Config {
                 return Err((format!("\"{owner}\""), problem));
             }
         }
-        let owned = self.owners.values().flat_map(|owner| &owner.to);
-        for address in self.mail.to.iter().chain(owned).chain([&self.mail.from]) {
-            if address.parse::<lettre::Address>().is_err() {
-                let problem = format!("\"{address}\" is not an e-mail address.");
-                return Err((format!("\"{address}\""), problem));
-            }
-        }
+        self.check_told()?;
         if let Some(smtp) = &self.smtp
             && smtp.tls == Tls::None
             && !["localhost", "127.0.0.1", "::1"].contains(&smtp.host.as_str())

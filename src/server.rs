@@ -17,6 +17,8 @@ use crate::config::Config;
 use crate::decode::Batch;
 use crate::decode::redact::Redactor;
 use crate::inbox::Inbox;
+use crate::notify::outbox::Outbox;
+use crate::notify::pause::Pauses;
 use crate::pipeline::{self, Corridor, Event};
 use crate::receive::intake::{self, Intake, Taken};
 use crate::receive::keys::Keys;
@@ -24,7 +26,7 @@ use crate::receive::limits::Budget;
 use crate::rules::Origin;
 use crate::store::Store;
 use crate::world::World;
-use crate::{config, inbox, notify, receive, web};
+use crate::{config, inbox, receive, web};
 use certificates::Certificates;
 use receive::listen::Port;
 use rules::Rules;
@@ -107,6 +109,7 @@ pub fn check(config: &Config) -> anyhow::Result<()> {
     Certificates::load(config)?;
     settings::outgoing(config)?;
     settings::oidc(config, "", &crate::clock::system())?;
+    settings::channels(config)?;
     settings::mailer(config).map(drop)
 }
 
@@ -150,12 +153,22 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
     let inbox_settings = settings::inbox(&config);
     gauges.set_aside.store(inbox::aside::count(&inbox_settings.folder, &*world.files), Ordering::Relaxed);
 
+    let signer = people::signer(&store.people()).await?;
+    let channels = settings::channels(&config)?;
     let mut corridor = Corridor::open(pipeline::Parts {
         store: store.clone(),
         world: world.clone(),
         policy: settings::policy(&config),
         context: settings::context(&config, &vendors),
-        compose: composer::Composer::new(&config, &base_url, &store, &rules, &vendors, &clock),
+        compose: composer::Composer::new(
+            &config,
+            &base_url,
+            (&store, &clock),
+            &rules,
+            &vendors,
+            &signer,
+            &channels,
+        ),
         rules: rules.in_force(),
         claim_window: settings::claim_window(&config),
         most_claims: config.ingest.claims,
@@ -198,14 +211,16 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
     let forward = tokio::spawn(forward(delivered, batches));
     let mut rooms = vec![tokio::spawn(pass(store.clone(), inbox.clone(), live_seen.clone()))];
     let (mailer, mail_info) = settings::mailer(&config)?;
-    rooms.push(tokio::spawn(notify::outbox::run(
-        store.clone(),
+    let pauses = Pauses::default();
+    let outbox = Outbox {
+        store: store.clone(),
         mailer,
-        config.mail.from.clone(),
-        world.clone(),
-        wake_mailer,
-        stop_mail.clone(),
-    )));
+        channels: channels.clone(),
+        pauses: pauses.clone(),
+        settings: settings::outbox(&config, &signer),
+        world: world.clone(),
+    };
+    rooms.push(tokio::spawn(outbox.run(wake_mailer, stop_mail.clone())));
     rooms.push(tokio::spawn(schedule::run(
         events.clone(),
         rules.clone(),
@@ -227,8 +242,14 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         live: live.clone(),
     };
     rooms.push(tokio::spawn(keeper.run(made, stop.clone())));
-    let troubles =
-        troubles::of(inbox.clone(), gauges.clone(), certificates.clone(), keys.clone(), clock.clone());
+    let troubles = troubles::of(
+        inbox.clone(),
+        gauges.clone(),
+        certificates.clone(),
+        keys.clone(),
+        pauses,
+        clock.clone(),
+    );
     rooms.push(tokio::spawn(troubles::announce(troubles.clone(), live, stop.clone())));
     let state = web::State {
         troubles,
