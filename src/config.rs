@@ -7,10 +7,14 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Deserializer};
 
 pub mod access;
+pub mod encryption;
+pub mod heartbeat;
 pub mod mail;
+pub mod metric;
 pub mod oidc;
 pub mod outgoing;
 pub mod redaction;
+pub mod retention;
 pub mod tls;
 pub mod values;
 pub mod written;
@@ -27,10 +31,14 @@ pub struct Config {
     pub access: access::Access,
     /// Which ports speak TLS, and with which certificates.
     pub tls: tls::Tls,
+    /// What the data folder is encrypted with.
+    pub encryption: encryption::Encryption,
     /// What may be called over HTTP.
     pub outgoing: outgoing::Outgoing,
     /// Where people may log in beside here.
     pub oidc: Option<oidc::Oidc>,
+    /// Who outside is told that Seamwatch does its work.
+    pub heartbeat: Option<heartbeat::Heartbeat>,
     /// Who is told.
     pub mail: mail::Mail,
     /// The relay. Without it mails are written as .eml files into the data folder.
@@ -41,12 +49,16 @@ pub struct Config {
     pub digest: Vec<mail::Digest>,
     /// What is taken out of telemetry besides what always is.
     pub redaction: redaction::Redaction,
+    /// How long things are kept.
+    pub retention: retention::Retention,
     /// Which environments are shown and never notify.
     pub environments: Environments,
     /// `[owners.NAME]`: who is told of an integration that names this owner.
     pub owners: BTreeMap<String, mail::Owner>,
     /// `[[integration]]`: what the operator says of integrations.
     pub integration: Vec<Integration>,
+    /// `[[metric]]`: metrics of others that are one of ours.
+    pub metric: Vec<metric::Metric>,
     /// The file as it was written, to say where in it a problem is.
     #[serde(skip)]
     pub written: Option<written::Written>,
@@ -212,6 +224,12 @@ pub struct Integration {
     pub tier: Option<String>,
     /// Overrides `integration.owner.name`; looked up in `[owners]`.
     pub owner: Option<String>,
+    /// Names that it had before: what is still sent under them counts under this one.
+    #[serde(default)]
+    pub was: Vec<String>,
+    /// Shown in no list and judged by no rule; what it sends is kept.
+    #[serde(default)]
+    pub retired: bool,
 }
 
 impl Config {
@@ -286,14 +304,19 @@ impl Config {
         self.check_values()?;
         self.ingest.check_bounds()?;
         self.redaction.check()?;
+        self.retention.check()?;
         self.access.check()?;
+        self.check_names()?;
+        self.metric.iter().try_for_each(|metric| metric.mapping().map(|_| ()))?;
         for rule in &self.integration {
             let matches = [&rule.service, &rule.peer, &rule.route_prefix, &rule.queue];
-            let overrides = rule.tier.is_some() || rule.owner.is_some();
+            let overrides =
+                rule.tier.is_some() || rule.owner.is_some() || !rule.was.is_empty() || rule.retired;
             if matches.iter().all(|pattern| pattern.is_none()) && !overrides {
                 let problem = format!(
                     "integration \"{}\" matches nothing and overrides nothing; give it service, peer, \
-                     route_prefix or queue to name telemetry, or tier or owner to override them.",
+                     route_prefix or queue to name telemetry, tier or owner to override what it says, was to take over \
+                     another name, or retired = true.",
                     rule.name
                 );
                 return Err((format!("\"{}\"", rule.name), problem));

@@ -10,7 +10,7 @@
 //! - [`store`]: the one room that knows SQL and Parquet. [`notify`], [`outgoing`] and [`web`]: the edges where things go out.
 //! - [`oidc`]: logging in at a provider of identities, through [`outgoing`].
 //! - [`clock`] and [`world`]: the machine as an argument, so that tests own it.
-//! - [`config`], [`rules`], [`providers`], [`scheduler`], [`server`], [`cli`]: what is wired from what.
+//! - [`config`], [`rules`], [`providers`], [`mappings`], [`scheduler`], [`server`], [`cli`]: what is wired from what.
 
 pub mod clock;
 pub mod world;
@@ -31,6 +31,7 @@ pub mod oidc;
 pub mod config;
 pub mod rules;
 pub mod providers;
+pub mod mappings;
 pub mod web;
 pub mod scheduler;
 pub mod telemetry;

@@ -29,6 +29,7 @@ fn main() -> ExitCode {
             Command::Check(args) => cli::check::run(args),
             Command::Test(args) => cli::test::run(args),
             Command::RedactTest(args) => cli::redact_test::run(args),
+            Command::Decrypt(args) => cli::decrypt::run(args),
             Command::Users(args) => cli::users::run(args).await,
             Command::Keys(args) => cli::keys::run(args).await,
             Command::Audit(args) => cli::audit::run(args).await,

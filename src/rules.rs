@@ -1,5 +1,8 @@
 //! The rules in force: read from a folder or from the set that ships, watched, and replaced only by a set that is whole.
 
+pub mod shipped;
+
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -7,26 +10,6 @@ use std::time::SystemTime;
 use crate::alert::load::load;
 use crate::alert::maintenance::Maintenance;
 use crate::alert::rule::{Problem, RuleSet};
-
-/// The rules and runbooks that ship, for a start without a folder.
-const SHIPPED: &[(&str, &str)] = &[
-    ("credential-expiry.toml", include_str!("../alerts/credential-expiry.toml")),
-    ("latency-p95-high.toml", include_str!("../alerts/latency-p95-high.toml")),
-    ("queue-behind.toml", include_str!("../alerts/queue-behind.toml")),
-    ("reconciliation-gap.toml", include_str!("../alerts/reconciliation-gap.toml")),
-    ("success-rate-low.toml", include_str!("../alerts/success-rate-low.toml")),
-    ("throttled.toml", include_str!("../alerts/throttled.toml")),
-];
-
-/// The runbooks that ship.
-pub const SHIPPED_RUNBOOKS: &[(&str, &str)] = &[
-    ("credential-expiry.md", include_str!("../alerts/runbooks/credential-expiry.md")),
-    ("latency-p95-high.md", include_str!("../alerts/runbooks/latency-p95-high.md")),
-    ("queue-behind.md", include_str!("../alerts/runbooks/queue-behind.md")),
-    ("reconciliation-gap.md", include_str!("../alerts/runbooks/reconciliation-gap.md")),
-    ("success-rate-low.md", include_str!("../alerts/runbooks/success-rate-low.md")),
-    ("throttled.md", include_str!("../alerts/runbooks/throttled.md")),
-];
 
 /// Where rules come from.
 #[derive(Clone, Debug)]
@@ -42,6 +25,8 @@ pub enum Origin {
 pub struct Loaded {
     /// The rules with their runbooks.
     pub rules: Arc<RuleSet>,
+    /// The text of each rule by its id.
+    pub texts: Arc<BTreeMap<String, String>>,
 }
 
 impl Origin {
@@ -57,7 +42,7 @@ impl Origin {
 
     /// The set that ships.
     pub fn shipped() -> Origin {
-        Origin::embedded(SHIPPED, SHIPPED_RUNBOOKS)
+        Origin::embedded(shipped::RULES, shipped::RUNBOOKS)
     }
 
     /// A set in the binary.
@@ -75,10 +60,12 @@ impl Origin {
             Origin::Folder(folder) => (texts(folder, "toml")?, texts(&folder.join("runbooks"), "md")?),
         };
         let loaded = load(&rules, &runbooks);
-        let rules = loaded.map_err(|problems| problems.iter().map(Problem::to_string).collect::<Vec<_>>())?;
-        let mut rules = rules;
-        rules.maintenance = self.maintenance()?;
-        Ok(Loaded { rules: Arc::new(rules) })
+        let mut set =
+            loaded.map_err(|problems| problems.iter().map(Problem::to_string).collect::<Vec<_>>())?;
+        set.maintenance = self.maintenance()?;
+        let id = |file: &str| file.rsplit('/').next().unwrap_or(file).trim_end_matches(".toml").to_owned();
+        let texts = rules.into_iter().map(|(file, text)| (id(&file), text)).collect();
+        Ok(Loaded { rules: Arc::new(set), texts: Arc::new(texts) })
     }
 
     /// Maintenance windows beside the rules: none ship, and the folder need not be there.

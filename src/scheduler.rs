@@ -15,6 +15,10 @@ pub enum Due {
     Rules,
     /// Look whether certificates changed.
     Certificates,
+    /// Pin the evidence of incidents.
+    Evidence,
+    /// Forget evidence whose time is over.
+    Forget,
 }
 
 const JOBS: &[(Duration, Due)] = &[
@@ -22,6 +26,8 @@ const JOBS: &[(Duration, Due)] = &[
     (Duration::from_secs(2), Due::Flush),
     (Duration::from_secs(2), Due::Rules),
     (Duration::from_secs(5), Due::Certificates),
+    (Duration::from_secs(2), Due::Evidence),
+    (Duration::from_secs(3_600), Due::Forget),
 ];
 
 /// What a job runs when its time has come.

@@ -34,7 +34,10 @@ use rules::Rules;
 mod certificates;
 mod composer;
 mod descriptors;
+pub mod encryption;
+mod evidence;
 mod keys;
+mod own;
 pub mod people;
 mod public;
 pub mod redaction;
@@ -106,6 +109,7 @@ impl Doors {
 /// What of a configuration can only be told by reading the files that it names.
 pub fn check(config: &Config) -> anyhow::Result<()> {
     redaction::redactor(&config.redaction, None)?;
+    encryption::keyring(config)?;
     Certificates::load(config)?;
     settings::outgoing(config)?;
     settings::oidc(config, "", &crate::clock::system())?;
@@ -133,7 +137,9 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         otlp_grpc: grpc_door.local_addr()?,
     };
     let base_url = settings::base_url(&config, addresses.web);
-    let store = Store::open(settings::store(&config), &world).await?;
+    let keyring = encryption::keyring(&config)?;
+    let store = Store::open(settings::store(&config, &keyring), &world).await?;
+    encryption::tell(&keyring, &store);
     settings::tell_web_address(&config.server.data, addresses.web);
     let made = store.access().await?;
     public::check(&config, &addresses, &made).map_err(anyhow::Error::msg)?;
@@ -142,7 +148,7 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
     let (stop, stop_mail) = (CancellationToken::new(), CancellationToken::new());
     let wake_mailer = Arc::new(Notify::new());
     let gauges = Arc::new(pipeline::gauges::Gauges::default());
-    let observe_rules = Arc::new(settings::observe_rules(&config, &addresses, vendors.clone()));
+    let observe_rules = Arc::new(settings::observe_rules(&config, &addresses, vendors.clone())?);
     let rules = Arc::new(Rules::new(origin, loaded, &clock, store.clone()));
     let door = Door::default();
     door.note(made.keys, made.users);
@@ -150,16 +156,18 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
     let keys = Arc::new(Keys::new(door.clone(), observe_rules.clone(), without));
     keys.replace(store.keys().await?);
 
-    let inbox_settings = settings::inbox(&config);
+    let inbox_settings = settings::inbox(&config, &keyring);
     gauges.set_aside.store(inbox::aside::count(&inbox_settings.folder, &*world.files), Ordering::Relaxed);
 
-    let signer = people::signer(&store.people()).await?;
+    let signer = people::signer(&store.people(), &keyring).await?;
     let channels = settings::channels(&config)?;
+    let own_values = own::Said::default();
     let mut corridor = Corridor::open(pipeline::Parts {
         store: store.clone(),
         world: world.clone(),
         policy: settings::policy(&config),
         context: settings::context(&config, &vendors),
+        own: own_values.clone(),
         compose: composer::Composer::new(
             &config,
             &base_url,
@@ -221,16 +229,27 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         world: world.clone(),
     };
     rooms.push(tokio::spawn(outbox.run(wake_mailer, stop_mail.clone())));
+    let (evidence_due, due) = mpsc::channel(2);
+    let evidence = evidence::Evidence {
+        store: store.clone(),
+        rules: rules.clone(),
+        clock: clock.clone(),
+        gauges: gauges.clone(),
+        kept: evidence::kept(config.retention.evidence_days),
+    };
+    rooms.push(tokio::spawn(evidence.run(due, stop.clone())));
     rooms.push(tokio::spawn(schedule::run(
         events.clone(),
         rules.clone(),
         certificates.clone(),
+        store.clone(),
+        evidence_due,
         clock.clone(),
         stop.clone(),
     )));
 
     let (access, setup, watching) =
-        people::open(&config, &store, addresses.web, &base_url, &clock, &stop).await?;
+        people::open(&config, &store, addresses.web, &base_url, &keyring, &clock, &stop).await?;
     rooms.push(watching);
 
     let keeper = keys::Keeper {
@@ -248,21 +267,46 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         certificates.clone(),
         keys.clone(),
         pauses,
+        &store,
         clock.clone(),
     );
     rooms.push(tokio::spawn(troubles::announce(troubles.clone(), live, stop.clone())));
+    let counters = settings::counters(
+        &intake,
+        redactor,
+        keys,
+        inbox.clone(),
+        gauges.clone(),
+        store.clone(),
+        clock.clone(),
+    );
+    let own = own::Own {
+        store: store.clone(),
+        counters: counters.clone(),
+        gauges,
+        rules: rules.clone(),
+        data: config.server.data.clone(),
+        clock: clock.clone(),
+        said: own_values,
+        heartbeat: settings::heartbeat(&config)?,
+    };
+    rooms.push(tokio::spawn(own.run(stop.clone())));
     let state = web::State {
         troubles,
         store: store.clone(),
         clock: clock.clone(),
         rules: rules.view(),
-        counters: settings::counters(&intake, redactor, keys, inbox.clone(), gauges, clock.clone()),
+        counters,
         live: live_seen,
         stop: stop.clone(),
         mail: mail_info,
         oidc: settings::oidc(&config, &base_url, &clock)?.map(web::sso::Sso::new),
+        looked_at: {
+            let channels = channels.clone();
+            Arc::new(move |incident, by, told, now| channels.acknowledged(incident, by, told, now))
+        },
         access: Arc::new(access),
-        settings: Arc::new(settings::web(&config, &addresses, vendors)),
+        settings: Arc::new(settings::web(&config, &addresses, vendors, &keyring)),
     };
     let over_tls = certificates.web.is_some();
     let port = |listener, tls: &Option<_>| Port { listener, tls: tls.clone() };
@@ -307,9 +351,12 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
 impl Running {
     /// Reads rules and certificates again; what is broken is told on the dashboard and the old stays.
     pub fn reload(&self) {
-        self.certificates.look((self.clock)());
+        let (certificates, now, store) = (self.certificates.clone(), (self.clock)(), self.store.clone());
         let (rules, events) = (self.rules.clone(), self.events.clone());
-        tokio::spawn(async move { rules.reload(&events).await });
+        tokio::spawn(async move {
+            certificates.look(now, &store).await;
+            rules.reload(&events).await;
+        });
     }
 
     /// Stops accepting, writes all that was acknowledged, ends. At most ten seconds.

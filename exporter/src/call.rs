@@ -8,6 +8,9 @@ use opentelemetry_sdk::trace::{SdkTracer, Span as SdkSpan};
 
 use crate::names;
 
+/// Longest payload, in bytes.
+const PAYLOAD: usize = 16 << 10;
+
 /// A call that has not begun.
 #[derive(Debug)]
 #[must_use = "a call is a span once it was started"]
@@ -118,6 +121,26 @@ impl Attempt {
         let error_type = error_type.into();
         self.span.set_status(Status::error(error_type.clone()));
         self.span.set_attribute(KeyValue::new(names::ERROR_TYPE, error_type));
+        self
+    }
+
+    /// The body that a failing answer came with, in its first 16 KiB: it is kept for as long as an incident may be asked
+    /// about. The server takes secrets out; what it shall never see is best left out here.
+    pub fn payload(mut self, body: impl Into<String>) -> Attempt {
+        let mut body = body.into();
+        let end = (0..=PAYLOAD.min(body.len())).rev().find(|at| body.is_char_boundary(*at)).unwrap_or(0);
+        body.truncate(end);
+        self.span.set_attribute(KeyValue::new(names::PAYLOAD, body));
+        self
+    }
+
+    /// The exception that ended it: failures that say the same, whatever ids stand in it, are shown as one.
+    pub fn raised(mut self, kind: impl Into<String>, message: impl Into<String>) -> Attempt {
+        let attributes = vec![
+            KeyValue::new(names::EXCEPTION_TYPE, kind.into()),
+            KeyValue::new(names::EXCEPTION_MESSAGE, message.into()),
+        ];
+        self.span.add_event(names::EXCEPTION, attributes);
         self
     }
 

@@ -6,11 +6,13 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use seamwatch::access::door::Door;
+use seamwatch::access::link::{Link, Scope, Signer};
 use seamwatch::access::oidc::{self, Claims, Expected, Mapping};
 use seamwatch::access::role::Role;
 use seamwatch::access::secret::Secret;
@@ -27,16 +29,20 @@ use seamwatch::rollup::series::{Merge, Tally};
 use seamwatch::rollup::window::Part;
 use seamwatch::signals::scope::Pattern;
 use seamwatch::signals::{endpoint, sampling};
+use seamwatch::web::gate::access::Network;
+use seamwatch::web::gate::{cookie as cookies, next};
 use seamwatch::web::period::{self, Period};
 use seamwatch::world::World;
 use seamwatch::world::files::{File, Files};
+use seamwatch::world::seal::{Keyring, Purpose};
+use seamwatch::world::sealed::{self, Sealed};
 use url::Host;
 
 /// A target.
 pub type Target = fn(&[u8]);
 
 /// Every target by its name: that of its file in `fuzz_targets/` and of its folder in `corpus/`.
-pub const TARGETS: [(&str, Target); 21] = [
+pub const TARGETS: [(&str, Target); 26] = [
     ("traces_protobuf", traces_protobuf),
     ("metrics_protobuf", metrics_protobuf),
     ("logs_protobuf", logs_protobuf),
@@ -58,6 +64,11 @@ pub const TARGETS: [(&str, Target); 21] = [
     ("id_token", id_token),
     ("outgoing_url", outgoing_url),
     ("ingest_key", ingest_key),
+    ("cookie", cookie),
+    ("link", link),
+    ("next_page", next_page),
+    ("network", network),
+    ("sealed", sealed),
 ];
 
 const NOW: i64 = 1_800_000_000_000_000_000;
@@ -97,6 +108,108 @@ fn plainly(pattern: &[char], name: &[char]) -> bool {
             name.split_first().is_some_and(|(first, behind)| first == letter && plainly(rest, behind))
         }
     }
+}
+
+/// The cookies that a browser shows.
+pub fn cookie(data: &[u8]) {
+    let Ok(value) = ::http::HeaderValue::from_bytes(data) else { return };
+    let headers = ::http::HeaderMap::from_iter([(::http::header::COOKIE, value)]);
+    let text = String::from_utf8_lossy(data);
+    if let Some(secret) = cookies::read(&headers) {
+        let shown = format!("{}={}", cookies::NAME, secret.reveal());
+        assert!(text.split(';').any(|pair| pair.trim() == shown), "{text}");
+        let again = cookies::set(&secret);
+        assert!(again.to_str().is_ok_and(|again| again.starts_with(&shown)), "{text}");
+    }
+    assert!(
+        cookies::read_ticket(&headers).is_none_or(|ticket| text.contains(ticket) && !ticket.contains(';'))
+    );
+}
+
+/// A link of somebody's making; three numbers of one that is signed here, and a place where it is changed.
+pub fn link(data: &[u8]) {
+    let signer = Signer::new(&[7; 32]);
+    let text = String::from_utf8_lossy(data);
+    assert!(
+        signer.read(&text, NOW).is_none() && !signer.is_form_token("session", &text),
+        "nobody has the key"
+    );
+    let number =
+        |at: usize| data.get(at..at + 8).and_then(|bytes| bytes.try_into().ok()).map(i64::from_le_bytes);
+    let (Some(object), Some(edition), Some(expires_at)) = (number(0), number(8), number(16)) else { return };
+    let link = Link { scope: Scope::Password, object, edition, expires_at };
+    let signed = signer.link(&link);
+    assert_eq!(signer.read(&signed, expires_at.saturating_sub(1)), (expires_at > i64::MIN).then_some(link));
+    assert_eq!(signer.read(&signed, expires_at), None);
+    if let [at, put, ..] = data[24..] {
+        let mut other = signed.clone().into_bytes();
+        let at = usize::from(at) % other.len();
+        other[at] = put;
+        let other = String::from_utf8_lossy(&other);
+        assert!(other == signed || signer.read(&other, i64::MIN).is_none(), "{other} for {signed}");
+    }
+}
+
+/// Where a login is to lead: wherever a browser goes by what comes of it, it stays here.
+pub fn next_page(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let path = next::path(Some(&text));
+    assert!(path == "/" || path == text);
+    assert!(path.bytes().all(|byte| byte.is_ascii_graphic()), "{path} is a header's value");
+    let here = url::Url::parse("https://seamwatch.example:4380/login").expect("an address");
+    let there = here.join(path).expect("a path");
+    assert_eq!((there.scheme(), there.origin()), ("https", here.origin()), "{path}");
+}
+
+/// A network of proxies, a line's end, an address.
+pub fn network(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let (network, address) = text.split_once('\n').unwrap_or((&text, ""));
+    let (Ok(read), Ok(address)) = (network.parse::<Network>(), address.parse::<IpAddr>()) else { return };
+    let (base, bits) = network.split_once('/').map_or((network, None), |(base, bits)| (base, Some(bits)));
+    let base: IpAddr = base.parse().expect("it was read");
+    let bits = bits.filter(|bits| !bits.is_empty()).map(|bits| bits.parse::<usize>().expect("it was read"));
+    // Letter by letter: as IPv6, of which IPv4 is the last 32 bits.
+    let digits = |address: IpAddr| {
+        let wide = match address {
+            IpAddr::V4(address) => address.to_ipv6_mapped(),
+            IpAddr::V6(address) => address,
+        };
+        format!("{:0128b}", wide.to_bits())
+    };
+    let same = match (base, bits) {
+        (_, None) => 128,
+        (IpAddr::V4(_), Some(bits)) => 96 + bits,
+        (IpAddr::V6(_), Some(bits)) => bits,
+    };
+    assert_eq!(read.holds(address), digits(base)[..same] == digits(address)[..same], "{text}");
+}
+
+/// Two numbers, and bytes: as a file that is sealed, as one that is sealed and then changed, and as a forged one.
+pub fn sealed(data: &[u8]) {
+    let ring = Keyring::new(Some(&[7; 32]), &[]);
+    let Some(([a, b, c, d], plain)) = data.split_first_chunk() else { return };
+    let file = sealed::sealed(&ring, plain.to_vec()).expect("it is not too long");
+    let head = Sealed::read(&ring, &file, file.len() as u64).expect("it was sealed a moment ago");
+    assert_eq!(
+        (head.length(), sealed::length_in(file.len() as u64)),
+        (plain.len() as u64, plain.len() as u64)
+    );
+    let place = |high: u8, low: u8, of: usize| usize::from(u16::from_be_bytes([high, low])) % (of + 1);
+    let (one, two) = (place(*a, *b, plain.len()), place(*c, *d, plain.len()));
+    let range = one.min(two) as u64..one.max(two) as u64;
+    let places = head.places(&range);
+    let opened = head.open(range.clone(), &file[places.start as usize..places.end as usize]);
+    assert_eq!(opened.as_deref(), Ok(&plain[range.start as usize..range.end as usize]));
+    let mut changed = file.clone();
+    let at = place(*a, *b, file.len() - 1);
+    changed[at] ^= c | 1;
+    assert!(sealed::opened(&ring, &changed).is_err(), "changed at {at}");
+    assert!(sealed::opened(&ring, &file[..at]).is_err(), "cut at {at}");
+    assert!(sealed::opened(&ring, data).is_err());
+    // What is right about it as far as it can be without the key.
+    let forged = [&file[..sealed::HEAD], plain].concat();
+    assert!(sealed::opened(&ring, &forged).is_err());
 }
 
 /// What is read of a certificate.
@@ -362,20 +475,22 @@ pub fn query(data: &[u8]) {
 /// what lies behind would never be seen.
 pub fn inbox_replay(data: &[u8]) {
     const NAMES: [&str; 2] = ["00000000000000000001.inbox", "00000000000000000002.inbox"];
+    let ring = Keyring::new(Some(&[7; 32]), &[]);
     let (fix, data) = data.split_first().map_or((0, data), |(first, rest)| (*first, rest));
     let (one, two) = data.split_at(data.len() * usize::from(fix >> 3) / 32);
     let mut files = BTreeMap::new();
     for (name, bytes) in NAMES.iter().zip([two, one]).filter(|(_, bytes)| !bytes.is_empty()) {
         let mut bytes = bytes.to_vec();
         if fix & 1 != 0 {
-            set_right(&mut bytes, fix & 2 != 0, name == &NAMES[0]);
+            set_right(&mut bytes, fix & 2 != 0, name == &NAMES[0], (fix & 4 != 0).then_some(&ring));
         }
         files.insert((*name).to_owned(), bytes);
     }
     let (deliver, _delivered) = tokio::sync::mpsc::channel::<(u64, ())>(1);
     let files = Arc::new(Memory(Mutex::new(files)));
     let world = World { files, ..World::real() };
-    let Ok((inbox, replay)) = Inbox::open(Settings::new("inbox".into()), &world, deliver, 0) else { return };
+    let settings = Settings { keyring: ring, ..Settings::new("inbox".into()) };
+    let Ok((inbox, replay)) = Inbox::open(settings, &world, deliver, 0) else { return };
     let mut last = 0;
     for (sequence, record) in replay.map_while(Result::ok) {
         assert!(sequence > 0 && record.length() > 0);
@@ -384,18 +499,22 @@ pub fn inbox_replay(data: &[u8]) {
     drop(inbox);
 }
 
-/// Writes the magic and the checksums where the format has them.
-fn set_right(bytes: &mut [u8], records_too: bool, is_first: bool) {
-    const HEAD: usize = 40;
-    if bytes.len() < HEAD {
+/// Writes the magic and the checksums where the format has them, and the key's name where it is to be sealed.
+fn set_right(bytes: &mut [u8], records_too: bool, is_first: bool, seal: Option<&Keyring>) {
+    let head: usize = if seal.is_some() { 64 } else { 40 };
+    if bytes.len() < head {
         return;
     }
-    bytes[..8].copy_from_slice(b"SEAMINB1");
+    bytes[..8].copy_from_slice(if seal.is_some() { b"SEAMINB2" } else { b"SEAMINB1" });
+    if let Some((stamp, _)) = seal.and_then(|ring| ring.begin(Purpose::Inbox).ok()?) {
+        // The key alone: what follows it is anybody's.
+        bytes[36..44].copy_from_slice(&stamp.encode()[..8]);
+    }
     bytes[8..16].copy_from_slice(&(if is_first { 1u64 } else { 2 }).to_le_bytes());
-    let crc = crc32c::crc32c(&bytes[..36]);
-    bytes[36..40].copy_from_slice(&crc.to_le_bytes());
+    let crc = crc32c::crc32c(&bytes[..head - 4]);
+    bytes[head - 4..head].copy_from_slice(&crc.to_le_bytes());
     let salt = u32::from_le_bytes([bytes[32], bytes[33], bytes[34], bytes[35]]);
-    let mut at = HEAD;
+    let mut at = head;
     while records_too && at + 28 <= bytes.len() {
         // Lengths that fit, mostly: the upper bytes of a random one would end the file at its first record.
         bytes[at + 1..at + 4].fill(0);

@@ -7,6 +7,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::link::Signer;
 use crate::signals::telemetry::Nanos;
 
+/// Where they lead, before what they say.
+pub const PATH: &str = "/a/mail/";
 /// How long a link in a mail opens.
 pub const LASTS: Nanos = 7 * 24 * 3_600_000_000_000;
 
@@ -67,11 +69,11 @@ impl Signer {
     pub fn readdressed(&self, body: &str, to: &str) -> String {
         let mut out = String::with_capacity(body.len());
         let mut rest = body;
-        while let Some((before, after)) = rest.split_once("/a/") {
+        while let Some((before, after)) = rest.split_once(PATH) {
             let ends = |c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c));
             let (token, tail) = after.split_at(after.find(ends).unwrap_or(after.len()));
             out.push_str(before);
-            out.push_str("/a/");
+            out.push_str(PATH);
             match self.read_mail_link(token, Nanos::MIN) {
                 Some(link) => out += &self.mail_link(&MailLink { recipient: to.to_owned(), ..link }),
                 None => out.push_str(token),
@@ -123,13 +125,13 @@ mod tests {
     fn a_body_is_readdressed_and_stays_the_same_otherwise() {
         let signer = Signer::new(&[7; 32]);
         let (one, two) = (signer.mail_link(&link(Act::Acknowledge)), signer.mail_link(&link(Act::Silence)));
-        let body = format!("see https://x/a/{one} or <a href=\"https://x/a/{two}\">it</a>, not /a/p.1.2.3.x");
+        let body = format!("see https://x/a/mail/{one} or <a href=\"https://x/a/mail/{two}\">it</a>, not /a/p.1.2.3.x");
         let other = signer.readdressed(&body, "bo@example.com");
         for (token, act) in [(&one, Act::Acknowledge), (&two, Act::Silence)] {
             assert!(!other.contains(token.as_str()));
             let theirs = signer.mail_link(&MailLink { recipient: "bo@example.com".into(), ..link(act) });
             assert!(other.contains(&theirs), "{other}");
         }
-        assert!(other.ends_with("\">it</a>, not /a/p.1.2.3.x") && other.starts_with("see https://x/a/k."));
+        assert!(other.ends_with("\">it</a>, not /a/p.1.2.3.x") && other.starts_with("see https://x/a/mail/k."));
     }
 }

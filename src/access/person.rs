@@ -29,13 +29,15 @@ pub struct User {
     pub disabled_at: Option<Nanos>,
 }
 
-/// A change of what a user may do or know. Each ends all their sessions.
+/// A change of what a user may do or know. Each ends all their sessions and API tokens.
 #[derive(Clone, Debug)]
 pub enum Change {
     /// Another role.
     Role(Role),
     /// Another password, hashed.
     Password(String),
+    /// The same, chosen by whoever had the link for it.
+    PasswordByLink(String),
     /// May not come in any more.
     Disabled,
     /// May come in again.
@@ -106,12 +108,18 @@ impl Token {
     }
 }
 
+/// Whether the audit log means somebody else by a name than a user of it.
+pub fn is_reserved(name: &str) -> bool {
+    let name = name.to_lowercase();
+    ["-", "console", "server", "everyone"].contains(&&*name)
+        || ["console:", "key:"].iter().any(|of_others| name.starts_with(of_others))
+}
+
 /// Whether a text can be a login name: letters, digits and `. _ - @ +`, up to 64, so that it is one word everywhere.
 pub fn check_name(name: &str) -> Result<(), String> {
     let plain = |letter: char| letter.is_alphanumeric() || ".-_@+".contains(letter);
     match name.chars().count() {
-        // The audit log calls others so who are no users.
-        1..=64 if ["-", "console", "server", "everyone"].contains(&&*name.to_lowercase()) => {
+        1..=64 if is_reserved(name) => {
             Err(format!("{name} is not a name for a user: the audit log means others by it."))
         }
         1..=64 if name.chars().all(plain) => Ok(()),

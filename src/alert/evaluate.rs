@@ -114,6 +114,28 @@ fn remove_orphans(
     transitions
 }
 
+/// Closes what is of an integration that is retired: nothing more is heard of it.
+pub fn retire(
+    instances: &mut BTreeMap<InstanceKey, Instance>,
+    tick: Minute,
+    is_retired: impl Fn(&IntegrationKey) -> bool,
+) -> Vec<Transition> {
+    let mut transitions = Vec::new();
+    instances.retain(|key, instance| {
+        if !integration_of(key).is_some_and(|key| is_retired(&key)) {
+            return true;
+        }
+        if let Some(incident) = instance.incident.as_mut().filter(|incident| incident.resolved_at.is_none()) {
+            wording::retire(incident, tick);
+            let notify = instance.heard != Heard::Nothing;
+            let incident = incident.clone();
+            transitions.push(Transition { at: tick, change: Change::Resolved, incident, notify });
+        }
+        false
+    });
+    transitions
+}
+
 /// What the tick says of every subject of a rule, and of every instance that is none.
 fn readings(
     rule: &Rule,

@@ -95,6 +95,7 @@ pub fn plural(noun: &str, value: f64) -> String {
     }
     match noun {
         "delivery" => "deliveries".into(),
+        "series" => "series".into(),
         "refresh" => "refreshes".into(),
         _ => format!("{noun}s"),
     }

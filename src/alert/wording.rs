@@ -136,6 +136,13 @@ pub fn orphan(incident: &mut Incident, tick: Minute) {
     settle(incident);
 }
 
+/// Ends an incident of an integration that is retired.
+pub fn retire(incident: &mut Incident, tick: Minute) {
+    incident.resolved_at = Some(tick.start());
+    incident.ending = "The integration was retired; nothing says that this is well.".into();
+    settle(incident);
+}
+
 /// Opens an incident again.
 pub fn reopen(incident: &mut Incident, rule: &Rule, reading: &Reading, tick: Minute) {
     let ended = incident.resolved_at.take();

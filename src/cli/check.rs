@@ -28,6 +28,13 @@ pub fn run(args: FilesArgs) -> anyhow::Result<ExitCode> {
             let (rules, runbooks) = (loaded.rules.rules.len(), loaded.rules.runbooks.len());
             let vendors = vendors.all().len();
             println!("Configuration, {rules} rules, {runbooks} runbooks and {vendors} vendors are in order.");
+            let now = crate::clock::system()();
+            for one in &loaded.rules.maintenance {
+                println!("Maintenance {}: {}", one.name, one.reason);
+                for window in one.openings(now, 3) {
+                    println!("  {}", one.said(&window));
+                }
+            }
             Ok(ExitCode::SUCCESS)
         }
         _ => {

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod check;
+pub mod decrypt;
 pub mod demo;
 pub mod desk;
 pub mod keys;
@@ -41,6 +42,8 @@ pub enum Command {
     Test(FilesArgs),
     /// Show what a sample would become by the configuration, and which secrets were found where.
     RedactTest(redact_test::RedactTestArgs),
+    /// Write what an encrypted file of the data folder holds, by the keys of the configuration.
+    Decrypt(decrypt::DecryptArgs),
     /// Who may come in: make, list and change users.
     Users(users::UsersArgs),
     /// Make, list and revoke the keys that telemetry is sent with; a server may be running.

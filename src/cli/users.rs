@@ -15,8 +15,9 @@ use crate::access::password::{self, Passwords};
 use crate::access::person::{Change, NewUser, User, check_name};
 use crate::access::role::Role;
 use crate::clock;
-use crate::server::{people, settings};
+use crate::server::{encryption, people, settings};
 use crate::store::catalog::sqlite::people::People;
+use crate::world::seal::Keyring;
 
 /// Which folder, and what to do.
 #[derive(Debug, Args)]
@@ -47,14 +48,14 @@ enum What {
     },
     /// List users.
     List,
-    /// Change what a user may do. Ends their sessions.
+    /// Change what a user may do. Ends their sessions and API tokens.
     Role {
         /// Who.
         name: String,
         /// viewer, operator or admin.
         role: Role,
     },
-    /// Shut a user out. Ends their sessions; their tokens open nothing any more.
+    /// Shut a user out. Ends their sessions and API tokens.
     Disable {
         /// Who.
         name: String,
@@ -64,7 +65,8 @@ enum What {
         /// Who.
         name: String,
     },
-    /// Set a user's password. Asks for it, or reads it from the standard input. Ends their sessions.
+    /// Set a user's password. Asks for it, or reads it from the standard input. Ends their sessions and
+    /// API tokens.
     Password {
         /// Who.
         name: String,
@@ -85,6 +87,7 @@ pub async fn run(args: UsersArgs) -> anyhow::Result<ExitCode> {
     let catalog = args.data.open(true).await?;
     let (people, by, now) = (catalog.people(), actor(), (clock::system())());
     let base_url = settings::base_url(&config, settings::web_address(&config));
+    let keyring = encryption::keyring(&config)?;
     let change = async |name: &str, change: Change| {
         let user = named(&people, name).await?;
         people.change_user(user.id, None, &change, &by, Role::Admin, now).await.map_err(anyhow::Error::from)
@@ -92,6 +95,9 @@ pub async fn run(args: UsersArgs) -> anyhow::Result<ExitCode> {
     match args.what {
         What::Add { name, role, called, link } => {
             check_name(&name).map_err(anyhow::Error::msg)?;
+            if let Some(warning) = first(&people).await? {
+                eprintln!("{warning}");
+            }
             let password = if link { None } else { Some(asked(&name).await?) };
             let new = NewUser {
                 display: called.unwrap_or_else(|| name.clone()),
@@ -103,7 +109,7 @@ pub async fn run(args: UsersArgs) -> anyhow::Result<ExitCode> {
             let user = people.add_user(&new, &by, Role::Admin, now).await?;
             println!("{} may come in as {}.", user.name, user.role);
             if link {
-                print_link(&people, &user, &base_url, now).await?;
+                print_link(&people, &user, &base_url, &keyring, now).await?;
             }
         }
         What::List => {
@@ -124,7 +130,7 @@ pub async fn run(args: UsersArgs) -> anyhow::Result<ExitCode> {
             println!("{} may come in again.", change(&name, Change::Enabled).await?.name)
         }
         What::Password { name, link: true } => {
-            print_link(&people, &named(&people, &name).await?, &base_url, now).await?;
+            print_link(&people, &named(&people, &name).await?, &base_url, &keyring, now).await?;
         }
         What::Password { name, link: false } => {
             let user = named(&people, &name).await?;
@@ -132,6 +138,9 @@ pub async fn run(args: UsersArgs) -> anyhow::Result<ExitCode> {
             println!("{} has another password now.", user.name);
         }
         What::Invite => {
+            if let Some(warning) = first(&people).await? {
+                eprintln!("{warning}");
+            }
             let link = people::invite(&people, &base_url, &by, now).await?;
             println!("Within 30 minutes this link makes the first admin:\n\n    {link}\n");
         }
@@ -140,18 +149,33 @@ pub async fn run(args: UsersArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What the first user changes for those who send; none where there is one, or a key.
+async fn first(people: &People) -> anyhow::Result<Option<&'static str>> {
+    let made = people.access().await?;
+    let warning = "The first user closes the door for senders too: from then on telemetry is taken with an ingest key only, and \
+                   clients drop what is refused. If anything sends already, make its key first and let it use that:\n\n    \
+                   seamwatch keys add NAME --integration PATTERN\n";
+    Ok((!made.users && !made.keys).then_some(warning))
+}
+
 async fn named(people: &People, name: &str) -> anyhow::Result<User> {
     let user = people.user_named(name).await?;
     user.with_context(|| format!("there is no user named {name}; `seamwatch users list` shows who there is"))
 }
 
-async fn print_link(people: &People, user: &User, base_url: &str, now: i64) -> anyhow::Result<()> {
+async fn print_link(
+    people: &People,
+    user: &User,
+    base_url: &str,
+    keyring: &Keyring,
+    now: i64,
+) -> anyhow::Result<()> {
     if user.vouched.is_some() {
         bail!("{} signs in elsewhere and has no password here.", user.name);
     }
     let expires_at = now.saturating_add(crate::web::password::LASTS);
     let link = Link { scope: Scope::Password, object: user.id, edition: user.version, expires_at };
-    let link = people::signer(people).await?.link(&link);
+    let link = people::signer(people, keyring).await?.link(&link);
     people
         .note(&actor().did(now, "link.made", user.name.clone(), "To choose a password, for a day.".into()))
         .await?;

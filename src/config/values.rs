@@ -1,5 +1,6 @@
 //! What a value must be beyond its type: what would only break later, or lose mail without a word.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use super::oidc::Oidc;
@@ -49,6 +50,42 @@ impl Config {
             return Err(("name = \"".into(), problem.into()));
         }
         self.smtp.as_ref().map_or(Ok(()), Smtp::check)
+    }
+
+    /// Integrations that are no longer: retired, or by a name that they had before.
+    pub fn retired(&self) -> BTreeSet<String> {
+        let retired = self.integration.iter().filter(|one| one.retired).map(|one| &one.name);
+        retired.chain(self.integration.iter().flat_map(|one| &one.was)).cloned().collect()
+    }
+
+    /// A name can be taken over once, by an integration that keeps its own.
+    pub(super) fn check_names(&self) -> Result<(), Problem> {
+        let mut taken: BTreeMap<&str, &str> = BTreeMap::new();
+        for one in &self.integration {
+            for old in &one.was {
+                let wrong = |problem: String| Err((format!("\"{old}\""), problem));
+                if old.trim().is_empty() || *old == one.name {
+                    return wrong(format!("integration \"{}\": was = \"{old}\" is no other name.", one.name));
+                }
+                if let Some(other) = taken.insert(old, &one.name).filter(|other| *other != one.name) {
+                    let problem = format!(
+                        "integration \"{}\": was = \"{old}\" is taken over by \"{other}\" already; one name leads to \
+                         one integration.",
+                        one.name
+                    );
+                    return wrong(problem);
+                }
+            }
+        }
+        if let Some(one) = self.integration.iter().find(|one| taken.contains_key(one.name.as_str())) {
+            let problem = format!(
+                "integration \"{}\" is taken over by \"{}\"; give its settings to that one and leave it out.",
+                one.name,
+                taken.get(one.name.as_str()).copied().unwrap_or("")
+            );
+            return Err((format!("\"{}\"", one.name), problem));
+        }
+        Ok(())
     }
 
     /// Variables that look like settings of ours and are none: each a sentence.
@@ -220,6 +257,21 @@ mod tests {
         ] {
             refused(&format!("[ingest]\n{key} = 0\n"), &format!("c.toml:2: {key} = 0 must be"));
         }
+    }
+
+    #[test]
+    fn a_name_is_taken_over_once_and_retired_with_it() {
+        let text = "[[integration]]\nname = \"shop\"\nwas = [\"store\", \"web-shop\"]\n\n\
+                    [[integration]]\nname = \"fax\"\nretired = true\n";
+        let config = Config::parse("c.toml", text).expect("it is right");
+        let retired: Vec<String> = config.retired().into_iter().collect();
+        assert_eq!(retired, ["fax", "store", "web-shop"]);
+        let two =
+            "[[integration]]\nname = \"a\"\nwas = [\"x\"]\n[[integration]]\nname = \"b\"\nwas = [\"x\"]\n";
+        refused(two, "c.toml:3: integration \"b\": was = \"x\" is taken over by \"a\" already");
+        refused("[[integration]]\nname = \"a\"\nwas = [\"a\"]\n", "c.toml:2: integration \"a\": was = ");
+        let chain = "[[integration]]\nname = \"a\"\nwas = [\"b\"]\n[[integration]]\nname = \"b\"\ntier = \"simple\"\n";
+        refused(chain, "c.toml:3: integration \"b\" is taken over by \"a\"");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::{Batch, Decoded, Limits, Malformed, Rejected, name};
 use crate::signals::observe::{OUTSIDE, Observer, Rules};
 use crate::signals::scope::Scope;
 use crate::signals::telemetry::{
-    Attributes, Log, Nanos, Origin, Point, Refusal, Sink, Span, SpanEvent, SpanLink, Value,
+    Attributes, Log, Nanos, Origin, Point, Refusal, Span, SpanEvent, SpanLink, Value,
 };
 
 /// Longest message of a partial success, in bytes.
@@ -228,6 +228,8 @@ impl Collector {
                 hasher.update(name.as_bytes());
             }
         }
+        self.observer.notices("attributes longer than 64 KiB, cut", self.reading.cut);
+        self.observer.notices("attributes past the limit of a record, left out", self.reading.left_out);
         let outside =
             self.scope.filter(|_| self.outside > 0).map(|scope| scope.refusal(self.outside, &denied));
         let (mut spans, mut logs, mut texts) = (self.spans, self.logs, self.reading.texts);
@@ -255,7 +257,7 @@ impl Collector {
     }
 }
 
-impl Sink for Collector {
+impl Collector {
     fn span(&mut self, origin: &Origin<'_, '_>, span: &Span<'_>) -> Result<(), Refusal> {
         self.timed = true;
         if span.trace_id == [0; 16] {

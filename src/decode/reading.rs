@@ -42,6 +42,10 @@ pub struct Reading {
     known: Vec<u32>,
     /// By place in a list: the key that stood there last.
     places: [u32; PLACES],
+    /// Values that were longer than the limit, and cut.
+    pub cut: u64,
+    /// Attributes that were one too many, and left out.
+    pub left_out: u64,
 }
 
 impl Reading {
@@ -53,6 +57,8 @@ impl Reading {
             keys: Vec::new(),
             known: Vec::new(),
             places: [NONE; PLACES],
+            cut: 0,
+            left_out: 0,
         }
     }
 
@@ -65,8 +71,10 @@ impl Reading {
         value: Value<'a>,
     ) -> Option<(Attr, bool)> {
         if list.len() >= self.limits.attributes || name.is_empty() {
+            self.left_out += u64::from(!name.is_empty());
             return None;
         }
+        self.cut += u64::from(value::is_long(&value, &self.limits));
         let short = name.len() <= value::KEY;
         let Some(at) = short.then(|| self.key(list.len(), &name)).flatten() else {
             value::push(list, name, value, &self.limits);

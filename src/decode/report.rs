@@ -114,8 +114,8 @@ fn read(fields: &[(String, String)], redactor: &Redactor) -> Result<Report, Malf
             "expected" => report.expected = Some(count(key, value)?),
             "reconciled" => report.reconciled = Some(count(key, value)?),
             "queue_depth" => report.queue_depth = Some(number(key, value)?),
-            "token_expires_at" => report.token_expires_at = Some(count(key, value)? as i64),
-            "next_at" => report.next_at = Some(count(key, value)? as i64),
+            "token_expires_at" => report.token_expires_at = Some(instant(key, value)?),
+            "next_at" => report.next_at = Some(instant(key, value)?),
             "connection" => report.connection = Some(named(value)),
             "environment" => report.environment = Some(named(value)),
             _ => return Err(Malformed(format!("\"{key}\" is not a field of a report; {FIELDS}"))),
@@ -123,6 +123,9 @@ fn read(fields: &[(String, String)], redactor: &Redactor) -> Result<Report, Malf
     }
     Ok(report)
 }
+
+/// The last second of the year 9999.
+const LATEST: f64 = 253_402_300_799.0;
 
 const FIELDS: &str = "its fields are status, message, endpoint, duration_ms, records, records_failed, expected, \
                       reconciled, queue_depth, token_expires_at, next_at, connection, environment";
@@ -135,6 +138,20 @@ fn number(key: &str, value: &str) -> Result<f64, Malformed> {
 fn count(key: &str, value: &str) -> Result<u64, Malformed> {
     let number = number(key, value)?;
     if number < 9.0e15 { Ok(number as u64) } else { Err(wrong(key, value, "a smaller number")) }
+}
+
+/// Unix seconds up to the year 9999, or a date with its time as RFC 3339 writes it.
+fn instant(key: &str, value: &str) -> Result<i64, Malformed> {
+    let value = value.trim();
+    if let Ok(date) = chrono::DateTime::parse_from_rfc3339(value) {
+        return Ok(date.timestamp());
+    }
+    let seconds = value.parse::<f64>().ok().filter(|seconds| seconds.is_finite() && *seconds >= 0.0);
+    match seconds {
+        Some(seconds) if seconds <= LATEST => Ok(seconds as i64),
+        Some(_) => Err(wrong(key, value, "unix seconds; these seem to be milliseconds")),
+        None => Err(wrong(key, value, "unix seconds, or a time like 2027-01-31T00:00:00Z")),
+    }
 }
 
 fn wrong(key: &str, value: &str, wanted: &str) -> Malformed {
@@ -189,6 +206,8 @@ mod tests {
         assert!(problem(r#"{"status":"meh"}"#).starts_with("status is \"meh\""));
         assert!(problem(r#"{"depth":1}"#).starts_with("\"depth\" is not a field"));
         assert!(problem(r#"{"records":-1}"#).contains("0 or more"));
+        assert!(problem(r#"{"next_at":"soon"}"#).contains("2027-01-31T00:00:00Z"));
+        assert!(problem(r#"{"next_at":1900000000000}"#).contains("milliseconds"));
         assert!(problem("[1]").contains("object"));
         assert!(problem("{").contains("not JSON"));
     }

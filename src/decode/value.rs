@@ -37,6 +37,16 @@ pub fn cut<'a>(value: Value<'a>, limits: &Limits) -> Value<'a> {
     }
 }
 
+/// Whether a value is longer than the limit, and will be cut.
+pub fn is_long(value: &Value<'_>, limits: &Limits) -> bool {
+    let bytes = match value {
+        Value::Str(text) | Value::Json(text) => text.len(),
+        Value::Bytes(bytes) => bytes.len(),
+        _ => 0,
+    };
+    bytes > limits.value_bytes
+}
+
 /// At most `longest` bytes of a text, at a character's end.
 pub fn cut_text(text: Cow<'_, str>, longest: usize) -> Cow<'_, str> {
     if text.len() <= longest {

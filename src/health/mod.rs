@@ -4,6 +4,7 @@
 //! (`alert::sample`). All others are values that stand on their own, one file a family; rules, the API and pages read
 //! the same ones.
 
+pub mod cause;
 pub mod sight;
 pub mod value;
 pub mod work;

@@ -14,6 +14,7 @@ use super::{Failing, Refused, Settings, Stats};
 use crate::world::World;
 use crate::world::files::File;
 use crate::world::points::Point;
+use crate::world::seal::{FileKey, Purpose};
 
 /// A group is written when it has this many bytes, even if more wait.
 const GROUP_BYTES: u64 = 8 << 20;
@@ -42,6 +43,8 @@ pub(super) enum Message<T> {
 struct Current {
     file: Box<dyn File>,
     salt: u32,
+    /// Seals its records, where they are sealed.
+    key: Option<FileKey>,
     opened: Instant,
     kept: Kept,
 }
@@ -220,7 +223,8 @@ impl<T> Writer<T> {
         self.buffer.clear();
         self.buffer.shrink_to(BUFFER_BYTES);
         for (sequence, job) in (self.next..).zip(group) {
-            record::encode(&mut self.buffer, &job.record, sequence, current.kept.length, current.salt);
+            let (synced, key) = (current.kept.length, current.key.as_ref());
+            record::encode(&mut self.buffer, &job.record, sequence, synced, current.salt, key)?;
         }
         current.file.append(&self.buffer).map_err(at(&path))?;
         self.world.points.pass(Point::BeforeSync);
@@ -238,10 +242,11 @@ impl<T> Writer<T> {
     fn create(&mut self) -> io::Result<Current> {
         let first = self.next;
         let path = path(&self.settings.folder, first);
+        let (stamp, key) = self.settings.keyring.begin(Purpose::Inbox)?.unzip();
         let mut file = self.world.files.create(&path).map_err(at(&path))?;
         let (predecessor, predecessor_length) = self.predecessor;
         let salt = uuid::Uuid::new_v4().as_fields().0;
-        let head = FileHead { first, predecessor, predecessor_length, salt };
+        let head = FileHead { first, predecessor, predecessor_length, salt, stamp };
         let written =
             file.append(&head.encode()).and_then(|()| file.sync()).map_err(at(&path)).and_then(|()| {
                 self.world.files.sync_folder(&self.settings.folder).map_err(at(&self.settings.folder))
@@ -251,8 +256,8 @@ impl<T> Writer<T> {
             let _ = self.world.files.remove(&path);
             return Err(error);
         }
-        let kept = Kept { first, last: first, length: FILE_HEAD as u64, oldest_at: None };
-        Ok(Current { file, salt, opened: Instant::now(), kept })
+        let kept = Kept { first, last: first, length: head.length() as u64, oldest_at: None };
+        Ok(Current { file, salt, key, opened: Instant::now(), kept })
     }
 
     /// Leaves the file on which a write or sync failed. After a failed fdatasync the kernel may drop the pages and

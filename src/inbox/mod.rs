@@ -13,7 +13,8 @@
 //! - Files whose records are all at or below the watermark are deleted whole.
 //! - While the disk fails the writer tries it each second, so that all is well again without a sender's help.
 //!
-//! Bodies lie here as they were received, secrets included: files are 0600 in a folder of 0700.
+//! Bodies lie here as they were received, secrets included: files are 0600 in a folder of 0700, and encrypted where
+//! [`Settings`] has a keyring that does. A file whose key is not there is not passed over: nothing is opened then.
 //!
 //! `record` is the format, `local` the writer, `replay` the way back, `aside` where a record goes that cannot be counted.
 
@@ -30,6 +31,7 @@ use record::Record;
 use replay::Replay;
 
 use crate::world::World;
+use crate::world::seal::Keyring;
 
 pub mod aside;
 mod local;
@@ -57,6 +59,8 @@ pub struct Settings {
     pub window: Duration,
     /// Records that may wait for the writer.
     pub queue: usize,
+    /// What seals the files.
+    pub keyring: Keyring,
 }
 
 impl Settings {
@@ -69,6 +73,7 @@ impl Settings {
             max_bytes: 4 << 30,
             window: Duration::from_millis(2),
             queue: 1024,
+            keyring: Keyring::default(),
         }
     }
 }
@@ -144,8 +149,8 @@ impl<T: Send + 'static> Inbox<T> {
         deliver: tokio_mpsc::Sender<(u64, T)>,
         watermark: u64,
     ) -> io::Result<(Inbox<T>, Replay)> {
-        let found = replay::survey(&settings.folder, &*world.files, watermark)?;
-        let replay = Replay::new(settings.folder.clone(), Arc::clone(&world.files), &found, watermark);
+        let found = replay::survey(&settings, &*world.files, watermark)?;
+        let replay = Replay::new(&settings, Arc::clone(&world.files), &found, watermark);
         let (sender, receiver) = mpsc::channel();
         let places = Arc::new(Semaphore::new(settings.queue.max(1)));
         let stats = Arc::new(Mutex::new(Stats::default()));

@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::Settings;
 use super::record::{self, FILE_HEAD, FIRST_BYTES, FileHead, Found, Record};
 use crate::world::files::Files;
+use crate::world::seal::{self, FileKey, Keyring, Purpose};
 
 /// A file that is not written any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,8 +64,23 @@ fn damaged(path: &Path, offset: u64) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, text)
 }
 
+/// The key that a file is sealed with; none where it is not sealed.
+pub(super) fn key_of(head: &FileHead, keyring: &Keyring, path: &Path) -> io::Result<Option<FileKey>> {
+    let Some(stamp) = &head.stamp else { return Ok(None) };
+    let key = keyring.of_file(stamp, Purpose::Inbox);
+    key.map(Some).ok_or_else(|| {
+        let text = format!(
+            "{} {} and start again: requests that were acknowledged are in it.",
+            path.display(),
+            seal::unknown(stamp.key)
+        );
+        io::Error::new(io::ErrorKind::PermissionDenied, text)
+    })
+}
+
 /// Reads the files' headers and the last file, cuts its torn tail, and deletes what is not needed any more.
-pub(super) fn survey(folder: &Path, files: &dyn Files, watermark: u64) -> io::Result<Survey> {
+pub(super) fn survey(settings: &Settings, files: &dyn Files, watermark: u64) -> io::Result<Survey> {
+    let folder = &*settings.folder;
     files.make_folder(folder).map_err(at(folder))?;
     let listed = files.list(folder).map_err(at(folder))?;
     if listed.iter().any(|(name, _)| name == PROBE) {
@@ -79,7 +96,7 @@ pub(super) fn survey(folder: &Path, files: &dyn Files, watermark: u64) -> io::Re
         let bytes = files.read(&path, 0, FIRST_BYTES as u64).map_err(at(&path))?;
         match FileHead::decode(&bytes).filter(|head| head.first == first) {
             Some(head) => {
-                let oldest_at = record::first_received_at(&bytes);
+                let oldest_at = record::first_received_at(&bytes, &head);
                 heads.push((head, Kept { first, last: first, length, oldest_at }));
             }
             // A header is synced before the first record is written, so this file never held one.
@@ -88,6 +105,11 @@ pub(super) fn survey(folder: &Path, files: &dyn Files, watermark: u64) -> io::Re
         }
     }
     trust(folder, files, &mut heads)?;
+    for (head, kept) in &heads {
+        if kept.length > FILE_HEAD as u64 && kept.last > watermark {
+            key_of(head, &settings.keyring, &path(folder, kept.first))?;
+        }
+    }
     let mut survey = Survey { kept: VecDeque::new(), next: watermark, predecessor: (0, 0) };
     for (_, kept) in heads {
         if kept.length > FILE_HEAD as u64 {
@@ -129,10 +151,10 @@ fn trust(folder: &Path, files: &dyn Files, heads: &mut [(FileHead, Kept)]) -> io
     }
     let path = path(folder, latest.first);
     let bytes = Bytes::from(files.read(&path, 0, u64::MAX).map_err(at(&path))?);
-    let mut offset = FILE_HEAD;
+    let mut offset = head.length();
     loop {
-        match record::decode(&bytes, offset, head.salt) {
-            Found::Record(sequence, _, end) => (latest.last, offset) = (sequence, end),
+        match record::find(&bytes, offset, head.salt) {
+            Found::Record(record) => (latest.last, offset) = (record.sequence, record.end),
             Found::End => break,
             Found::Broken if record::was_synced(&bytes, offset, head.salt) => {
                 return Err(damaged(&path, offset as u64));
@@ -160,14 +182,25 @@ fn trust(folder: &Path, files: &dyn Files, heads: &mut [(FileHead, Kept)]) -> io
 pub struct Replay {
     folder: PathBuf,
     files: Arc<dyn Files>,
+    keyring: Keyring,
     todo: VecDeque<Kept>,
-    open: Option<(PathBuf, Bytes, usize, u32)>,
+    open: Option<Open>,
     watermark: u64,
 }
 
+/// The file that is being read.
+struct Open {
+    path: PathBuf,
+    bytes: Bytes,
+    offset: usize,
+    salt: u32,
+    key: Option<FileKey>,
+}
+
 impl Replay {
-    pub(super) fn new(folder: PathBuf, files: Arc<dyn Files>, found: &Survey, watermark: u64) -> Replay {
-        Replay { folder, files, todo: found.kept.clone(), open: None, watermark }
+    pub(super) fn new(settings: &Settings, files: Arc<dyn Files>, found: &Survey, watermark: u64) -> Replay {
+        let (folder, keyring) = (settings.folder.clone(), settings.keyring.clone());
+        Replay { folder, files, keyring, todo: found.kept.clone(), open: None, watermark }
     }
 
     fn open_next(&mut self) -> Option<io::Result<()>> {
@@ -180,7 +213,8 @@ impl Replay {
             if (bytes.len() as u64) < kept.length {
                 return Err(damaged(&path, bytes.len() as u64));
             }
-            self.open = Some((path, bytes, FILE_HEAD, head.salt));
+            let key = key_of(&head, &self.keyring, &path)?;
+            self.open = Some(Open { path, bytes, offset: head.length(), salt: head.salt, key });
             Ok(())
         }))
     }
@@ -197,25 +231,33 @@ impl Iterator for Replay {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let Some((path, bytes, offset, salt)) = &mut self.open else {
+            let Some(open) = &mut self.open else {
                 match self.open_next()? {
                     Ok(()) => continue,
                     Err(error) => return self.stop(error),
                 }
             };
-            match record::decode(bytes, *offset, *salt) {
-                Found::Record(sequence, record, end) => {
-                    *offset = end;
-                    if sequence > self.watermark {
-                        return Some(Ok((sequence, record)));
+            let offset = open.offset;
+            let found = match record::find(&open.bytes, offset, open.salt) {
+                Found::Record(record) => {
+                    open.offset = record.end;
+                    let sequence = record.sequence;
+                    if sequence <= self.watermark {
+                        continue;
                     }
+                    record.read(open.key.as_ref()).map(|record| (sequence, record))
                 }
-                Found::End => self.open = None,
-                Found::Broken => {
-                    let error = damaged(path, *offset as u64);
-                    return self.stop(error);
+                Found::End => {
+                    self.open = None;
+                    continue;
                 }
-            }
+                Found::Broken => None,
+            };
+            let Some(found) = found else {
+                let error = damaged(&open.path, offset as u64);
+                return self.stop(error);
+            };
+            return Some(Ok(found));
         }
     }
 }

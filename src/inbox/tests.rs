@@ -8,11 +8,15 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use super::record::{FILE_HEAD, Found};
+use super::record::{FILE_HEAD, FileHead, Found};
 use super::*;
 use crate::world::files::{Disk, File, Files};
 
 mod power;
+mod sealing;
+
+/// Bytes of the header of a file that is not sealed.
+const HEAD: usize = FILE_HEAD - crate::world::seal::STAMP;
 
 /// The disk, with faults that tests switch on.
 #[derive(Debug, Default)]
@@ -199,7 +203,7 @@ async fn a_crash_at_any_byte_keeps_what_was_acknowledged_before_it() {
             fs::create_dir(crashed.path().join("inbox")).unwrap();
             let torn = crashed.path().join("inbox").join(file.file_name().unwrap());
             // A tail that was allocated but never written reads as zeros.
-            let tail = if cut < FILE_HEAD { &b""[..] } else { tail };
+            let tail = if cut < HEAD { &b""[..] } else { tail };
             fs::write(&torn, [&bytes[..cut], tail].concat()).unwrap();
             let whole = ends.iter().filter(|end| **end <= cut as u64).count() as u64;
             let (inbox, replay, _delivered) = open(crashed.path(), 0);
@@ -217,7 +221,7 @@ async fn a_crash_at_any_byte_keeps_what_was_acknowledged_before_it() {
 async fn damage_to_synced_bytes_names_file_and_offset() {
     let folder = TempDir::new().unwrap();
     let (inbox, _, _delivered) = open(folder.path(), 0);
-    let mut ends = vec![FILE_HEAD as u64];
+    let mut ends = vec![HEAD as u64];
     for n in 1..=3 {
         inbox.append(record(n), n).await.unwrap();
         ends.push(inbox.stats().bytes);
@@ -230,8 +234,7 @@ async fn damage_to_synced_bytes_names_file_and_offset() {
         bytes[damage] ^= 1;
         fs::write(&file, &bytes).unwrap();
         let error = open_with(settings(folder.path()), Arc::new(Disk), 0).err().unwrap().to_string();
-        let start =
-            if damage < FILE_HEAD { 0 } else { *ends.iter().rfind(|end| **end <= damage as u64).unwrap() };
+        let start = if damage < HEAD { 0 } else { *ends.iter().rfind(|end| **end <= damage as u64).unwrap() };
         assert!(error.contains(&format!("{}: the bytes at offset {start} ", file.display())), "{error}");
     }
     // In a file that is not the last one, the last record is known to have been synced too.
@@ -451,10 +454,10 @@ async fn only_the_owner_may_read() {
 #[test]
 fn a_body_cannot_pass_for_a_later_record() {
     let mut forged = Vec::new();
-    record::encode(&mut forged, &record(1), 99, 1_000_000, 0);
+    record::encode(&mut forged, &record(1), 99, 1_000_000, 0, None).unwrap();
     let mut bytes = Vec::new();
     let victim = Record { body: Bytes::from(forged), ..record(2) };
-    record::encode(&mut bytes, &victim, 1, FILE_HEAD as u64, 0xdead_beef);
+    record::encode(&mut bytes, &victim, 1, HEAD as u64, 0xdead_beef, None).unwrap();
     bytes[30] ^= 1;
     assert!(!record::was_synced(&bytes, 0, 0xdead_beef));
 }
@@ -467,18 +470,20 @@ proptest! {
             received_at, key_id, path, content_type: kind, content_encoding: encoding, body: body.into(),
         };
         let mut bytes = vec![1; before];
-        record::encode(&mut bytes, &record, sequence, synced, salt);
+        record::encode(&mut bytes, &record, sequence, synced, salt, None).unwrap();
         prop_assert_eq!(bytes.len() as u64, before as u64 + record.length());
         let bytes = Bytes::from(bytes);
         let end = bytes.len();
-        prop_assert_eq!(record::decode(&bytes, before, salt), Found::Record(sequence, record, end));
-        prop_assert_eq!(record::decode(&bytes, end, salt), Found::End);
-        prop_assert_eq!(record::decode(&bytes.slice(..end - 1), before, salt), Found::Broken);
+        let Found::Record(found) = record::find(&bytes, before, salt) else { panic!("it is there") };
+        prop_assert_eq!((found.sequence, found.end), (sequence, end));
+        prop_assert_eq!(found.read(None), Some(record));
+        prop_assert_eq!(record::find(&bytes, end, salt), Found::End);
+        prop_assert_eq!(record::find(&bytes.slice(..end - 1), before, salt), Found::Broken);
     }
 
     #[test]
     fn garbage_is_broken(bytes in proptest::collection::vec(any::<u8>(), 1..300), salt: u32) {
-        prop_assert_eq!(record::decode(&Bytes::from(bytes.clone()), 0, salt), Found::Broken);
-        prop_assert!(record::FileHead::decode(&bytes).is_none());
+        prop_assert_eq!(record::find(&Bytes::from(bytes.clone()), 0, salt), Found::Broken);
+        prop_assert!(FileHead::decode(&bytes).is_none());
     }
 }

@@ -150,6 +150,14 @@ impl Client {
         self
     }
 
+    /// Whether an address may be called, before anything is.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check(&self, url: &str) -> Result<(), Error> {
+        self.policy.target(url).map(|_| ())
+    }
+
     /// GET.
     pub async fn get(&self, url: &str) -> Result<Answer, Error> {
         self.send(Method::GET, url, HeaderMap::new(), Bytes::new()).await

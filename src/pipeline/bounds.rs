@@ -3,12 +3,14 @@
 //! All limits but the first are an integration's own, so one that explodes folds alone. What was not seen for a day
 //! gives its place back: names that come and go do not use a limit up for good.
 
+use std::collections::BTreeMap;
 use std::collections::hash_map::Entry;
 use std::hash::Hash;
 use std::sync::Arc;
 
 use crate::rollup::measure::Deltas;
 use crate::rollup::window::{Map, Part};
+use crate::signals::fact::Said;
 use crate::signals::measure::{SeriesKey, series_hash};
 use crate::signals::observation::{CallKey, GaugeKey, IntegrationKey, Observations};
 use crate::signals::observe::hash;
@@ -17,6 +19,11 @@ use crate::signals::vocabulary::Metric;
 
 /// What stands for all that is past a limit.
 pub const OTHER: &str = "(other)";
+
+/// What is left out past a limit, as the System page says it.
+const NAMES: &str = "connections and credentials past the limit, left out";
+const SERIES: &str = "series of metrics past the limit, left out";
+const RUNS: &str = "reconciliation runs past the limit, left out";
 
 /// A name that was not seen for this long gives its place back.
 const REMEMBERED: Nanos = 24 * 3_600_000_000_000;
@@ -179,12 +186,14 @@ pub struct Bounds {
     known: Map<IntegrationKey, Known>,
     /// Series folded into `(other)`, or gauges, credentials and runs dropped.
     pub folded: u64,
+    /// What was past which limit since it was last told.
+    pub told: BTreeMap<&'static str, u64>,
 }
 
 impl Bounds {
     /// Bounds that already know a part's series.
     pub fn new(limits: Limits, known: &Part) -> Bounds {
-        let mut bounds = Bounds { limits, known: Map::default(), folded: 0 };
+        let mut bounds = Bounds { limits, known: Map::default(), folded: 0, told: BTreeMap::new() };
         for (minute, key) in known.calls.keys() {
             bounds.admit(&mut CallKey::clone(key), minute.start());
         }
@@ -195,6 +204,7 @@ impl Bounds {
             bounds.admit_name(&key.integration, (key.peer.clone(), key.id.clone()), minute.start());
         }
         bounds.folded = 0;
+        bounds.told.clear();
         bounds
     }
 
@@ -209,6 +219,7 @@ impl Bounds {
             self.admit_metric(key, minute.start());
         }
         self.folded = 0;
+        self.told.clear();
     }
 
     /// Folds what metric points add past the limits, and leaves out series that there is no room for.
@@ -234,6 +245,20 @@ impl Bounds {
         seen.gauges.retain(|gauge| self.admit_gauge(&gauge.key, at));
         seen.slots
             .retain(|slot| self.admit_name(&slot.integration, ("".into(), slot.credential.clone()), at));
+        let runs = seen.runs.iter_mut().chain(&mut seen.beats).map(|run| &mut run.integration);
+        let facts = seen.facts.iter_mut().map(|fact| &mut fact.integration);
+        let deliveries = seen.deliveries.iter_mut().map(|delivery| &mut delivery.integration);
+        let counts = seen.counts.iter_mut().map(|count| &mut count.key.series.integration);
+        for key in runs.chain(facts).chain(deliveries).chain(counts) {
+            self.of(key, at);
+        }
+        // A state each, for good.
+        seen.facts.retain(|fact| match &fact.said {
+            Said::ConnectionClosed { connection } => {
+                self.admit_name(&fact.integration, ("(closed)".into(), connection.clone()), at)
+            }
+            _ => true,
+        });
         seen.reconciliations.retain(|run| {
             let pair = (run.name.clone(), run.entity.clone());
             self.admit_run(&run.integration, (pair, run.run_id.clone()), at)
@@ -257,7 +282,7 @@ impl Bounds {
     /// What is known of an integration. One past the limit is renamed, environment and all: senders choose both.
     fn of(&mut self, key: &mut IntegrationKey, at: Nanos) -> &mut Known {
         if !self.room(key) {
-            self.folded += 1;
+            self.fold("integrations past the limit", 1);
             *key = IntegrationKey { environment: OTHER.into(), name: OTHER.into() };
         }
         let known = self.known.entry(key.clone()).or_default();
@@ -286,7 +311,7 @@ impl Bounds {
             folded += u64::from(!known.admit(key, &limits, at));
         }
         // One that was renamed is counted already.
-        self.folded += folded + u64::saturating_sub(renamed, 1);
+        self.fold("endpoints past the limit, counted as (other)", folded + u64::saturating_sub(renamed, 1));
     }
 
     /// Leaves out connections and credentials that there is no room for. Calls repeat them and their peers, so each
@@ -313,7 +338,7 @@ impl Bounds {
 
     fn admit_name(&mut self, integration: &IntegrationKey, name: Pair, at: Nanos) -> bool {
         let limit = self.limits.names;
-        self.keep(integration, at, |known| known.names.admits(&name, limit, at))
+        self.keep(integration, at, NAMES, |known| known.names.admits(&name, limit, at))
     }
 
     fn admit_gauge(&mut self, key: &GaugeKey, at: Nanos) -> bool {
@@ -322,7 +347,7 @@ impl Bounds {
             return self.admit_hash(&key.integration, hash(key), at);
         }
         let limit = self.limits.gauges;
-        self.keep(&key.integration, at, |known| known.gauges.admits(key, limit, at))
+        self.keep(&key.integration, at, SERIES, |known| known.gauges.admits(key, limit, at))
     }
 
     fn admit_metric(&mut self, series: &SeriesKey, at: Nanos) -> bool {
@@ -332,12 +357,12 @@ impl Bounds {
 
     fn admit_hash(&mut self, integration: &IntegrationKey, series: u64, at: Nanos) -> bool {
         let limit = self.limits.metrics;
-        self.keep(integration, at, |known| known.metrics.admits(&series, limit, at))
+        self.keep(integration, at, SERIES, |known| known.metrics.admits(&series, limit, at))
     }
 
     fn admit_run(&mut self, integration: &IntegrationKey, run: (Pair, Arc<str>), at: Nanos) -> bool {
         let limit = self.limits.runs;
-        self.keep(integration, at, |known| known.runs.admits(&run, limit, at))
+        self.keep(integration, at, RUNS, |known| known.runs.admits(&run, limit, at))
     }
 
     /// What has no `(other)` to fold into is left out, and counted.
@@ -345,11 +370,19 @@ impl Bounds {
         &mut self,
         integration: &IntegrationKey,
         at: Nanos,
+        what: &'static str,
         admit: impl FnOnce(&mut Known) -> bool,
     ) -> bool {
         let kept = self.room(integration) && admit(self.of(&mut integration.clone(), at));
-        self.folded += u64::from(!kept);
+        self.fold(what, u64::from(!kept));
         kept
+    }
+
+    fn fold(&mut self, what: &'static str, count: u64) {
+        if count > 0 {
+            self.folded += count;
+            *self.told.entry(what).or_default() += count;
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
+use crate::signals::observation::IntegrationKey;
 use crate::signals::telemetry::Nanos;
 
 /// What the corridor says of itself; it alone writes them.
@@ -23,8 +24,16 @@ pub struct Gauges {
     pub streams: AtomicU64,
     /// Series folded into `(other)`.
     pub folded: AtomicU64,
+    /// Failures counted in their integration's error group `(other)`.
+    pub errors_folded: AtomicU64,
+    /// Versions and changes left out because an integration had too many in a day.
+    pub changes_left_out: AtomicU64,
     /// Calls and gauge points kept by the hour or the day, because their sender wrote to too many minutes.
     pub coarsened: AtomicU64,
+    /// Records whose sender's clock is off, and whose time was corrected.
+    pub clock_corrected: AtomicU64,
+    /// Senders whose clock is off now: whose, and by how much it is behind; ahead is below zero.
+    pub clocks: Mutex<Vec<(IntegrationKey, Nanos)>>,
     /// Bytes in memory that no flush has committed.
     pub hot_bytes: AtomicU64,
     /// Flushes that failed; what they held stays in memory and in the inbox.
@@ -44,6 +53,14 @@ pub struct Gauges {
 }
 
 impl Gauges {
+    /// Adds notices.
+    pub fn note<'n>(&self, new: impl Iterator<Item = &'n (&'static str, u64)>) {
+        let Ok(mut notices) = self.notices.lock() else { return };
+        for (notice, count) in new {
+            *notices.entry(*notice).or_default() += count;
+        }
+    }
+
     /// Notes whether the store takes what it is given; a failure is logged when it begins and when it has passed.
     pub fn judge<T>(&self, now: Nanos, what: &str, result: &Result<T, crate::store::Error>) {
         let Ok(mut failing) = self.failing.lock() else { return };

@@ -4,9 +4,12 @@
 
 pub mod bounds;
 pub mod claims;
+pub mod derived;
+pub mod errors;
 pub mod gauges;
 pub mod missed;
 pub mod past;
+pub mod skew;
 pub mod policy;
 pub mod tick;
 #[cfg(test)]
@@ -14,8 +17,8 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -29,7 +32,7 @@ use crate::health::sight::Context;
 use crate::health::value::Value;
 use crate::rollup::series::Merge;
 use crate::rollup::stream::{self, Streams};
-use crate::rollup::window::{MINUTE, Minute, Part, received};
+use crate::rollup::window::{Minute, Part, received};
 use crate::signals::telemetry::Nanos;
 use crate::store::mail::NewMail;
 use crate::store::{Detail, Store};
@@ -38,9 +41,12 @@ use crate::world::World;
 use crate::world::points::Point;
 use bounds::Bounds;
 use claims::Claims;
+use derived::Derived;
+use errors::Errors;
 use gauges::Gauges;
 use past::Past;
 use policy::Policy;
+use skew::Clocks;
 
 /// A minute is judged this long after it closed, so that late points are in it.
 const EVALUATION_DELAY: Nanos = 20_000_000_000;
@@ -91,6 +97,9 @@ pub struct Corridor<C> {
     fresh_claims: Vec<(u128, u64, Nanos)>,
     bounds: Bounds,
     past: Past,
+    clocks: Clocks,
+    derived: Derived,
+    errors: Errors,
     streams: Streams,
     recent: Part,
     usual: Usual,
@@ -99,6 +108,8 @@ pub struct Corridor<C> {
     context: Context,
     /// What the signals said at the last tick.
     values: Vec<Value>,
+    /// What the server says of itself.
+    own: Arc<Mutex<Vec<Value>>>,
     /// Silences, maintenance and acknowledgements of the tick.
     overlays: Overlays,
     instances: BTreeMap<InstanceKey, Instance>,
@@ -123,6 +134,8 @@ pub struct Parts<C> {
     pub policy: Policy,
     /// What the operator and the vendors say that values of signals need.
     pub context: Context,
+    /// What the server says of itself, taken at each tick.
+    pub own: Arc<Mutex<Vec<Value>>>,
     /// Makes mails.
     pub compose: C,
     /// The rules in force.
@@ -149,7 +162,17 @@ impl<C: Compose> Corridor<C> {
     /// Takes up where the last run stopped: states, open instances, claims and the minutes rules look back on.
     pub async fn open(parts: Parts<C>) -> Result<Corridor<C>, crate::store::Error> {
         let Parts {
-            store, world, policy, context, compose, rules, claim_window, most_claims, limits, ..
+            store,
+            world,
+            policy,
+            context,
+            own,
+            compose,
+            rules,
+            claim_window,
+            most_claims,
+            limits,
+            ..
         } = parts;
         let Parts { stream_limits, gauges, live, wake_mailer, set_aside, .. } = parts;
         let now = (world.clock)();
@@ -167,12 +190,16 @@ impl<C: Compose> Corridor<C> {
         bounds.learn(&measures);
         measures.forget_measures();
         recent.counters = measures.counters;
+        recent.retain(|key| !policy.retired.contains(&*key.name));
         // All that are kept: what stands above the watermark is replayed as of its own receipt, however long ago.
         let claims = Claims::new(claim_window, most_claims, store.claims(0, most_claims).await?);
         let usual = store.usual().await?;
         let mut corridor = Corridor {
             bounds,
             past: Past::default(),
+            clocks: Clocks::new(&recent),
+            derived: Derived::default(),
+            errors: Errors::new(store.recent_groups(now.saturating_sub(errors::REMEMBERED)).await?),
             streams: Streams::new(stream_limits, store.streams(None).await?),
             stored: instances.iter().map(|instance| instance.key.clone()).collect(),
             unrecorded: Vec::new(),
@@ -190,6 +217,7 @@ impl<C: Compose> Corridor<C> {
             context,
             values: Vec::new(),
             overlays: Overlays::default(),
+            own,
             last_tick,
             gauges,
             live,
@@ -285,22 +313,24 @@ impl<C: Compose> Corridor<C> {
             self.gauges.claims_forgotten.store(self.claims.forgotten, Ordering::Relaxed);
             self.world.points.pass(Point::AfterClaim);
         }
+        let kept = self.clocks.apply(&mut batch.observations, batch.received_at);
         let points = std::mem::take(&mut batch.observations.points);
         let mut deltas = self.streams.apply(points, batch.received_at);
+        deltas.states = kept;
+        self.clocks.note(&self.gauges);
         self.gauges.streams.store(self.streams.len() as u64, Ordering::Relaxed);
         self.bounds.apply(&mut batch.observations, batch.received_at);
+        self.derived.apply(&mut batch.observations, &mut deltas, batch.received_at);
         self.bounds.apply_deltas(&mut deltas, batch.received_at);
         let minute = Minute::of(batch.received_at);
         let heard = batch.observations.integrations.iter();
         deltas.counters.extend(heard.map(|info| (minute, received(&info.key), 1.0)));
         self.past.apply(&mut batch.observations, batch.received_at);
+        self.errors.apply(&mut batch.observations, batch.received_at, &self.gauges);
         self.gauges.folded.store(self.bounds.folded, Ordering::Relaxed);
         self.gauges.coarsened.store(self.past.coarsened, Ordering::Relaxed);
-        if let Ok(mut notices) = self.gauges.notices.lock() {
-            for (notice, count) in batch.observations.notices.iter().chain(&deltas.notices) {
-                *notices.entry(*notice).or_default() += count;
-            }
-        }
+        let told: Vec<(&'static str, u64)> = std::mem::take(&mut self.bounds.told).into_iter().collect();
+        self.gauges.note(batch.observations.notices.iter().chain(&deltas.notices).chain(&told));
         if let Some(judged) = self.last_tick {
             let late = batch.observations.calls.iter().filter(|call| Minute::of(call.end) < judged).count();
             self.gauges.late.fetch_add(late as u64, Ordering::Relaxed);
@@ -322,6 +352,10 @@ impl<C: Compose> Corridor<C> {
             Ok(Some(part)) => {
                 self.fresh_claims.clear();
                 self.recent.merge(&part);
+                // What is retired is judged by nobody.
+                if !self.policy.retired.is_empty() {
+                    self.recent.retain(|key| !self.policy.retired.contains(&*key.name));
+                }
                 // No rule reads them, and the histograms of many series would be most of the memory.
                 self.recent.forget_measures();
                 self.gauges.hot_bytes.store(self.store.hot_bytes() as u64, Ordering::Relaxed);
@@ -335,9 +369,4 @@ impl<C: Compose> Corridor<C> {
             }
         }
     }
-}
-
-/// The nanoseconds until the next minute may be judged.
-pub fn until_next_tick(now: Nanos) -> Nanos {
-    MINUTE - (now - EVALUATION_DELAY).rem_euclid(MINUTE)
 }

@@ -1,17 +1,20 @@
 //! What the operator says that judging needs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::alert::tier::Tier;
 use crate::rollup::window::Part;
 use crate::signals::observation::IntegrationKey;
 
 /// What the operator says that judging needs.
+#[derive(Debug, Default)]
 pub struct Policy {
     /// The tier of an integration by the configuration.
     pub tiers: BTreeMap<String, Tier>,
     /// Environments that never notify.
     pub non_production: Vec<String>,
+    /// Integrations that no rule judges.
+    pub retired: BTreeSet<String>,
 }
 
 impl Policy {

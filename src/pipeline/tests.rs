@@ -1,5 +1,6 @@
 //! What the corridor does when it is busy, and when something in it is broken.
 
+mod golden;
 mod metrics;
 
 use std::sync::Mutex;
@@ -98,9 +99,10 @@ async fn bench() -> (Bench, Corridor<Composer>) {
     let keeper = world.clone();
     let parts = Parts {
         context: crate::health::sight::Context::default(),
+        own: Arc::default(),
         store,
         world: machine,
-        policy: Policy { tiers: BTreeMap::new(), non_production: Vec::new() },
+        policy: Policy { tiers: BTreeMap::new(), ..Policy::default() },
         compose: Composer(world.clone()),
         rules: Arc::new(rules),
         claim_window: 3_600_000_000_000,

@@ -2,18 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use futures_util::FutureExt;
 
 use super::missed::net;
 use super::{CATCH_UP, Compose, Corridor, EVALUATION_DELAY, LOOKBACK};
-use crate::alert::evaluate::{Facts, evaluate};
+use crate::alert::evaluate::{Facts, evaluate, retire};
 use crate::alert::incident::{Incident, Instance, InstanceKey, Transition};
 use crate::health;
 use crate::health::sight::Sight;
+use crate::health::value::Value;
 use crate::rollup::window::Minute;
 use crate::signals::observation::IntegrationKey;
+use crate::signals::signal::Signal;
 use crate::store::catalog::{Learned, Tick};
 use crate::usual::learn::Scene;
 use crate::world::points::Point;
@@ -34,6 +37,7 @@ impl<C: Compose> Corridor<C> {
         for tick in (next..=due.0).map(Minute) {
             self.learn(Minute(tick.0 - 1));
             self.look(tick);
+            self.look_at_itself(tick);
             self.lay_over(tick).await;
             transitions.extend(self.judge(tick));
         }
@@ -51,6 +55,9 @@ impl<C: Compose> Corridor<C> {
         self.gauges.judged_until.store((due.start() / 1_000_000_000).max(0) as u64, Ordering::Relaxed);
         self.recent.forget_before(Minute(due.0 - LOOKBACK));
         self.bounds.forget((self.world.clock)());
+        self.derived.forget((self.world.clock)());
+        self.clocks.forget((self.world.clock)());
+        self.errors.forget((self.world.clock)());
         self.live.send_modify(|version| *version += 1);
     }
 
@@ -67,6 +74,15 @@ impl<C: Compose> Corridor<C> {
         let excluded = |key: &IntegrationKey| open.contains(key);
         let scene = Scene { part: &self.recent, excluded: &excluded };
         self.usual.learn(&scene, minute);
+    }
+
+    /// Adds what the server says of itself, and how late it judges.
+    fn look_at_itself(&mut self, tick: Minute) {
+        let now = (self.world.clock)();
+        let late = (now - tick.start() - EVALUATION_DELAY).max(0) as f64 / 1e9;
+        let why = "since the minute that is judged could have been".to_owned();
+        self.values.push(Value::shared(Signal::SelfLag, late, now).because(why));
+        self.values.extend(self.own.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
     }
 
     /// What people and schedules withhold at a tick. What cannot be read stays as it was.
@@ -106,7 +122,11 @@ impl<C: Compose> Corridor<C> {
             notifies: &notifies,
         };
         let mut instances = self.instances.clone();
-        let judged = AssertUnwindSafe(|| evaluate(&self.rules, &facts, &mut instances, tick));
+        let judged = AssertUnwindSafe(|| {
+            let mut transitions = retire(&mut instances, tick, |key| policy.retired.contains(&*key.name));
+            transitions.extend(evaluate(&self.rules, &facts, &mut instances, tick));
+            transitions
+        });
         match catch_unwind(judged) {
             Ok(transitions) => {
                 self.instances = instances;

@@ -8,7 +8,7 @@ use crate::signals::call::Class;
 use crate::signals::classify::LAST_GOOD;
 use crate::signals::provider::{
     Citation, Code, Delivery, HeaderKey, Host, Length, Meaning, Provider, RateLimit, Signature, StatusPage,
-    Token,
+    Token, TokenPath,
 };
 
 /// What every fact has.
@@ -30,7 +30,17 @@ pub fn parse(
     let root = Section::root(&table);
     document.keys(
         &root,
-        &["name", "host", "status_page", "class", "rate_limit", "signature", "delivery", "token"],
+        &[
+            "name",
+            "host",
+            "status_page",
+            "class",
+            "rate_limit",
+            "signature",
+            "delivery",
+            "token",
+            "token_path",
+        ],
         &[],
     );
     let name = document.required(&root, "name", "the vendor as people say it");
@@ -44,6 +54,8 @@ pub fn parse(
     let rate_limits = limits.iter().map(|section| rate_limit(&mut document, section)).collect();
     let tokens = document.sections(&root, "token");
     let tokens = tokens.iter().map(|section| token(&mut document, section)).collect();
+    let paths = document.sections(&root, "token_path");
+    let token_paths = paths.iter().filter_map(|section| token_path(&mut document, section)).collect();
     let status_page = document.section(&root, "status_page").and_then(|at| status_page(&mut document, &at));
     let signature = document.section(&root, "signature").map(|at| signature(&mut document, &at));
     let delivery = document.section(&root, "delivery").and_then(|at| delivery(&mut document, &at));
@@ -59,6 +71,7 @@ pub fn parse(
             signature,
             delivery,
             tokens,
+            token_paths,
         }),
         _ => Err(document.finish()),
     }
@@ -301,6 +314,18 @@ fn token(document: &mut Document<'_>, section: &Section<'_>) -> Token {
         idle: length(document, section, "idle"),
         cited: cited(document, section),
     }
+}
+
+fn token_path(document: &mut Document<'_>, section: &Section<'_>) -> Option<TokenPath> {
+    keys(document, section, &["path"]);
+    let cited = cited(document, section);
+    let (path, place) = document.required(section, "path", "where tokens are had, like \"/oauth/token\"")?;
+    if !path.starts_with('/') || path.contains(['?', '#']) || path.len() > LONGEST {
+        document
+            .problem(&place, format!("path: \"{path}\" is not the path of an address, like /oauth/token"));
+        return None;
+    }
+    Some(TokenPath { path: path.to_owned(), cited })
 }
 
 fn length(document: &mut Document<'_>, section: &Section<'_>, key: &str) -> Option<Length> {

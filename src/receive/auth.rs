@@ -124,7 +124,7 @@ impl Pass {
         if let Some(known) = &self.known
             && records > 0
         {
-            known.used.outside.fetch_add(records, Ordering::Relaxed);
+            known.used.was_outside(records);
         }
     }
 

@@ -64,6 +64,8 @@ pub struct Used {
     pub(super) refused: AtomicU64,
     /// Records that it may not send.
     pub(super) outside: AtomicU64,
+    /// When the last of them came; 0 for never.
+    outside_at: AtomicI64,
     /// Requests that came too fast.
     pub(super) limited: AtomicU64,
     pub(super) request_rate: Rate,
@@ -204,6 +206,17 @@ impl Used {
     /// Requests that were taken though the key is revoked.
     pub fn flagged(&self) -> u64 {
         self.flagged.load(Ordering::Relaxed)
+    }
+
+    /// Records that it may not send, and when the last of them came; zeros for none.
+    pub fn outside(&self) -> (u64, Nanos) {
+        (self.outside.load(Ordering::Relaxed), self.outside_at.load(Ordering::Relaxed))
+    }
+
+    /// So many came that it may not send, with the request that came last.
+    pub(super) fn was_outside(&self, records: u64) {
+        self.outside.fetch_add(records, Ordering::Relaxed);
+        self.outside_at.fetch_max(self.last(), Ordering::Relaxed);
     }
 
     /// Who sends with it though it is no longer good.

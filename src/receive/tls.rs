@@ -58,6 +58,15 @@ pub struct Problem {
     pub sentence: String,
 }
 
+/// What came of a look at files that have changed, as a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Looked {
+    /// They are in force.
+    Changed(String),
+    /// They do not work.
+    Refused(String),
+}
+
 /// TLS of one port, or of several that are alike.
 pub struct Tls {
     files: Files,
@@ -100,19 +109,20 @@ impl Tls {
         &self.files
     }
 
-    /// Looks at the files, and takes up what they hold if it is new and works.
-    pub fn look(&self, now: Nanos) {
+    /// Looks at the files, and takes up what they hold if it is new and works. Says so once.
+    pub fn look(&self, now: Nanos) -> Option<Looked> {
         let read = read(&self.files);
         let mut state = self.lock();
         if read.as_ref().is_ok_and(|contents| *contents == state.contents) {
             state.failing = None;
-            return;
+            return None;
         }
         match read.and_then(|contents| Ok((build(&self.files, &contents)?, contents))) {
             Ok(((config, not_after), contents)) => {
                 *state = State { contents, config: Arc::new(config), not_after, failing: None };
                 let (file, until) = (self.files.certificate.display(), day(not_after));
                 tracing::info!(%file, %until, "Another certificate is in force.");
+                Some(Looked::Changed(format!("Another one is in force, until {until}.")))
             }
             Err(problem) => {
                 let (since, looks) =
@@ -124,7 +134,9 @@ impl Tls {
                         "The certificate was not changed: the new files have a problem."
                     );
                 }
+                let told = format!("The one before stays: {}", problem.sentence);
                 state.failing = Some(Failing { since, looks, problem });
+                (looks == CERTAIN).then_some(Looked::Refused(told))
             }
         }
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::latency::{Latency, floor_of};
 use super::series::{CallsRow, GaugeRow, Merge};
+use super::state::row::{State, StateKey};
 use super::stream::Changes;
 use super::stream::writers::Note;
 use super::window::{Minute, Part};
@@ -86,6 +87,8 @@ pub struct Deltas {
     pub gauges: Vec<Gauge>,
     /// Streams that changed.
     pub changes: Changes,
+    /// Things that have one row each, and changed.
+    pub states: Vec<(StateKey, State)>,
     /// What there is to tell, each with its count.
     pub notices: Vec<(&'static str, u64)>,
 }
@@ -131,6 +134,9 @@ impl Part {
         }
         for (minute, key, row) in &deltas.calls {
             self.measured.entry((*minute, Arc::new(key.clone()))).or_default().merge(row);
+        }
+        for (key, state) in &deltas.states {
+            self.states.entry(key.clone()).or_default().merge(state);
         }
         for gauge in &deltas.gauges {
             let key = (Minute::of(gauge.time), Arc::new(gauge.key.clone()));

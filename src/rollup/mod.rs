@@ -11,3 +11,5 @@ pub mod window;
 pub mod stream;
 pub mod convert;
 pub mod measure;
+pub mod derived;
+pub mod errors;

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::series::Merge;
-use crate::signals::observation::{IntegrationInfo, ReconciliationRun, SlotUpdate};
+use crate::signals::credential::SlotUpdate;
+use crate::signals::observation::{IntegrationInfo, ReconciliationRun};
 use crate::signals::telemetry::Nanos;
 
 /// A value with the time it was observed; the later wins, ties go to the greater value.

@@ -118,6 +118,7 @@ impl Part {
             self.absorb_reconciliation(run);
         }
         self.runs.extend(seen.runs.iter().cloned());
+        self.absorb_facts(seen);
     }
 
     /// Adds calls, all of one series and minute together: one look-up a group instead of one a call.
@@ -229,6 +230,22 @@ impl Part {
         self.counters.retain(|(_, key), _| is_meant(&key.series.metric));
         self.durations.clear();
         self.measured.clear();
+    }
+
+    /// Keeps only what is of integrations that are wanted.
+    pub fn retain(&mut self, wanted: impl Fn(&IntegrationKey) -> bool) {
+        self.calls.retain(|(_, key), _| wanted(&key.integration));
+        self.facets.retain(|(_, key), _| wanted(&key.integration));
+        self.outcomes.retain(|key, _| wanted(&key.integration));
+        self.gauges.retain(|(_, key), _| wanted(&key.integration));
+        self.counters.retain(|(_, key), _| wanted(&key.series.integration));
+        self.durations.retain(|(_, key), _| wanted(&key.series.integration));
+        self.measured.retain(|(_, key), _| wanted(&key.integration));
+        self.slots.retain(|key, _| wanted(&key.integration));
+        self.reconciliations.retain(|key, _| wanted(&key.integration));
+        self.runs.retain(|run| wanted(&run.integration));
+        self.integrations.retain(|key, _| wanted(key));
+        self.states.retain(|key, _| wanted(&key.integration));
     }
 
     /// Drops the minutes before `oldest`; states stay.

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use anyhow::anyhow;
 
+use crate::access::audit::Actor;
 use crate::config::Config;
 use crate::config::tls::ClientCertificates;
-use crate::receive::tls::{Clients, Files, Tls};
+use crate::receive::tls::{Clients, Files, Looked, Tls};
 use crate::signals::telemetry::Nanos;
+use crate::store::Store;
 use crate::web::Trouble;
 
 /// TLS of each port; none where it speaks in the clear.
@@ -49,9 +51,19 @@ impl Certificates {
         Ok(Certificates { web, otlp_http, otlp_grpc, all: loaded })
     }
 
-    /// Takes up files that have changed.
-    pub fn look(&self, now: Nanos) {
-        self.all.iter().for_each(|tls| tls.look(now));
+    /// Takes up files that have changed. The audit log says so; where it cannot be written they are in force none the less.
+    pub async fn look(&self, now: Nanos, store: &Store) {
+        for tls in &self.all {
+            let (action, detail) = match tls.look(now) {
+                None => continue,
+                Some(Looked::Changed(detail)) => ("certificate.changed", detail),
+                Some(Looked::Refused(detail)) => ("certificate.refused", detail),
+            };
+            let file = tls.files().certificate.display().to_string();
+            if let Err(error) = store.audit(&Actor::server().did(now, action, file, detail)).await {
+                tracing::warn!(%error, "That a certificate has changed is not in the audit log.");
+            }
+        }
     }
 
     /// What is wrong with them. The web port's and the senders' may be the same files, and are told once.

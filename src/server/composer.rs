@@ -7,7 +7,7 @@ use chrono::Offset;
 
 use super::rules::Rules;
 use crate::access::link::Signer;
-use crate::access::mail_link::{Act, LASTS, MailLink};
+use crate::access::mail_link::{Act, LASTS, MailLink, PATH};
 use crate::alert::figure;
 use crate::alert::incident::{Change, Incident, Transition};
 use crate::clock::Clock;
@@ -95,12 +95,19 @@ impl Composer {
         lately::samples(&self.store.spans(query).await.unwrap_or_default(), &self.base_url)
     }
 
+    /// What changed before an incident began: credentials from what is in memory, versions and events from the catalog.
+    async fn changes(&self, key: &IntegrationKey, recent: &Part, since: Nanos) -> Vec<(Nanos, String)> {
+        let environment = (!key.environment.is_empty()).then_some(&*key.environment);
+        let of = self.store.changes(&key.name, environment, lately::period(since), 10).await;
+        lately::changes(key, recent, &of.unwrap_or_default(), since)
+    }
+
     /// Where somebody acknowledges an incident, and where they silence it.
     fn act(&self, incident: &Incident, recipient: &str, now: Nanos) -> (String, String) {
         let link = |act| {
             let (incident, recipient) = (incident.id.clone(), recipient.to_owned());
             let link = MailLink { act, incident, recipient, expires_at: now.saturating_add(LASTS) };
-            format!("{}/a/{}", self.base_url, self.signer.mail_link(&link))
+            format!("{}{PATH}{}", self.base_url, self.signer.mail_link(&link))
         };
         (link(Act::Acknowledge), link(Act::Silence))
     }
@@ -156,7 +163,7 @@ impl Compose for Composer {
             trend_of: format!("Success rate of the last two hours, {BAR} minutes a bar."),
             before: if of_rates { before_it(incident, &key, recent) } else { String::new() },
             endpoints: if of_calls { failing(incident, &key, recent, tick) } else { Vec::new() },
-            changes: if is_open { lately::changes(&key, recent, incident.since) } else { Vec::new() },
+            changes: if is_open { self.changes(&key, recent, incident.since).await } else { Vec::new() },
             samples: if is_open && of_calls { self.samples(incident, now).await } else { Vec::new() },
             report: if is_open { report(&key, recent, incident.since) } else { None },
             vendor_status: if is_open { self.vendor_status(label("peer")) } else { String::new() },

@@ -22,6 +22,7 @@ use crate::signals::telemetry::Nanos;
 use crate::store::catalog::sqlite::people::People;
 use crate::store::{Access as Made, Store};
 use crate::web::gate::access::{Access, Proxies};
+use crate::world::seal::Keyring;
 
 /// How long the link that makes the first admin opens, and how often it may be mistaken.
 pub const SETUP: (Nanos, i64) = (30 * 60 * 1_000_000_000, 5);
@@ -35,20 +36,22 @@ pub async fn open(
     store: &Store,
     web: SocketAddr,
     base_url: &str,
+    keyring: &Keyring,
     clock: &Clock,
     stop: &CancellationToken,
 ) -> anyhow::Result<(Access, Option<String>, JoinHandle<()>)> {
     let (changed, seen) = watch::channel(0);
     let people = store.people();
-    let access = access(config, &people, web, seen).await?;
+    let signer = signer(&people, keyring).await?;
+    let access = access(config, signer, web, seen)?;
     let setup = setup_link(config, &access, &people, web, base_url, clock()).await?;
     let watching = tokio::spawn(watch(people, changed, stop.clone()));
     Ok((access, setup, watching))
 }
 
-async fn access(
+fn access(
     config: &Config,
-    people: &People,
+    signer: Signer,
     web: SocketAddr,
     changes: watch::Receiver<i64>,
 ) -> anyhow::Result<Access> {
@@ -58,18 +61,19 @@ async fn access(
     Ok(Access {
         passwords: Passwords::default(),
         throttle: Mutex::new(Throttle::default()),
-        signer: signer(people).await?,
+        signer,
         may_be_open,
         proxies,
         changes,
     })
 }
 
-/// What links and forms are signed with.
-pub async fn signer(people: &People) -> anyhow::Result<Signer> {
+/// What links and forms are signed with. The catalog keeps its secret, and whoever has a copy of that could make links by
+/// which passwords are chosen; where files are encrypted it takes the key as well.
+pub async fn signer(people: &People, keyring: &Keyring) -> anyhow::Result<Signer> {
     let mut fresh = [0; 32];
     SystemRandom::new().fill(&mut fresh).map_err(|_| anyhow!("The system gives no random numbers."))?;
-    Ok(Signer::new(&people.signing_secret(&fresh).await?))
+    Ok(Signer::new(&keyring.bound(&people.signing_secret(&fresh).await?)?))
 }
 
 fn proxies(config: &config::access::Access) -> Result<Proxies, String> {

@@ -51,6 +51,11 @@ impl Rules {
         loaded.rules.runbooks.iter().find(named).map(|(_, text)| text.clone())
     }
 
+    /// The text of a rule by its id.
+    pub fn text(&self, id: &str) -> Option<String> {
+        self.loaded.borrow().texts.get(id).cloned()
+    }
+
     /// What the pages show, as it changes.
     pub fn view(&self) -> watch::Receiver<Arc<RulesView>> {
         self.view.subscribe()
@@ -78,14 +83,16 @@ impl Rules {
                 let count = loaded.rules.rules.len();
                 let _ = events.send(Event::Rules(loaded.rules)).await;
                 tracing::info!("Other rules are in force.");
-                self.audit("rules.reloaded", format!("{count} rules are in force.")).await;
+                let force = if count == 1 { "rule is" } else { "rules are" };
+                self.audit("rules.reloaded", format!("{count} {force} in force.")).await;
             }
             Err(problems) => {
                 tracing::error!(
                     problems = problems.join("; "),
                     "The rules were not changed: the new set has problems."
                 );
-                let detail = format!("The old ones stay: the new set has {} problems.", problems.len());
+                let noun = if problems.len() == 1 { "problem" } else { "problems" };
+                let detail = format!("The old ones stay: the new set has {} {noun}.", problems.len());
                 self.view.send_modify(|view| Arc::make_mut(view).problems = problems);
                 self.audit("rules.refused", detail).await;
             }

@@ -13,11 +13,13 @@ use crate::access::oidc::Mapping;
 use crate::alert::incident::Severity;
 use crate::alert::tier::Tier;
 use crate::clock::Clock;
+use crate::config::heartbeat::Heartbeat;
 use crate::config::mail::ChannelKind;
 use crate::config::{Config, Tls};
 use crate::decode::redact::Redactor;
 use crate::health::sight::Context;
 use crate::inbox::{self, Inbox};
+use crate::mappings;
 use crate::notify::channel::{Channel, Channels, Form};
 use crate::notify::mailer::Mailer;
 use crate::notify::smtp::{self, Relay};
@@ -34,6 +36,8 @@ use crate::signals::integration::Naming;
 use crate::signals::observe::Rules;
 use crate::signals::provider::Providers;
 use crate::signals::telemetry::Nanos;
+use crate::store::Store;
+use crate::world::seal::Keyring;
 use crate::{config, notify, providers, receive, web};
 
 /// Where people reach the dashboard, without a slash at its end.
@@ -70,8 +74,12 @@ pub fn vendors(config: &Config) -> anyhow::Result<Arc<Providers>> {
     loaded.map(Arc::new).map_err(|problems| anyhow::anyhow!("{}", problems.join("\n")))
 }
 
-/// The operator's naming rules, our own addresses, and what vendors say of theirs.
-pub fn observe_rules(config: &Config, addresses: &super::Addresses, providers: Arc<Providers>) -> Rules {
+/// The operator's naming rules, our own addresses, what vendors say of theirs, and metrics of others.
+pub fn observe_rules(
+    config: &Config,
+    addresses: &super::Addresses,
+    providers: Arc<Providers>,
+) -> anyhow::Result<Rules> {
     let named = config.integration.iter().map(|rule| Naming {
         name: rule.name.clone(),
         service: rule.service.clone(),
@@ -79,9 +87,19 @@ pub fn observe_rules(config: &Config, addresses: &super::Addresses, providers: A
         route_prefix: rule.route_prefix.clone(),
         queue: rule.queue.clone(),
     });
+    let renamed =
+        config.integration.iter().flat_map(|one| one.was.iter().map(|old| (old.clone(), one.name.clone())));
     let own = [addresses.otlp_http, addresses.otlp_grpc];
     let own_addresses = own.map(|at| (at.ip().to_string(), at.port())).into();
-    Rules { naming: named.collect(), own_addresses, scope: None, providers }
+    let mappings = Arc::new(mappings::load(&config.metric).map_err(anyhow::Error::msg)?);
+    Ok(Rules {
+        naming: named.collect(),
+        renamed: renamed.collect(),
+        own_addresses,
+        scope: None,
+        providers,
+        mappings,
+    })
 }
 
 /// Tiers and environments.
@@ -92,6 +110,7 @@ pub fn policy(config: &Config) -> pipeline::policy::Policy {
     pipeline::policy::Policy {
         tiers: config.integration.iter().filter_map(tier).collect(),
         non_production: config.environments.non_production.clone(),
+        retired: config.retired(),
     }
 }
 
@@ -107,10 +126,11 @@ pub fn claim_window(config: &Config) -> Nanos {
 }
 
 /// Where everything is kept. A claim outlives its window, so that it is there after a restart at the window's end.
-pub fn store(config: &Config) -> crate::store::Settings {
+pub fn store(config: &Config, keyring: &Keyring) -> crate::store::Settings {
     let usual = crate::store::Settings::new(config.server.data.clone());
     let window = i64::try_from(config.ingest.claim_seconds).unwrap_or(0).saturating_mul(1_000_000_000);
-    crate::store::Settings { claims_kept: usual.claims_kept.max(window.saturating_mul(2)), ..usual }
+    let claims_kept = usual.claims_kept.max(window.saturating_mul(2));
+    crate::store::Settings { claims_kept, keyring: keyring.clone(), ..usual }
 }
 
 /// Limits on series.
@@ -132,15 +152,16 @@ pub fn stream_limits(config: &Config) -> stream::Limits {
 }
 
 /// Where the inbox lies and how large it may become.
-pub fn inbox(config: &Config) -> inbox::Settings {
+pub fn inbox(config: &Config, keyring: &Keyring) -> inbox::Settings {
     let folder = config.server.data.join("inbox");
-    inbox::Settings { max_bytes: config.ingest.inbox_bytes, ..inbox::Settings::new(folder) }
+    let (max_bytes, keyring) = (config.ingest.inbox_bytes, keyring.clone());
+    inbox::Settings { max_bytes, keyring, ..inbox::Settings::new(folder) }
 }
 
 /// What the corridor does with a request that it cannot count.
 pub fn set_aside(inbox: &inbox::Settings, files: &Arc<dyn crate::world::files::Files>) -> pipeline::SetAside {
-    let (folder, files) = (inbox.folder.clone(), files.clone());
-    Arc::new(move |seq| inbox::aside::set_aside(&folder, &*files, seq))
+    let (inbox, files) = (inbox.clone(), files.clone());
+    Arc::new(move |seq| inbox::aside::set_aside(&inbox, &*files, seq))
 }
 
 /// Bounds of the doors.
@@ -170,6 +191,20 @@ pub fn outgoing(config: &Config) -> anyhow::Result<Client> {
     let tls = client::trust(authorities.as_deref())
         .map_err(|problem| anyhow::anyhow!("{}ca_file is not usable: {problem}.", at("ca_file")))?;
     Ok(Client::new(policy, client::system(), tls))
+}
+
+/// Who outside is told that all is well, where one is configured; an address that may not be called is refused now.
+pub fn heartbeat(config: &Config) -> anyhow::Result<Option<(Heartbeat, Client)>> {
+    let Some(heartbeat) = &config.heartbeat else { return Ok(None) };
+    let at = |key: &str| config.place("heartbeat", key);
+    if heartbeat.every_seconds < 15 {
+        bail!("{}[heartbeat] every_seconds is 15 at least.", at("every_seconds"));
+    }
+    let client = outgoing(config)?;
+    client
+        .check(&heartbeat.url)
+        .map_err(|problem| anyhow::anyhow!("{}[heartbeat] url may not be called: {problem}", at("url")))?;
+    Ok(Some((heartbeat.clone(), client)))
 }
 
 /// The provider of identities, where one is configured. `base_url` is where people reach the pages.
@@ -310,7 +345,12 @@ pub fn channels(config: &Config) -> anyhow::Result<Arc<Channels>> {
 }
 
 /// What the pages need of the configuration.
-pub fn web(config: &Config, addresses: &super::Addresses, providers: Arc<Providers>) -> web::Settings {
+pub fn web(
+    config: &Config,
+    addresses: &super::Addresses,
+    providers: Arc<Providers>,
+    keyring: &Keyring,
+) -> web::Settings {
     let given = |rule: &crate::config::Integration| {
         let texts = (rule.tier.clone().unwrap_or_default(), rule.owner.clone().unwrap_or_default());
         (rule.name.clone(), texts)
@@ -318,10 +358,12 @@ pub fn web(config: &Config, addresses: &super::Addresses, providers: Arc<Provide
     web::Settings {
         non_production: config.environments.non_production.clone(),
         overrides: config.integration.iter().map(given).collect(),
+        retired: config.retired(),
         base_url: base_url(config, addresses.web),
         notices: super::public::notices(config, addresses),
         public_host: config.server.public_host(),
         providers,
+        encrypted_with: keyring.current().map(|key| key.to_string()),
         otlp_http: format!(
             "{}://{}",
             scheme(config, "otlp_http", &config.tls.otlp_http),
@@ -351,6 +393,7 @@ pub fn rules_view(loaded: &Loaded, now: Nanos) -> web::RulesView {
     web::RulesView {
         rules: loaded.rules.rules.iter().map(rule).collect(),
         runbooks: loaded.rules.runbooks.iter().map(runbook).collect(),
+        maintenance: loaded.rules.maintenance.clone(),
         problems: Vec::new(),
         loaded_at: now,
     }
@@ -363,6 +406,7 @@ pub fn counters(
     keys: Arc<Keys>,
     inbox: Inbox<Taken>,
     gauges: Arc<Gauges>,
+    store: Store,
     clock: Clock,
 ) -> web::Counters {
     let (intake, budget) = (intake.counters(), intake.budget().clone());
@@ -378,6 +422,8 @@ pub fn counters(
             ("late", &gauges.late),
             ("lag_ms", &gauges.lag_ms),
             ("folded", &gauges.folded),
+            ("errors_folded", &gauges.errors_folded),
+            ("changes_left_out", &gauges.changes_left_out),
             ("streams", &gauges.streams),
             ("told_by_the_hour", &gauges.coarsened),
             ("hot_bytes", &gauges.hot_bytes),
@@ -387,6 +433,7 @@ pub fn counters(
         ] {
             counters.insert(name.into(), gauge.load(Ordering::Relaxed));
         }
+        counters.insert("pins_left_out".into(), store.pins_left_out());
         let judged = gauges.judged_until.load(Ordering::Relaxed);
         if judged > 0 {
             let lag = (clock() / 1_000_000 - judged as i64 * 1000).max(0) as u64;
@@ -396,6 +443,14 @@ pub fn counters(
         counters.insert("inbox_bytes".into(), stats.bytes);
         counters.insert("inbox_files".into(), stats.files);
         counters.insert("inbox_failures".into(), stats.failures);
+        if let Ok(clocks) = gauges.clocks.lock() {
+            counters.insert("clock_corrected".into(), gauges.clock_corrected.load(Ordering::Relaxed));
+            counters.extend(clocks.iter().map(|(whose, by)| {
+                let way = if *by > 0 { "behind" } else { "ahead" };
+                let name = format!("clock of {} ({}) is {way} by_ms", whose.name, whose.environment);
+                (name, by.unsigned_abs() / 1_000_000)
+            }));
+        }
         if let Ok(notices) = gauges.notices.lock() {
             counters.extend(notices.iter().map(|(name, count)| (format!("notice: {name}"), *count)));
         }

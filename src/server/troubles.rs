@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::certificates::Certificates;
+use super::encryption;
 use super::keys::told;
 use crate::clock::Clock;
 use crate::inbox::{Failing, Inbox, Refused};
@@ -17,6 +18,7 @@ use crate::pipeline::gauges::Gauges;
 use crate::receive::intake::Taken;
 use crate::receive::keys::Keys;
 use crate::signals::telemetry::Nanos;
+use crate::store::Store;
 use crate::web::{Trouble, Troubles};
 
 /// Reads the sentences from where faults are noticed.
@@ -26,8 +28,12 @@ pub fn of(
     certificates: Certificates,
     keys: Arc<Keys>,
     pauses: Pauses,
+    store: &Store,
     clock: Clock,
 ) -> Troubles {
+    let since = clock();
+    let closed = encryption::sentences(store).into_iter();
+    let closed: Vec<_> = closed.map(|sentence| Trouble { since, refuses: false, sentence }).collect();
     Arc::new(move || {
         let store = gauges.failing.lock().map_or(None, |failing| failing.clone());
         let mut troubles = sentences(inbox.stats().failing, store, gauges.stalled.load(Ordering::Relaxed));
@@ -35,6 +41,7 @@ pub fn of(
         troubles.extend(told::troubles(&keys, clock()));
         let of_mail = pauses.troubles(clock()).into_iter();
         troubles.extend(of_mail.map(|(since, sentence)| Trouble { since, refuses: false, sentence }));
+        troubles.extend(closed.iter().cloned());
         troubles
     })
 }

@@ -3,14 +3,57 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::lookup::Lookup;
-use super::observation::{IntegrationKey, SlotUpdate};
+use super::observation::IntegrationKey;
 use super::observe::hash;
 use super::telemetry::{Nanos, Point, PointValue, Refusal};
 use super::vocabulary::{Attr, Metric};
 
 /// The last second of the year 9999.
 const LATEST: f64 = 253_402_300_799.0;
+
+/// What one request says of one credential slot.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SlotUpdate {
+    /// Whose.
+    pub integration: IntegrationKey,
+    /// `integration.credential.id`.
+    pub credential: Arc<str>,
+    /// When it was observed.
+    pub time: Nanos,
+    /// `.kind` (access_token, refresh_token, api_key, …).
+    pub kind: Option<String>,
+    /// `.renewal` (automatic, manual).
+    pub renewal: Option<String>,
+    /// `.expiry` (at, never).
+    pub expiry: Option<String>,
+    /// `.owner.type` (service_account, person).
+    pub owner_type: Option<String>,
+    /// `.owner.name`.
+    pub owner_name: Option<String>,
+    /// `.provider.name`.
+    pub provider: Option<String>,
+    /// `.fingerprint`.
+    pub fingerprint: Option<String>,
+    /// `integration.connection.id`.
+    pub connection: Option<String>,
+    /// Unix seconds.
+    pub expires_at: Option<i64>,
+    /// Unix seconds.
+    pub issued_at: Option<i64>,
+    /// Unix seconds.
+    pub last_refreshed_at: Option<i64>,
+    /// Unix seconds.
+    pub last_used_at: Option<i64>,
+    /// Unix seconds.
+    pub rotation_due_at: Option<i64>,
+    /// Seconds.
+    pub idle_limit: Option<i64>,
+    /// Gone on purpose (`integration.credential.retired`).
+    pub retired: bool,
+}
 
 /// What one point says of a slot.
 pub fn update(

@@ -117,7 +117,8 @@ pub fn normalise(into: &mut String, url: &str) {
     }
 }
 
-fn path_of(url: &str) -> &str {
+/// The path of a URL or of a path with a query.
+pub fn path_of(url: &str) -> &str {
     let end = url.find(['?', '#']).unwrap_or(url.len());
     let url = url.get(..end).unwrap_or(url);
     match url.split_once("://") {

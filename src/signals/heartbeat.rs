@@ -7,6 +7,9 @@ use super::observation::{IntegrationKey, JobRun};
 use super::telemetry::{Log, Nanos, Refusal};
 use super::vocabulary::Attr;
 
+/// The name of a heartbeat that gives none.
+pub const UNNAMED: &str = "heartbeat";
+
 /// What `POST /report/{integration}` may say; any subset, nothing is a heartbeat.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[allow(missing_docs)]
@@ -50,6 +53,23 @@ pub fn run(
         next_at: look.i64(Attr::RunNextAt),
         message: log.body.text().chars().take(500).collect(),
     })
+}
+
+/// What a beat says where its point adds to `integration.heartbeat`.
+pub fn beat(integration: IntegrationKey, look: &Lookup<'_, '_>, time: Nanos) -> JobRun {
+    let name = look.str(Attr::HeartbeatName).unwrap_or(UNNAMED);
+    JobRun {
+        integration,
+        name: Arc::from(super::endpoint::cut(name)),
+        time,
+        outcome: "beat".into(),
+        read: None,
+        written: None,
+        failed: None,
+        watermark: None,
+        next_at: look.i64(Attr::HeartbeatNextAt),
+        message: String::new(),
+    }
 }
 
 /// What a report says of the run behind it.

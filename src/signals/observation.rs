@@ -9,6 +9,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::call::Class;
+use super::change::Change;
+use super::credential::SlotUpdate;
+use super::fact::{Count, Delivery, Fact};
+use super::failure::ErrorGroup;
+use super::mark::Mark;
 use super::measure::Measured;
 use super::telemetry::Nanos;
 
@@ -236,47 +241,6 @@ pub struct Gauge {
     pub value: f64,
 }
 
-/// What one request says of one credential slot.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SlotUpdate {
-    /// Whose.
-    pub integration: IntegrationKey,
-    /// `integration.credential.id`.
-    pub credential: Arc<str>,
-    /// When it was observed.
-    pub time: Nanos,
-    /// `.kind` (access_token, refresh_token, api_key, …).
-    pub kind: Option<String>,
-    /// `.renewal` (automatic, manual).
-    pub renewal: Option<String>,
-    /// `.expiry` (at, never).
-    pub expiry: Option<String>,
-    /// `.owner.type` (service_account, person).
-    pub owner_type: Option<String>,
-    /// `.owner.name`.
-    pub owner_name: Option<String>,
-    /// `.provider.name`.
-    pub provider: Option<String>,
-    /// `.fingerprint`.
-    pub fingerprint: Option<String>,
-    /// `integration.connection.id`.
-    pub connection: Option<String>,
-    /// Unix seconds.
-    pub expires_at: Option<i64>,
-    /// Unix seconds.
-    pub issued_at: Option<i64>,
-    /// Unix seconds.
-    pub last_refreshed_at: Option<i64>,
-    /// Unix seconds.
-    pub last_used_at: Option<i64>,
-    /// Unix seconds.
-    pub rotation_due_at: Option<i64>,
-    /// Seconds.
-    pub idle_limit: Option<i64>,
-    /// Gone on purpose (`integration.credential.retired`).
-    pub retired: bool,
-}
-
 /// One reconciliation run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReconciliationRun {
@@ -360,6 +324,20 @@ pub struct Observations {
     pub reconciliations: Vec<ReconciliationRun>,
     /// Job runs and heartbeats.
     pub runs: Vec<JobRun>,
+    /// Beats of points that count them: each is a run where its point adds something.
+    pub beats: Vec<JobRun>,
+    /// Events beside these.
+    pub facts: Vec<Fact>,
+    /// Webhooks received, as spans show them.
+    pub deliveries: Vec<Delivery>,
+    /// What else spans add to counters.
+    pub counts: Vec<Count>,
+    /// Where what each sender said begins, in order.
+    pub marks: Vec<Mark>,
+    /// Failures by error group.
+    pub errors: Vec<ErrorGroup>,
+    /// Versions, and changes that events tell of.
+    pub changes: Vec<Change>,
     /// Notices on what was corrected or not understood, each a counter's name and its count.
     pub notices: Vec<(&'static str, u64)>,
 }
@@ -387,8 +365,14 @@ impl Observations {
     /// Bytes that it takes in memory, about: names are cut to a length, so each kind has a size.
     pub fn bytes(&self) -> usize {
         let named = self.integrations.len() + self.gauges.len() + self.slots.len();
-        let facts = self.reconciliations.len() + self.runs.len();
+        let events = self.beats.len() + self.facts.iter().map(Fact::weight).sum::<usize>();
+        let facts = self.reconciliations.len()
+            + self.runs.len()
+            + events
+            + 2 * self.errors.len()
+            + self.changes.len();
+        let derived = self.deliveries.len() * size_of::<Delivery>() + self.counts.len() * 512;
         let calls = self.calls.len() * size_of::<Call>() + self.series.len() * 256 + self.names.len() * 64;
-        calls + (named + self.points.len()) * 512 + facts * 1024
+        calls + derived + (named + self.points.len()) * 512 + facts * 1024
     }
 }

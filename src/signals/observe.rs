@@ -1,23 +1,30 @@
 //! Reads one request's records in order and says what they mean.
 
+mod derived;
+mod events;
+mod failures;
 mod points;
 mod report;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use rapidhash::fast::{RandomState, RapidHasher};
 
 use super::call::Class;
+use super::failure::Fingerprint;
 use super::integration::{Identity, Naming, identify, renamed};
 use super::lookup::Lookup;
+use super::mapping::Mappings;
+use super::mark::Mark;
 use super::observation::{Call, CallKey, Direction, IntegrationKey, Observations, Source};
 use super::provider::{Provider, Providers};
 use super::scope::Scope;
-use super::telemetry::{Log, Nanos, Origin, Refusal, Span};
-use super::vocabulary::{Attr, Event};
-use super::{classify, credential, endpoint, heartbeat, reconciliation, retry, sampling};
+use super::telemetry::{Nanos, Origin, Refusal, Span};
+use super::vocabulary::Attr;
+use super::{classify, endpoint, retry, sampling};
+use derived::Counted;
 
 /// An event may be this far ahead of its receipt before the receipt's time is used.
 const AHEAD: Nanos = 300_000_000_000;
@@ -27,10 +34,14 @@ const AHEAD: Nanos = 300_000_000_000;
 pub struct Rules {
     /// `[[integration]]` rules that name telemetry, first match wins.
     pub naming: Vec<Naming>,
+    /// Names that integrations had before → the name that stands.
+    pub renamed: HashMap<String, String>,
     /// Our own ingest addresses (host, port): calls to them are no integration's calls.
     pub own_addresses: Vec<(String, u16)>,
     /// What vendors say of their answers.
     pub providers: Arc<Providers>,
+    /// Which metrics of others are one of ours.
+    pub mappings: Arc<Mappings>,
     /// For whom the sender may speak; none for everybody.
     pub scope: Option<Arc<Scope>>,
 }
@@ -69,9 +80,19 @@ pub struct Observer {
     /// Whose host the peer of each series is, once it was asked for.
     vendors: Vec<Option<Option<usize>>>,
     names: Map<Arc<str>, u32>,
+    /// Texts of deliveries, each once.
+    texts: HashSet<Arc<str>, RandomState>,
+    /// Where the gauge of each limit and minute stands.
+    limits: Map<u64, usize>,
     attempts: Vec<retry::Attempt>,
+    /// Places of error groups.
+    errors: Map<Fingerprint, usize>,
+    /// Rows of spans or log records so far: a request has one or the other.
+    rows: u32,
     slots: HashMap<u64, usize>,
     runs: HashMap<u64, usize>,
+    /// The resource that was marked last.
+    marked: Option<usize>,
     /// Index and hash of the resource whose points were read last.
     resource: Option<(usize, u128)>,
     seen: Observations,
@@ -91,9 +112,14 @@ impl Observer {
             series: Map::default(),
             vendors: Vec::new(),
             names: Map::default(),
+            texts: HashSet::default(),
+            limits: Map::default(),
             attempts: Vec::new(),
+            errors: Map::default(),
+            rows: 0,
             slots: HashMap::new(),
             runs: HashMap::new(),
+            marked: None,
             resource: None,
             seen: Observations::default(),
         }
@@ -104,8 +130,13 @@ impl Observer {
         let look = Lookup { own: &span.attributes, scope: origin.scope, resource: origin.resource };
         let (peer, port) = endpoint::peer(&look);
         let at = self.integration(origin, &look, &peer)?;
+        let row = self.rows;
+        self.rows += 1;
         let own = port.is_some_and(|port| self.is_own(&peer, port));
         let Some(direction) = endpoint::direction(span, &look).filter(|_| !own) else {
+            if !span.events.is_empty() {
+                self.note_span(at, span, row);
+            }
             return Ok(Meaning { integration: &self.seen.integrations[at].key, call: None });
         };
         // The other side of a call to us is not a peer that we depend on: rows would grow with every client.
@@ -119,7 +150,13 @@ impl Observer {
         let class = classify::classify(span, &look, direction, provider);
         let call = self.call(series, class, span, &look);
         self.attempts.push(retry::Attempt::of(span, &look, &call));
+        let (end, weight) = (call.end, call.weight);
         self.seen.calls.push(call);
+        let counted = Counted { integration: at, series, direction, class, end, weight };
+        self.derive(span, &look, peer, counted);
+        if class.is_bad() || !span.events.is_empty() {
+            self.note_call(at, span, &look, row);
+        }
         let meaning = self.seen.series.get(series as usize).map(|key| (series, key, class));
         Ok(Meaning { integration: &self.seen.integrations[at].key, call: meaning })
     }
@@ -164,30 +201,6 @@ impl Observer {
         }
     }
 
-    /// Takes a log record in and says whose it is.
-    pub fn log(&mut self, origin: &Origin<'_, '_>, log: &Log<'_>) -> Result<&IntegrationKey, Refusal> {
-        let look = Lookup { own: &log.attributes, scope: origin.scope, resource: origin.resource };
-        let (peer, _) = endpoint::peer(&look);
-        let at = self.integration(origin, &look, &peer)?;
-        let key = self.seen.integrations[at].key.clone();
-        let time = self.time(log.time);
-        match Event::from_wire(&log.event_name) {
-            Some(Event::RunCompleted) => self.seen.runs.push(heartbeat::run(key, &look, log, time)?),
-            Some(Event::ReconciliationCompleted) => {
-                self.seen.reconciliations.push(reconciliation::event(key, &look, time)?);
-            }
-            Some(Event::CredentialRetired) => {
-                let id =
-                    look.str(Attr::CredentialId).ok_or(Refusal::Borrowed("no integration.credential.id"))?;
-                let mut update = credential::empty(key, id, time);
-                update.retired = true;
-                credential::join(&mut self.seen.slots, &mut self.slots, update);
-            }
-            _ => {}
-        }
-        Ok(&self.seen.integrations[at].key)
-    }
-
     /// Bytes that all that was seen takes, about.
     pub fn bytes(&self) -> usize {
         self.seen.bytes() + self.attempts.len() * size_of::<retry::Attempt>() + self.denied.len() * 512
@@ -201,6 +214,10 @@ impl Observer {
     /// Links retries to what they replace and gives all that was seen.
     pub fn finish(mut self) -> Observations {
         retry::link(&self.attempts, &mut self.seen.calls);
+        // All of it was refused: nothing begins anywhere.
+        if self.seen.integrations.is_empty() {
+            self.seen.marks.clear();
+        }
         self.seen
     }
 
@@ -219,20 +236,38 @@ impl Observer {
         {
             return place(at);
         }
+        let at = self.resolve(origin, look, peer, own.is_none())?;
+        self.mark(origin, at);
+        Ok(at)
+    }
+
+    fn resolve(
+        &mut self,
+        origin: &Origin<'_, '_>,
+        look: &Lookup<'_, '_>,
+        peer: &str,
+        unnamed: bool,
+    ) -> Result<usize, Refusal> {
         // Resources come one after another, so the latest is the one or it is new.
         if self.identity.as_ref().is_none_or(|(index, _)| *index != origin.resource_index) {
             self.identity = Some((origin.resource_index, identify(origin.resource)));
         }
         let Some((_, identity)) = &self.identity else { return Ok(0) };
         let other = renamed(identity, &self.rules.naming, look, peer);
-        let settled = own.is_none() && (identity.explicit || self.rules.naming.is_empty());
+        let settled = unnamed && (identity.explicit || self.rules.naming.is_empty());
         let mut key = identity.info.key.clone();
         key.name = other.map_or(key.name, Into::into);
-        if let Some(at) = self.keys.get(&key).copied() {
+        let sent = key.clone();
+        if let Some(now) = self.rules.renamed.get(&*key.name) {
+            key.name = now.as_str().into();
+        }
+        // One that is refused under one of its names may be allowed under the other.
+        if let Some(at) = self.keys.get(&key).copied().filter(|at| *at != NOWHERE || sent.name == key.name) {
+            self.note_version(at);
             self.latest = settled.then_some((origin.resource_index, at));
             return place(at);
         }
-        if self.rules.scope.as_ref().is_some_and(|scope| !scope.allows(&key)) {
+        if self.rules.scope.as_ref().is_some_and(|scope| !scope.allows(&sent) && !scope.allows(&key)) {
             self.latest = settled.then_some((origin.resource_index, NOWHERE));
             self.denied.push(key.clone());
             self.keys.insert(key, NOWHERE);
@@ -246,8 +281,18 @@ impl Observer {
         let at = self.seen.integrations.len();
         self.seen.integrations.push(info);
         self.keys.insert(key, at);
+        self.note_version(at);
         self.latest = settled.then_some((origin.resource_index, at));
         Ok(at)
+    }
+
+    /// Notes where what a resource says begins.
+    fn mark(&mut self, origin: &Origin<'_, '_>, integration: usize) {
+        if self.marked != Some(origin.resource_index) {
+            self.marked = Some(origin.resource_index);
+            let (sender, integration) = (self.resource(origin) as u64, integration as u32);
+            self.seen.marks.push(Mark { sender, integration, ..Mark::end_of(&self.seen) });
+        }
     }
 
     fn is_own(&self, host: &str, port: u16) -> bool {
@@ -323,9 +368,15 @@ impl Observer {
 
     /// Counts what was corrected or left out, by name; the System page shows it.
     pub fn notice(&mut self, what: &'static str) {
+        self.notices(what, 1);
+    }
+
+    /// The same of several.
+    pub fn notices(&mut self, what: &'static str, count: u64) {
         match self.seen.notices.iter_mut().find(|(name, _)| *name == what) {
-            Some((_, count)) => *count += 1,
-            None => self.seen.notices.push((what, 1)),
+            Some((_, known)) => *known += count,
+            None if count > 0 => self.seen.notices.push((what, count)),
+            None => {}
         }
     }
 }

@@ -130,6 +130,15 @@ pub struct Token {
     pub cited: Citation,
 }
 
+/// Where tokens are had and refreshed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenPath {
+    /// The path of the address: `/connect/token`.
+    pub path: String,
+    /// Where it was read.
+    pub cited: Citation,
+}
+
 /// A length of time as the vendor says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Length {
@@ -160,6 +169,8 @@ pub struct Provider {
     pub delivery: Option<Delivery>,
     /// Its tokens.
     pub tokens: Vec<Token>,
+    /// Where they are had.
+    pub token_paths: Vec<TokenPath>,
 }
 
 /// All vendors, found by a peer's host.

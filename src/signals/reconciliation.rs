@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::fact::Missing;
 use super::lookup::Lookup;
 use super::observation::{IntegrationKey, ReconciliationRun};
 use super::observe::hash;
-use super::telemetry::{Nanos, Point, PointValue, Refusal};
+use super::telemetry::{Log, Nanos, Point, PointValue, Refusal, Value};
 use super::vocabulary::{Attr, Metric};
 
 /// Reads `integration.reconciliation.completed`.
@@ -44,6 +45,40 @@ pub fn event(
     run.amount_matched = look.get(Attr::ReconciliationAmountMatched).and_then(|value| value.as_f64());
     run.currency = look.str(Attr::ReconciliationCurrency).unwrap_or("").chars().take(8).collect();
     Ok(run)
+}
+
+/// Keys that a list of missing records keeps.
+const KEYS: usize = 100;
+
+/// Reads `integration.reconciliation.missing`; true where its list was longer than is kept.
+pub fn missing(look: &Lookup<'_, '_>, log: &Log<'_>) -> Result<(Missing, bool), Refusal> {
+    let text = |attr: Attr| look.get(attr).map(|value| Arc::from(super::endpoint::cut(&value.text())));
+    let name =
+        text(Attr::ReconciliationName).ok_or(Refusal::Borrowed("no integration.reconciliation.name"))?;
+    let run_id =
+        text(Attr::ReconciliationRunId).ok_or(Refusal::Borrowed("no integration.reconciliation.run_id"))?;
+    let keys: Vec<String> = match &log.body {
+        Value::Json(list) => {
+            let items: Vec<serde_json::Value> = serde_json::from_str(list)
+                .map_err(|_| Refusal::Borrowed("its body is not a list of record keys"))?;
+            let key = |item: serde_json::Value| match item {
+                serde_json::Value::String(text) => text,
+                other => other.to_string(),
+            };
+            items.into_iter().map(key).collect()
+        }
+        // A line for each, from those whose SDK has no lists in bodies.
+        other => other.text().lines().map(|line| line.trim().to_owned()).collect(),
+    };
+    let mut keys: Vec<String> = keys.into_iter().filter(|key| !key.is_empty()).collect();
+    if keys.is_empty() {
+        return Err(Refusal::Borrowed("its body names no record"));
+    }
+    let cut = keys.len() > KEYS;
+    keys.truncate(KEYS);
+    keys.iter_mut().for_each(|key| key.truncate(super::endpoint::cut(key).len()));
+    let entity = text(Attr::Entity).unwrap_or_else(|| Arc::from(""));
+    Ok((Missing { name, entity, run_id, keys }, cut))
 }
 
 /// Takes one gauge point into the run of the same id; `places` knows where each run stands.
@@ -124,5 +159,38 @@ pub fn of(
         amount_matched: None,
         currency: String::new(),
         net_only: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signals::telemetry::Attributes;
+
+    fn read(body: Value<'static>, with_run: bool) -> Result<(Missing, bool), Refusal> {
+        let mut log = Log { body, ..Log::default() };
+        log.attributes.push("integration.reconciliation.name".into(), Value::Str("orders".into()));
+        if with_run {
+            log.attributes.push("integration.reconciliation.run_id".into(), Value::Str("r1".into()));
+        }
+        let none = Attributes::default();
+        missing(&Lookup { own: &log.attributes, scope: &none, resource: &none }, &log)
+    }
+
+    #[test]
+    fn the_keys_of_missing_records_are_a_list_or_lines_and_a_hundred_at_most() {
+        let of = |body| read(body, true);
+        let (said, cut) = of(Value::Json(r#"["a", 7, "", "b"]"#.into())).unwrap();
+        assert_eq!((said.keys, cut), (vec!["a".to_owned(), "7".into(), "b".into()], false));
+        assert_eq!(of(Value::Str("a\n b \n".into())).unwrap().0.keys, ["a", "b"]);
+        let many: Vec<usize> = (0..300).collect();
+        let (said, cut) = of(Value::Json(serde_json::to_string(&many).unwrap().into())).unwrap();
+        assert_eq!((said.keys.len(), cut), (100, true));
+        let (said, _) = of(Value::Str("é".repeat(500).into())).unwrap();
+        assert!(said.keys[0].len() <= 200);
+        assert_eq!(of(Value::Json("{}".into())).unwrap_err(), "its body is not a list of record keys");
+        assert_eq!(of(Value::Empty).unwrap_err(), "its body names no record");
+        let why = read(Value::Str("a".into()), false).unwrap_err();
+        assert_eq!(why, "no integration.reconciliation.run_id");
     }
 }

@@ -207,13 +207,13 @@ signals! {
     ContractPageCap = "contract.page_cap", Unit::Count("record"), CONTRACT, Other;
     ContractRequestRejected = "contract.request_rejected", Unit::Share, CONTRACT, Other;
     VendorSunsetIn = "vendor.sunset_in", Unit::Duration, VENDOR, Other;
-    SelfLag = "self.lag", Unit::Duration, NONE, Other;
-    SelfMailStuck = "self.mail_stuck", Unit::Duration, NONE, Other;
-    SelfDiskFree = "self.disk_free", Unit::Share, NONE, Other;
-    SelfRefused = "self.refused", Unit::PerMinute, NONE, Other;
-    SelfRuleErrors = "self.rule_errors", Unit::Count("rule"), NONE, Other;
-    SelfKeyExpiresIn = "self.key_expires_in", Unit::Duration, NONE, Other;
-    SelfFolded = "self.folded", Unit::Count("endpoint"), NONE, Other;
+    SelfLag = "self.lag", Unit::Duration, NONE, Server;
+    SelfMailStuck = "self.mail_stuck", Unit::Duration, NONE, Server;
+    SelfDiskFree = "self.disk_free", Unit::Share, NONE, Server;
+    SelfRefused = "self.refused", Unit::PerMinute, NONE, Server;
+    SelfRuleErrors = "self.rule_errors", Unit::Count("problem"), NONE, Server;
+    SelfKeyExpiresIn = "self.key_expires_in", Unit::Duration, NONE, Server;
+    SelfFolded = "self.folded", Unit::Count("series"), NONE, Server;
 }
 
 impl Signal {
@@ -324,6 +324,13 @@ mod tests {
                 "reconciliation.gap_share",
                 "reconciliation.open_runs",
                 "reconciliation.amount_differs",
+                "self.lag",
+                "self.mail_stuck",
+                "self.disk_free",
+                "self.refused",
+                "self.rule_errors",
+                "self.key_expires_in",
+                "self.folded",
             ]
         );
     }

@@ -88,11 +88,13 @@ pub struct Attributes<'a> {
     /// The reader's own numbers of (key, value), one for each attribute or none at all.
     numbers: Vec<(u32, u32)>,
     known: [u16; Attr::COUNT],
+    /// Whether a header was captured: most records have none, and then nobody looks.
+    captured: bool,
 }
 
 impl Default for Attributes<'_> {
     fn default() -> Self {
-        Self { list: Vec::new(), numbers: Vec::new(), known: [ABSENT; Attr::COUNT] }
+        Self { list: Vec::new(), numbers: Vec::new(), known: [ABSENT; Attr::COUNT], captured: false }
     }
 }
 
@@ -100,7 +102,7 @@ impl<'a> Attributes<'a> {
     /// Adds one attribute. An old name fills its new name's place only while that is empty.
     pub fn push(&mut self, key: Cow<'a, str>, value: Value<'a>) {
         let attr = Attr::from_wire(&key);
-        self.place(attr);
+        self.place(&key, attr);
         self.list.push((key, value));
     }
 
@@ -114,7 +116,7 @@ impl<'a> Attributes<'a> {
         attr: Option<(Attr, bool)>,
         numbers: (u32, u32),
     ) {
-        self.place(attr);
+        self.place(&key, attr);
         if self.numbers.len() == self.list.len() {
             self.numbers.push(numbers);
         }
@@ -133,11 +135,12 @@ impl<'a> Attributes<'a> {
     }
 
     #[inline]
-    fn place(&mut self, attr: Option<(Attr, bool)>) {
-        if let Some((attr, current)) = attr
-            && self.list.len() < ABSENT as usize
-            && (current || self.known[attr as usize] == ABSENT)
-        {
+    fn place(&mut self, key: &str, attr: Option<(Attr, bool)>) {
+        let Some((attr, current)) = attr else {
+            self.captured |= key.starts_with("http.re") && key.contains(".header.");
+            return;
+        };
+        if self.list.len() < ABSENT as usize && (current || self.known[attr as usize] == ABSENT) {
             self.known[attr as usize] = self.list.len() as u16;
         }
     }
@@ -175,6 +178,12 @@ impl<'a> Attributes<'a> {
         self.list.clear();
         self.numbers.clear();
         self.known = [ABSENT; Attr::COUNT];
+        self.captured = false;
+    }
+
+    /// Whether headers of a request or an answer are among them.
+    pub fn has_headers(&self) -> bool {
+        self.captured
     }
 }
 
@@ -384,13 +393,3 @@ pub struct Log<'a> {
 
 /// Why one record is refused, as a sentence without its subject: "no integration.queue.name".
 pub type Refusal = Cow<'static, str>;
-
-/// Takes the records of one request in order. An `Err` is counted in `partial_success` and named there.
-pub trait Sink {
-    /// A span.
-    fn span(&mut self, origin: &Origin<'_, '_>, span: &Span<'_>) -> Result<(), Refusal>;
-    /// A data point.
-    fn point(&mut self, origin: &Origin<'_, '_>, point: &Point<'_, '_>) -> Result<(), Refusal>;
-    /// A log record.
-    fn log(&mut self, origin: &Origin<'_, '_>, log: &Log<'_>) -> Result<(), Refusal>;
-}

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::catalog::Signal;
 use crate::decode::Batch;
 use crate::decode::columns::{LogColumns, SpanColumns};
+use crate::rollup::errors::Errors;
 use crate::rollup::measure::Deltas;
 use crate::rollup::stream::Changes;
 use crate::rollup::window::Part;
@@ -42,6 +43,8 @@ pub struct Generation {
     pub part: Arc<Part>,
     /// Where metric streams stand after it, those that changed.
     pub changes: Changes,
+    /// Error groups, what of them may be kept whole, and what changed.
+    pub errors: Errors,
     /// Spans by request.
     pub spans: Vec<Arc<SpanColumns>>,
     /// Logs by request.
@@ -158,6 +161,8 @@ impl Hot {
         current.bytes += series * SERIES + observations.calls.len() * SLOT + things * THING;
         current.bytes += deltas.changes.bytes();
         current.changes.extend(deltas.changes);
+        let places = (current.spans.len(), current.logs.len());
+        current.bytes += current.errors.absorb(&observations, received_at, places.0, places.1);
         if !spans.is_empty() {
             current.row_bytes += spans.bytes();
             current.spans.push(Arc::new(spans));

@@ -6,13 +6,14 @@
 //! retried. A read takes one catalog snapshot and adds what is in memory above that snapshot's watermark: never a
 //! gap, never a double. A flush that fails leaves everything in memory, readable, for the next one.
 //!
-//! `hot` is the memory, `recent` what many reads want of the catalog, `flush` the way down, `catalog` the database, `segments` the Parquet files, `query` the
+//! `hot` is the memory, `recent` what many reads want of the catalog, `flush` the way down, `pins` what is kept whole of failures, `catalog` the database, `segments` the Parquet files, `query` the
 //! reads over all of them.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::fs::File;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Serialize, Serializer};
@@ -23,11 +24,13 @@ use crate::signals::call::Class;
 use crate::signals::telemetry::Nanos;
 use crate::world::World;
 use crate::world::points::Points;
+use crate::world::seal::{KeyId, Keyring};
 
 pub mod beside;
 pub mod mail;
 pub mod hot;
 pub mod recent;
+pub mod pins;
 pub mod flush;
 pub mod catalog;
 pub mod segments;
@@ -40,12 +43,15 @@ pub struct Settings {
     pub folder: PathBuf,
     /// How long the claim on a body is kept, in nanoseconds: longer than the window in which repeats are known.
     pub claims_kept: Nanos,
+    /// What seals the segments.
+    pub keyring: Keyring,
 }
 
 impl Settings {
     /// A folder whose claims are kept for two hours.
     pub fn new(folder: impl Into<PathBuf>) -> Settings {
-        Settings { folder: folder.into(), claims_kept: 2 * 3_600_000_000_000 }
+        let (folder, keyring) = (folder.into(), Keyring::default());
+        Settings { folder, claims_kept: 2 * 3_600_000_000_000, keyring }
     }
 }
 
@@ -229,11 +235,14 @@ struct Inner {
     claims_kept: Nanos,
     catalog: catalog::sqlite::Catalog,
     segments: segments::Segments,
+    closed: BTreeMap<KeyId, usize>,
     hot: hot::Hot,
     recent: recent::Recent,
     /// Held by the one flush that runs.
     flushing: tokio::sync::Mutex<flush::Flushing>,
     points: Points,
+    /// Failing calls for which the day had no room.
+    pins_left_out: AtomicU64,
     /// Locked for as long as this server works on the folder.
     lock: Mutex<Option<File>>,
 }
@@ -249,11 +258,12 @@ impl Store {
     ///
     /// Refused when another server works on the folder or a newer version wrote it.
     pub async fn open(settings: Settings, world: &World) -> Result<Store, Error> {
-        let Settings { folder, claims_kept } = settings;
+        let Settings { folder, claims_kept, keyring } = settings;
         let lock = segments::folder::claim(&folder, &*world.files)?;
         let catalog = catalog::sqlite::Catalog::open(&folder).await?;
-        let segments = segments::Segments::open(&folder, world.files.clone())?;
+        let segments = segments::Segments::open(&folder, world.files.clone(), keyring)?;
         let known = catalog.segment_paths().await?;
+        let closed = segments.closed(&known);
         segments.sweep(known).await?;
         let watermark = catalog.watermark().await?;
         Ok(Store {
@@ -261,10 +271,12 @@ impl Store {
                 claims_kept,
                 catalog,
                 segments,
+                closed,
                 hot: hot::Hot::new(watermark),
                 recent: recent::Recent::default(),
                 flushing: tokio::sync::Mutex::default(),
                 points: world.points.clone(),
+                pins_left_out: AtomicU64::default(),
                 lock: Mutex::new(Some(lock)),
             }),
         })
@@ -296,6 +308,12 @@ impl Store {
     /// Bytes in memory that no flush has committed, estimated.
     pub fn hot_bytes(&self) -> usize {
         self.inner.hot.bytes()
+    }
+
+    /// How many segments are encrypted with a key that was not there when the store was opened, by key: nobody can read
+    /// what is in them.
+    pub fn closed(&self) -> &BTreeMap<KeyId, usize> {
+        &self.inner.closed
     }
 
     /// What is known of people.

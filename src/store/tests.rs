@@ -5,9 +5,11 @@ use std::path::Path;
 
 use super::{Error, Settings, Store};
 use crate::world::World;
+use crate::world::seal::{KEY, Keyring};
 
 pub mod alerts;
 mod audit;
+mod errors;
 mod evidence;
 mod faults;
 pub mod fixtures;
@@ -15,6 +17,7 @@ mod keys;
 pub mod outbox;
 mod recent;
 mod rollups;
+mod sealing;
 
 /// Where a store lives: opened again, it has what it had.
 pub trait Place {
@@ -36,6 +39,24 @@ impl Place for Sqlite {
 
     async fn open(&self) -> Result<Store, Error> {
         Store::open(Settings::new(self.folder()), &World::real()).await
+    }
+
+    fn folder(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+/// The same, whose segments are sealed.
+pub struct Sealed(tempfile::TempDir);
+
+impl Place for Sealed {
+    fn new() -> Self {
+        Sealed(tempfile::tempdir().unwrap())
+    }
+
+    async fn open(&self) -> Result<Store, Error> {
+        let keyring = Keyring::new(Some(&[7; KEY]), &[]);
+        Store::open(Settings { keyring, ..Settings::new(self.folder()) }, &World::real()).await
     }
 
     fn folder(&self) -> &Path {
@@ -75,6 +96,12 @@ contract! {
         a_failed_segment_leaves_all_hot, orphans_go_at_open, a_watermark_that_moved_is_refused,
         a_flush_that_was_cut_off_after_its_commit_counts_once, nothing_to_flush_is_nothing,
     }
+    errors {
+        all_failures_are_counted_and_twenty_a_day_are_kept_whole,
+        what_is_replayed_after_a_crash_is_counted_and_kept_once,
+        groups_are_found_by_what_their_payloads_say_and_left_out_where_they_did_not_fail,
+        evidence_is_forgotten_by_its_receipt,
+    }
     audit { entries_hang_together, entries_are_found_by_any_of_their_texts }
     keys {
         a_key_is_kept_as_its_hash_and_audited, a_third_valid_key_is_refused_and_leaves_no_trace,
@@ -86,6 +113,16 @@ contract! {
         a_sent_mail_stays_sent, mails_are_listed, a_refused_mail_and_who_stands_in_are_one_step,
         what_is_held_back_is_told_once, a_paused_channel_holds_up_no_other,
     }
+}
+
+contract! {
+    sealed, Sealed:
+    evidence {
+        spans_survive_hot_and_cold, logs_survive_hot_and_cold, spans_are_found_by_each_condition,
+        lists_are_newest_first_over_memory_and_files, files_out_of_time_or_scope_are_not_read,
+        a_trace_in_many_files_is_whole, a_missing_file_is_told, a_file_of_several_row_groups_is_read_by_row,
+    }
+    faults { a_failed_segment_leaves_all_hot, orphans_go_at_open }
 }
 
 /// Servers spawn these: a future that is not `Send` fails to compile here, not there.
@@ -100,6 +137,9 @@ fn futures_can_be_spawned(store: Store) {
     can_be(store.trace([0; 16]));
     can_be(store.spans(super::SpanQuery::default()));
     can_be(store.logs(super::LogQuery::default()));
+    can_be(store.spans_of(super::query::around::Traces::default()));
+    can_be(store.pin(&[]));
+    can_be(store.forget_evidence(0));
     can_be(store.record_tick(&Tick { at: from, ..Tick::default() }));
     can_be(store.access());
     can_be(store.revoke_key(1, None, &crate::access::audit::Actor::server(), 0));

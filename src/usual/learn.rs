@@ -122,20 +122,21 @@ fn events(part: &Part, minute: Minute) -> Events<'_> {
     for run in part.runs.iter().filter(|run| Minute::of(run.time) == minute) {
         *work.entry(&run.integration).or_insert(0.0) += 1.0;
     }
-    for ((_, key), row) in part.counters.iter().filter(|((at, _), _)| *at == minute) {
-        let series = &key.series;
-        if &*series.metric == RECEIVED {
-            events.received.insert(&series.integration);
-            add(&series.integration, Figure::Telemetry, "", 1.0);
-        } else if &*series.metric == Metric::WebhookDeliveries.name() && row.sum > 0.0 {
-            let label = |attr: Attr| {
-                let found = series.attributes.iter().find(|(name, _)| &**name == attr.name());
-                found.map_or("", |(_, value)| &**value)
-            };
-            let name = delivery(label(Attr::WebhookProvider), label(Attr::WebhookEventType));
-            add(&series.integration, Figure::Delivery, &name, row.sum);
-            *work.entry(&series.integration).or_insert(0.0) += row.sum;
+    for ((_, key), _) in part.counters.iter().filter(|((at, _), _)| *at == minute) {
+        if &*key.series.metric == RECEIVED {
+            events.received.insert(&key.series.integration);
+            add(&key.series.integration, Figure::Telemetry, "", 1.0);
         }
+    }
+    for (_, key, row) in part.deliveries().filter(|(at, _, row)| *at == minute && row.sum > 0.0) {
+        let series = &key.series;
+        let label = |attr: Attr| {
+            let found = series.attributes.iter().find(|(name, _)| &**name == attr.name());
+            found.map_or("", |(_, value)| &**value)
+        };
+        let name = delivery(label(Attr::WebhookProvider), label(Attr::WebhookEventType));
+        add(&series.integration, Figure::Delivery, &name, row.sum);
+        *work.entry(&series.integration).or_insert(0.0) += row.sum;
     }
     for (integration, count) in work.into_iter().filter(|(_, count)| *count > 0.0) {
         add(integration, Figure::Work, "", count);

@@ -215,7 +215,7 @@ pub async fn make_token(
         revoked_at: None,
     };
     let entry = who.did(now, "token.made", name, format!("As {role}, for {days} days, …{}.", token.tail));
-    match state.store.people().add_token(&token, &secret.hash(), &entry).await {
+    match state.store.people().add_token(&token, user.version, &secret.hash(), &entry).await {
         Err(store::Error::Unfit(token)) => {
             let page = shown(&state, &who, None, Problem { token, ..Problem::default() }).await?;
             Ok((StatusCode::CONFLICT, page).into_response())

@@ -16,6 +16,7 @@ const ASSETS: &[(&str, &str, &[u8])] = &[
     ("overview.css", CSS, include_bytes!("../../static/overview.css")),
     ("integration.css", CSS, include_bytes!("../../static/integration.css")),
     ("incidents.css", CSS, include_bytes!("../../static/incidents.css")),
+    ("errors.css", CSS, include_bytes!("../../static/errors.css")),
     ("runbook.css", CSS, include_bytes!("../../static/runbook.css")),
     ("mail.css", CSS, include_bytes!("../../static/mail.css")),
     ("system.css", CSS, include_bytes!("../../static/system.css")),

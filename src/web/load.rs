@@ -13,6 +13,7 @@ use crate::health::value::Value;
 use crate::rollup::series::Merge;
 use crate::rollup::window::Part;
 use crate::signals::telemetry::Nanos;
+use crate::store::query::errors::{ChangeRecord, ErrorRecord};
 use crate::store::{Detail, Error};
 
 /// As many incidents as any list shows.
@@ -33,6 +34,10 @@ pub struct Loaded {
     pub incidents: Vec<Incident>,
     /// What the signals said at the last tick.
     pub values: Vec<Value>,
+    /// Error groups of the window, those that failed most first.
+    pub errors: Vec<ErrorRecord>,
+    /// What changed, the latest first.
+    pub changes: Vec<ChangeRecord>,
 }
 
 impl Loaded {
@@ -44,7 +49,9 @@ impl Loaded {
             window: &self.window,
             states: &self.states,
             incidents: &self.incidents,
+            values: &self.values,
             overrides: &state.settings.overrides,
+            providers: &state.settings.providers,
             now,
         }
     }
@@ -82,7 +89,9 @@ pub async fn fleet(state: &State, now: Nanos) -> Result<Fleet, Error> {
             window,
             states: lately.states,
             incidents: state.store.incidents(false, INCIDENTS).await?,
-            values: Vec::new(),
+            values: state.store.values(None).await?,
+            errors: Vec::new(),
+            changes: Vec::new(),
         },
         hour: lately.minutes,
         day: lately.half_hours,
@@ -103,6 +112,8 @@ pub async fn window(state: &State, period: Period, name: Option<&str>) -> Result
         states: Arc::new(state.store.states().await?),
         incidents: state.store.incidents(false, INCIDENTS).await?,
         values: state.store.values(name).await?,
+        errors: Vec::new(),
+        changes: Vec::new(),
     })
 }
 

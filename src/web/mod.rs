@@ -5,7 +5,7 @@
 //! Nothing here writes but what people and their sessions need. Who may open a route is one table, [`gate`]. All that comes from outside is escaped by askama; a policy on every answer forbids inline
 //! script and style and everything from elsewhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::Router;
@@ -17,16 +17,21 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use crate::alert::incident::Severity;
+use crate::alert::incident::{Incident, Severity};
+use crate::alert::maintenance::Maintenance;
 use crate::clock::Clock;
 use crate::signals::provider::Providers;
 use crate::signals::telemetry::Nanos;
 use crate::store::Store;
+use crate::store::mail::NewMail;
 
 pub mod overview;
 pub mod integration;
 pub mod incidents;
+pub mod errors;
 pub mod runbook;
+pub mod silences;
+pub mod link;
 pub mod mail;
 pub mod system;
 pub mod login;
@@ -81,6 +86,10 @@ pub struct Trouble {
 /// The troubles of this moment.
 pub type Troubles = Arc<dyn Fn() -> Vec<Trouble> + Send + Sync>;
 
+/// Messages that tell channels besides e-mail that somebody looks at an incident: (incident, who, channels that were told
+/// of it, now).
+pub type LookedAt = Arc<dyn Fn(&Incident, &str, &[String], Nanos) -> Vec<NewMail> + Send + Sync>;
+
 /// What the pages are made from.
 #[derive(Clone)]
 pub struct State {
@@ -102,6 +111,8 @@ pub struct State {
     pub mail: MailInfo,
     /// Where people may sign in beside here.
     pub oidc: Option<Arc<sso::Sso>>,
+    /// What is told when somebody looks at an incident.
+    pub looked_at: LookedAt,
     /// Who may come in.
     pub access: Arc<gate::access::Access>,
     /// What the operator says.
@@ -115,6 +126,8 @@ pub struct RulesView {
     pub rules: Vec<RuleView>,
     /// Runbook key (`success-rate-low`) → Markdown.
     pub runbooks: BTreeMap<String, String>,
+    /// Maintenance windows.
+    pub maintenance: Vec<Maintenance>,
     /// What is wrong with the files as they are now, each `alerts/x.toml:14:11 …`.
     pub problems: Vec<String>,
     /// When the rules in force were read.
@@ -154,12 +167,16 @@ pub struct Settings {
     pub non_production: Vec<String>,
     /// Integration → (tier, owner); an empty text leaves what its telemetry says.
     pub overrides: view::health::Overrides,
+    /// Integrations that are shown in no list and judged by no rule.
+    pub retired: BTreeSet<String>,
     /// Sentences that stand on every page, such as [`OPEN_TO_ALL`].
     pub notices: Vec<String>,
     /// The host of `public_url`, empty where none is configured: the one name beside this machine's own.
     pub public_host: String,
     /// What vendors say of their interfaces.
     pub providers: Arc<Providers>,
+    /// The key that inbox and segments are encrypted with; none where they are not.
+    pub encrypted_with: Option<String>,
     /// Where people reach this server, without a slash at its end.
     pub base_url: String,
     /// Where OTLP over HTTP is taken, for the snippet on an empty page: `http://127.0.0.1:4318`.

@@ -114,7 +114,8 @@ pub fn build<P: Borrow<Part>>(
     settings: &Settings,
     environment: Option<&str>,
 ) -> Overview {
-    let all = health::all(sources);
+    let mut all = health::all(sources);
+    all.retain(|one| !settings.retired.contains(&*one.key.name));
     let named: BTreeSet<&Arc<str>> = all.iter().map(|one| &one.key.environment).collect();
     let environments: Vec<String> = named.into_iter().map(|name| name.to_string()).collect();
     let is_production =
@@ -226,7 +227,11 @@ fn row(one: &Health<'_>, now: Nanos, course: &Course<'_>, many: bool) -> Row {
         environment: if many { environment } else { String::new() },
         tier: one.tier.clone(),
         route: crate::alert::figure::route(&one.source, &one.destination),
-        cause: worst.map_or_else(String::new, |worst| format::capital(&sentence::cause(&worst.cause))),
+        cause: match (&one.trouble, worst) {
+            (Some(trouble), _) => trouble.kind.title().to_owned(),
+            (None, Some(worst)) => format::capital(&sentence::cause(&worst.cause)),
+            (None, None) => String::new(),
+        },
         since: worst.map(|worst| When::new(worst.since, now)),
         sentence: worst.map_or_else(Prose::default, |worst| Prose::new(&said(worst), now)),
         strip: strip(one, now, course),

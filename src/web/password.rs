@@ -71,7 +71,7 @@ pub async fn choose(
     };
     let address = who::address_of(&state, &headers, &extensions);
     let by = Actor { name: user.name.clone(), address: address.to_string() };
-    let (edition, change) = (Some(link.edition), Change::Password(hash));
+    let (edition, change) = (Some(link.edition), Change::PasswordByLink(hash));
     let now = (state.clock)();
     let user = state.store.people().change_user(user.id, edition, &change, &by, Role::Viewer, now).await?;
     login::begin(&state, &user, &headers, address, "By a link.", "/").await

@@ -13,18 +13,18 @@ pub async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Ready: not stopping, requests are taken in, and the catalog answers.
+/// Ready: not stopping, requests are taken in, and the catalog answers. Why it is not is for those who may see it: the
+/// sentences name paths of this machine, and everybody may ask.
 pub async fn readyz(Extract(state): Extract<State>) -> Response {
     if state.stop.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, "The server is stopping.\n").into_response();
     }
-    if let Some(trouble) = (state.troubles)().into_iter().find(|trouble| trouble.refuses) {
-        return (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", trouble.sentence)).into_response();
+    let is_refusing = (state.troubles)().iter().any(|trouble| trouble.refuses);
+    if !is_refusing && state.store.watermark().await.is_ok() {
+        return "ready\n".into_response();
     }
-    match state.store.watermark().await {
-        Ok(_) => "ready\n".into_response(),
-        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
-    }
+    let what = "Nothing is taken in or read at the moment; the System page and the log say why.\n";
+    (StatusCode::SERVICE_UNAVAILABLE, what).into_response()
 }
 
 /// Counters in Prometheus' text format.
@@ -49,7 +49,8 @@ const GAUGES: [&str; 11] = [
 ];
 
 /// What figures are, by how their names start.
-const HELP: [(&str, &str); 25] = [
+const HELP: [(&str, &str); 26] = [
+    ("clock_corrected", "Records of senders whose clock is off, by their corrected time."),
     ("accepted_", "Records accepted, by signal."),
     ("rejected_", "Records left out of accepted requests, by signal."),
     ("refused_", "Requests refused, by reason."),
@@ -80,7 +81,8 @@ const HELP: [(&str, &str); 25] = [
 /// `accepted_spans` → `seamwatch_accepted_spans_total`.
 fn exposition(counters: &[(String, u64)]) -> String {
     let mut text = String::new();
-    for (name, value) in counters {
+    // A name that a sender chose is no name of a figure.
+    for (name, value) in counters.iter().filter(|(name, _)| !name.starts_with("clock of ")) {
         let clean: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
         let (suffix, kind) = if GAUGES.contains(&&*clean) { ("", "gauge") } else { ("_total", "counter") };
         // Writing to a String cannot fail.

@@ -1,7 +1,8 @@
 //! `/login/oidc`: signing in at a provider of identities, and coming back from there. Somebody who comes for the first
 //! time is made a user; what they may do is what the provider says each time.
 
-use std::sync::Arc;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::State as Extract;
 use axum::http::{Extensions, HeaderMap, StatusCode, header};
@@ -19,6 +20,7 @@ use crate::access::oidc::Identity;
 use crate::access::person::{Change, NewUser, User, check_name};
 use crate::access::role::Role;
 use crate::access::secret::{Kind, Secret};
+use crate::access::throttle::Throttle;
 use crate::oidc::provider::{self, Provider};
 use crate::oidc::waiting::Waiting;
 use crate::signals::telemetry::Nanos;
@@ -29,12 +31,21 @@ use crate::store::catalog::sqlite::people::People;
 pub struct Sso {
     provider: Arc<Provider>,
     waiting: Waiting,
+    /// Counts logins that came to nothing: anybody can make as many as they like, and each entry of the audit log is a
+    /// write that others wait for.
+    failed: Mutex<Throttle>,
 }
 
 impl Sso {
     /// With a provider.
     pub fn new(provider: Arc<Provider>) -> Arc<Sso> {
-        Arc::new(Sso { provider, waiting: Waiting::default() })
+        Arc::new(Sso { provider, waiting: Waiting::default(), failed: Mutex::default() })
+    }
+
+    /// Whether a login from an address that came to nothing is written down, and not one too many.
+    fn is_noted(&self, address: IpAddr, now: Nanos) -> bool {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.ask(&address.to_string(), address, now).is_ok()
     }
 }
 
@@ -95,8 +106,7 @@ pub async fn come_back(
     let now = (state.clock)();
     let mut response = match finished {
         Ok(identity) => {
-            let by = Actor { name: identity.name.chars().take(120).collect(), address: address.to_string() };
-            let user = user_of(&people, &identity, &by, now).await?;
+            let user = user_of(&people, &identity, address, now).await?;
             if user.disabled_at.is_some() {
                 refused(&provider::Error::Refused("This account may not sign in any more.".into()))
             } else {
@@ -104,10 +114,11 @@ pub async fn come_back(
             }
         }
         Err(error) => {
-            let by = Actor { name: "-".into(), address: address.to_string() };
-            people
-                .note(&by.did(now, "login.failed", "-".into(), format!("By single sign-on: {error}")))
-                .await?;
+            if sso.is_noted(address, now) {
+                let by = Actor { name: "-".into(), address: address.to_string() };
+                let why = format!("By single sign-on: {error}");
+                people.note(&by.did(now, "login.failed", "-".into(), why)).await?;
+            }
             refused(&error)
         }
     };
@@ -117,17 +128,28 @@ pub async fn come_back(
 
 /// The user that the provider vouches for, made where they come for the first time, with the role that they have there
 /// now.
-async fn user_of(people: &People, identity: &Identity, by: &Actor, now: Nanos) -> Result<User, store::Error> {
+///
+/// The audit log names them as this server does: what they are called elsewhere may be anybody's name here.
+async fn user_of(
+    people: &People,
+    identity: &Identity,
+    address: IpAddr,
+    now: Nanos,
+) -> Result<User, store::Error> {
     let Identity { issuer, subject, role, .. } = identity;
+    let by = |name: &str| Actor { name: name.to_owned(), address: address.to_string() };
     match people.user_vouched(issuer, subject).await? {
         Some(user) if user.role == *role => Ok(user),
-        Some(user) => people.change_user(user.id, None, &Change::Role(*role), by, Role::Admin, now).await,
+        Some(user) => {
+            let by = by(&user.name);
+            people.change_user(user.id, None, &Change::Role(*role), &by, Role::Admin, now).await
+        }
         None => {
             let vouched = Some((issuer.clone(), subject.clone()));
             let name = free_name(people, identity).await?;
             let display = identity.name.chars().filter(|letter| !letter.is_control()).take(120).collect();
             let new = NewUser { name, display, role: *role, password: None, vouched };
-            people.add_user(&new, by, Role::Admin, now).await
+            people.add_user(&new, &by(&new.name), Role::Admin, now).await
         }
     }
 }

@@ -21,6 +21,7 @@ pub struct Page {
     problems: Vec<String>,
     rules: String,
     rules_of: When,
+    encrypted_with: Option<String>,
 }
 
 /// Figures that belong together.
@@ -36,7 +37,8 @@ pub async fn show(Extract(state): Extract<State>, Extension(who): Extension<Who>
     let watermark = state.store.watermark().await?;
     let frame = Frame::new(&state, &who, &open, "system", "System");
     let rules = state.rules.borrow().clone();
-    Ok(page::render(&build(frame, &(state.counters)(), watermark, &rules, (state.clock)())))
+    let page = build(frame, &(state.counters)(), watermark, &rules, (state.clock)());
+    Ok(page::render(&Page { encrypted_with: state.settings.encrypted_with.clone(), ..page }))
 }
 
 /// The page from plain values.
@@ -99,6 +101,7 @@ pub fn build(
             if count == 1 { "rule" } else { "rules" }
         )),
         rules_of: When::new(rules.loaded_at, now),
+        encrypted_with: None,
         frame,
     }
 }
@@ -131,7 +134,10 @@ fn spoken(name: &str) -> String {
         "late" => "Records of minutes that were judged already, shown but not judged again",
         "lag_ms" => "From receipt to the dashboard",
         "judged_ago_ms" => "Since the last minute that the rules judged",
-        "folded" => "Calls counted as (other): their integration has too many endpoints",
+        "folded" => "Series past a limit: endpoints counted as (other), others left out",
+        "errors_folded" => "Failures counted as (other): their integration has too many kinds of errors",
+        "changes_left_out" => "Versions and changes left out: their integration has too many in a day",
+        "pins_left_out" => "Failing calls not kept whole: the day's room for them is full",
         "flush_failures" => "Writes to the catalog that failed and were tried again",
         "inbox_bytes" => "Bytes on disk that the catalog does not hold yet",
         "inbox_files" => "Files that hold them",
@@ -143,6 +149,8 @@ fn spoken(name: &str) -> String {
         "in_flight_bytes" => "Bytes received that are not counted yet",
         "connections" => "Open connections",
         "connections_handshake_failed" => "Connections whose TLS handshake failed",
+        "clock_corrected" => "Records whose sender's clock is off, moved to where they belong",
+        name if name.starts_with("clock of ") => return format::capital(name.trim_end_matches("_ms")),
         name => return format::capital(&format::words(name.strip_suffix("_ms").unwrap_or(name))),
     };
     words.into()

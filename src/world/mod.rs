@@ -9,6 +9,8 @@ use points::Points;
 
 pub mod files;
 pub mod points;
+pub mod seal;
+pub mod sealed;
 
 /// The machine.
 #[derive(Clone)]

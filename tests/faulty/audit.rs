@@ -4,11 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use seamwatch::config::Config;
 use seamwatch::rollup::window::Minute;
+use seamwatch::server::encryption;
 use seamwatch::store::segments::values::{ids, strings};
 use seamwatch::store::{Detail, Settings, Store};
 use seamwatch::world::World;
+use seamwatch::world::sealed::{self, Closed};
 
 /// What is known of one endpoint.
 #[derive(Default)]
@@ -19,9 +23,11 @@ struct Counts {
 }
 
 /// Prints one line of JSON: endpoint → {attempts, rows, distinct}.
-pub async fn print(folder: &Path) -> anyhow::Result<()> {
+pub async fn print(folder: &Path, config: &Path) -> anyhow::Result<()> {
+    let keyring = encryption::keyring(&Config::read(config).map_err(anyhow::Error::msg)?)?;
     // Opening removes the files that no flush committed, so what is left is what the catalog names.
-    let store = Store::open(Settings::new(folder), &World::real()).await?;
+    let store =
+        Store::open(Settings { keyring: keyring.clone(), ..Settings::new(folder) }, &World::real()).await?;
     let mut endpoints: BTreeMap<String, Counts> = BTreeMap::new();
     let all = store.window(Minute(0), Minute(i64::MAX), None, Detail::Counts).await?;
     for ((_, key), row) in &all.calls {
@@ -30,7 +36,11 @@ pub async fn print(folder: &Path) -> anyhow::Result<()> {
     }
     store.close().await;
     for file in files(&folder.join("segments/l0/spans"))? {
-        let opened = std::fs::File::open(&file)?;
+        let bytes = std::fs::read(&file)?;
+        let opened = match sealed::opened(&keyring, &bytes) {
+            Err(Closed::Plain) => Bytes::from(bytes),
+            opened => Bytes::from(opened?),
+        };
         for batch in ParquetRecordBatchReaderBuilder::try_new(opened)?.build()? {
             let batch = batch.with_context(|| format!("{} cannot be read", file.display()))?;
             let (traces, spans) = (ids(&batch, "trace_id")?, ids(&batch, "span_id")?);

@@ -24,6 +24,8 @@ enum Command {
     Audit {
         /// The data folder.
         folder: std::path::PathBuf,
+        /// The configuration, which names the keys of what is encrypted.
+        config: std::path::PathBuf,
     },
 }
 
@@ -43,7 +45,7 @@ struct Serve {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     match Command::parse() {
-        Command::Audit { folder } => audit::print(&folder).await,
+        Command::Audit { folder, config } => audit::print(&folder, &config).await,
         Command::Serve(args) => serve(*args).await,
     }
 }

@@ -43,7 +43,7 @@ fn the_flags_are_there_and_an_unknown_one_is_refused() {
     }
     let commands = seamwatch().arg("--help").output().expect("the binary can be started");
     let commands = String::from_utf8_lossy(&commands.stdout).into_owned();
-    for command in ["serve", "demo", "check", "test", "redact-test"] {
+    for command in ["serve", "demo", "check", "test", "redact-test", "decrypt"] {
         assert!(commands.contains(command), "no {command} in\n{commands}");
     }
     let wrong = seamwatch().args(["serve", "--wbe", "x"]).output().expect("the binary can be started");

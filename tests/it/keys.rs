@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::support::home::Home;
 use crate::support::otlp::{self, Attempt};
 use crate::support::server::{Answer, Server, seamwatch};
-use crate::support::{SOON, clients, faulty, grpc, wait_until};
+use crate::support::{A_TICK, SOON, clients, faulty, grpc, person, wait_until};
 
 const PROTOBUF: (&str, &str) = ("content-type", "application/x-protobuf");
 const DAY: i64 = 86_400;
@@ -202,6 +202,60 @@ fn what_is_revoked_may_be_taken_and_flagged_for_a_day() {
     assert!(log.lines().count() == 1 && log.contains("Somebody still sends with it, for shop"), "{log}");
 }
 
+/// Revoked by mistake, or a sender that was forgotten: somebody has to know while it is still taken.
+#[test]
+fn a_revoked_key_that_is_still_used_is_mailed() {
+    let home = Home::new();
+    let key = add(&home, "shop-1", &["--integration", "shop", "--environment", "default"]);
+    succeeds(&home, &["keys", "revoke", "shop-1", "--flag-for", "24h"]);
+    let api = succeeds(&home, &["keys", "list"]);
+    // A minute later by its clock, so that what comes cannot have been on its way.
+    let server = faulty::start(&home, &["--ahead", "60"]).expect("it starts");
+    wait_until("an answer", SOON, || {
+        (send(&server, Some(&key), &body(&["shop"])).status == 200).then_some(())
+    });
+    let mails = home.data().join("mail");
+    let mail = wait_until("a mail", 2 * A_TICK, || {
+        std::fs::read_dir(&mails).ok()?.flatten().find_map(|entry| {
+            let text = std::fs::read_to_string(entry.path()).ok()?;
+            text.contains("revoked, and still used").then_some(text)
+        })
+    });
+    assert!(mail.contains("critical") && mail.contains("shop"), "{mail}\n{api}");
+    stop(server);
+}
+
+#[test]
+fn records_that_a_key_may_not_send_are_told_on_every_page() {
+    let home = Home::new();
+    let key = add(&home, "shop-1", &["--integration", "shop"]);
+    person::make(&home, "ada", "viewer");
+    let server = home.start();
+    let ada = person::Person::sign_in(&server, "ada");
+    assert_eq!(send(&server, Some(&key), &body(&["shop"])).status, 200);
+    assert!(!ada.get(&server, "/system").text().contains("somebody sends others"));
+    let partly = send(&server, Some(&key), &body(&["shop", "crm", "crm"]));
+    assert_eq!(partly.status, 200, "{}", partly.text());
+    for page in ["/", "/system"] {
+        let page = ada.get(&server, page).text();
+        assert!(page.contains("is for integration shop in environment *, and somebody sends others with it: 2 records were not taken"), "{page}");
+    }
+}
+
+#[test]
+fn the_first_user_is_told_that_senders_need_keys_from_then_on() {
+    let home = Home::new();
+    for arguments in [&["invite"][..], &["add", "ada", "--role", "admin"]] {
+        let (done, said) = person::users(&home, arguments, person::PASSWORD);
+        assert!(
+            done && said.contains("closes the door for senders too") && said.contains("seamwatch keys add"),
+            "{said}"
+        );
+    }
+    let (done, said) = person::users(&home, &["add", "vera"], person::PASSWORD);
+    assert!(done && !said.contains("closes the door"), "{said}");
+}
+
 #[test]
 fn a_key_ends_when_it_says() {
     let home = Home::new();
@@ -301,6 +355,13 @@ fn an_entry_that_was_changed_is_named_by_its_number() {
     assert_eq!((entry["number"].as_u64(), entry["object"].as_str()), (Some(2), Some("b (key 2)")));
     assert!(entry["actor"].as_str().is_some_and(|actor| actor.starts_with("console:")), "{entry}");
     stop(server);
+    tamper(&home);
+    let said = fails(&home, &["audit", "--verify"]);
+    assert!(said.contains("Entry 2 does not hang together"), "{said}");
+}
+
+/// Changes the second entry of the audit log, which the catalog does not let happen.
+pub fn tamper(home: &Home) {
     let tamper = "import sqlite3,sys\ndb=sqlite3.connect(sys.argv[1])\n\
                   try:\n db.execute(\"UPDATE audit SET detail='nothing' WHERE number=2\"); sys.exit('it was let')\n\
                   except sqlite3.IntegrityError: pass\n\
@@ -308,8 +369,6 @@ fn an_entry_that_was_changed_is_named_by_its_number() {
                   db.execute(\"UPDATE audit SET detail='nothing' WHERE number=2\"); db.commit()";
     let done = Command::new("python3").args(["-c", tamper]).arg(home.data().join("catalog.db")).status();
     assert!(done.is_ok_and(|status| status.success()));
-    let said = fails(&home, &["audit", "--verify"]);
-    assert!(said.contains("Entry 2 does not hang together"), "{said}");
 }
 
 #[test]

@@ -14,10 +14,18 @@ const SENDERS: usize = 4;
 
 #[test]
 fn what_was_acknowledged_is_counted_once_whenever_the_server_is_killed() {
-    let mut dice = Dice::thrown("kill");
     let kills = std::env::var("SEAMWATCH_TEST_KILLS").ok().and_then(|kills| kills.parse().ok());
-    let kills: usize = kills.unwrap_or(KILLS);
+    outlived(&Home::new(), kills.unwrap_or(KILLS), Dice::thrown("kill"));
+}
+
+#[test]
+fn the_same_where_inbox_and_segments_are_encrypted() {
     let home = Home::new();
+    home.encrypt_with(&home.key("key", 'a'), &[]);
+    outlived(&home, 4, Dice::thrown("kill encrypted"));
+}
+
+fn outlived(home: &Home, kills: usize, mut dice: Dice) {
     let mut rounds: Vec<Vec<Arc<Mutex<Ledger>>>> = Vec::new();
     for round in 0..kills {
         let server = Arc::new(home.start());
@@ -51,7 +59,7 @@ fn what_was_acknowledged_is_counted_once_whenever_the_server_is_killed() {
     // And once more after an orderly stop: what was in memory is in the catalog and the segments now.
     server.signal("TERM");
     assert!(server.wait(SOON).success());
-    let audit = faulty::audit(&home);
+    let audit = faulty::audit(home);
     for ledger in rounds.iter().flatten() {
         ledger.lock().expect("no sender panicked").agrees(&audit);
     }

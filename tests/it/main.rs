@@ -5,21 +5,26 @@
 mod support;
 
 mod bad_input;
+mod bad_values;
 mod conformance;
 mod corpus;
 mod cves;
 mod differential;
 mod disk;
+mod encryption;
+mod errors;
 mod face;
 mod hostile;
 mod journey;
 mod keys;
 mod kill;
+mod low_code;
 mod mail;
 mod metrics;
 mod oidc;
 mod once;
 mod openapi;
+mod observations;
 mod overload;
 mod pages;
 mod points;

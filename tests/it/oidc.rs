@@ -15,6 +15,7 @@ use serde_json::Value;
 use crate::support::clients;
 use crate::support::home::Home;
 use crate::support::person::{self, Person};
+use crate::support::server::seamwatch;
 
 const BACK: &str = "https://seam.example/login/oidc/callback";
 
@@ -193,6 +194,14 @@ fn the_pages_sign_in_who_comes_back_from_the_provider_and_nobody_else() {
     assert_eq!(come_back(&ticket, &back).status, 303);
     let (_, listed) = person::users(&home, &["list"], "");
     assert_eq!(listed.lines().count(), 1, "the same person is the same user: {listed}");
+    let log = seamwatch().arg("audit").arg("--data").arg(home.data()).output().expect("it runs");
+    let log = String::from_utf8_lossy(&log.stdout).into_owned();
+    let made = log.lines().find(|line| line.contains("user.made")).unwrap_or_else(|| panic!("{log}"));
+    assert_eq!(
+        made.matches("ada@example.com").count(),
+        2,
+        "who did it is named as here, not as there: {made}"
+    );
     let (ticket, back) = begin("eve");
     assert_eq!(come_back(&ticket, &back).status, 403, "of no group");
     assert!(person::users(&home, &["disable", "ada@example.com"], "").0);

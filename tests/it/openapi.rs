@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::support::home::Home;
 use crate::support::person::{Person, make};
 use crate::support::server::Server;
-use crate::support::{SOON, clients, story, wait_until};
+use crate::support::{A_TICK, SOON, clients, story, wait_until};
 
 /// What is wrong with a value by a schema: only what the document uses of JSON Schema.
 fn wrong(document: &Value, schema: &Value, value: &Value, at: &str) -> Vec<String> {
@@ -91,11 +91,23 @@ fn every_answer_has_the_fields_of_the_document_and_no_others() {
         .map(|name| format!("{}/metrics", of(name)))
         .find(|path| server.json(path)["items"].as_array().is_some_and(|items| !items.is_empty()))
         .expect("an integration of the fleet sends metrics");
+    let errors = server.json("/api/v1/errors");
+    let fingerprint = errors["items"][0]["fingerprint"].as_str().expect("an error group");
+    let incident = server.json("/api/v1/incidents");
+    let evidence =
+        format!("/api/v1/incidents/{}/evidence", incident["items"][0]["id"].as_str().expect("an id"));
+    wait_until("evidence", A_TICK, || {
+        server.json(&evidence)["items"].as_array().filter(|items| items.len() > 1).map(|_| ())
+    });
     let mut problems = Vec::new();
     for (route, path) in [
         ("/api/v1/integrations", "/api/v1/integrations".to_owned()),
         ("/api/v1/integrations/{name}/endpoints", of(story::INTEGRATION) + "/endpoints"),
         ("/api/v1/integrations/{name}/metrics", with_metrics),
+        ("/api/v1/integrations/{name}/changes", of(story::INTEGRATION) + "/changes"),
+        ("/api/v1/errors", "/api/v1/errors".to_owned()),
+        ("/api/v1/errors/{fingerprint}", format!("/api/v1/errors/{fingerprint}")),
+        ("/api/v1/incidents/{id}/evidence", evidence),
         ("/api/v1/traces", "/api/v1/traces".to_owned()),
         ("/api/v1/traces/{trace_id}", format!("/api/v1/traces/{trace}")),
         ("/api/v1/logs", "/api/v1/logs".to_owned()),

@@ -45,6 +45,24 @@ fn every_page_opens_in_a_browser_without_a_fault() {
     assert_eq!(opened.len(), pages.len() * 4, "{opened:?}");
 }
 
+/// The door of a server where people may log in elsewhere too, and its first way in.
+#[test]
+fn the_door_opens_in_a_browser_without_a_fault() {
+    let home = Home::new();
+    person::make(&home, "ada", "admin");
+    home.configure("[server]\npublic_url = \"https://seam.example\"\n[oidc]\nissuer = \"https://idp.example\"\nclient_id = \"x\"\nviewer_groups = [\"all\"]\n");
+    let server = home.start();
+    assert!(server.get("/login").text().contains("single sign-on"));
+    let mut browser = clients::node("pages.mjs");
+    let order = json!({
+        "base": format!("http://{}", server.web), "pages": [("login-oidc", "/login?next=%2Fkeys")],
+        "shots": concat!(env!("CARGO_MANIFEST_DIR"), "/artifacts"), "chromium": clients::chromium(),
+    });
+    browser.arg(order.to_string());
+    let seen = clients::run(browser);
+    assert_eq!((&seen["problems"], seen["opened"].as_array().map(Vec::len)), (&json!([]), Some(4)), "{seen}");
+}
+
 /// Signs in, makes a key, signs out: as people do it, with the cookies, headers and forms of a real browser.
 #[test]
 fn people_sign_in_make_keys_and_sign_out_in_a_browser() {

@@ -13,7 +13,7 @@ use source::Tree;
 const WALLS: Walls = Walls(&[
     ("clock", &["signals"]),
     ("world", &["clock"]),
-    ("config", &[]),
+    ("config", &["signals"]),
     ("telemetry", &[]),
     ("scheduler", &[]),
     ("signals", &[]),
@@ -46,6 +46,7 @@ const WALLS: Walls = Walls(&[
     ("pipeline", &["inbox", "decode", "signals", "rollup", "usual", "health", "alert", "store", "world"]),
     ("rules", &["alert"]),
     ("providers", &["alert", "signals"]),
+    ("mappings", &["config", "signals"]),
     ("server", &["*"]),
     ("cli", &["*"]),
     ("main", &["cli"]),

@@ -112,6 +112,16 @@ fn a_renewed_certificate_is_taken_up_and_a_broken_one_is_told() {
     // One that ends soon is taken up, and told.
     secured.authority.issue(&secured.certificate, &secured.key, 5);
     secured.has(&server, "/api/v1/system", "expires on");
+    let mut audit = seamwatch();
+    let audit = audit.arg("audit").arg("--data").arg(secured.home.data()).output().expect("it runs");
+    let log = String::from_utf8_lossy(&audit.stdout).into_owned();
+    // How often depends on when the files were looked at between two writes.
+    for wanted in
+        ["certificate.changed", "certificate.refused", "chain.pem", "Another one is in force, until "]
+    {
+        assert!(log.contains(wanted), "{wanted}: {log}");
+    }
+    assert!(log.lines().all(|line| !line.contains("certificate.") || line.contains("server")), "{log}");
 }
 
 #[test]

@@ -51,11 +51,11 @@ pub fn runbooks(shipped: &[(&str, &str)]) -> Vec<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::SHIPPED_RUNBOOKS;
+    use crate::rules::shipped;
 
     #[test]
     fn the_demos_runbooks_speak_of_the_demos_thresholds() {
-        let runbooks = runbooks(SHIPPED_RUNBOOKS);
+        let runbooks = runbooks(shipped::RUNBOOKS);
         assert_eq!(runbooks.len(), RULES.len());
         let text = |name: &str| &runbooks.iter().find(|(file, _)| file == name).unwrap().1;
         assert!(text("queue-behind.md").contains("In the demo one minute"));

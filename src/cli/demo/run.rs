@@ -11,7 +11,7 @@ use super::play::{Door, Pace, play};
 use super::rules::{RULES, runbooks};
 use crate::cli::DemoArgs;
 use crate::cli::serve::Signals;
-use crate::rules::{Origin, SHIPPED_RUNBOOKS};
+use crate::rules::{Origin, shipped};
 use crate::store::segments::folder::claim;
 use crate::world::World;
 use crate::world::files::Disk;
@@ -49,7 +49,7 @@ pub async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
 
 /// The demo's rules have short windows; their runbooks are those that ship, but for the reasons of the thresholds.
 fn rules() -> Origin {
-    let runbooks = runbooks(SHIPPED_RUNBOOKS);
+    let runbooks = runbooks(shipped::RUNBOOKS);
     let borrowed: Vec<(&str, &str)> = runbooks.iter().map(|(file, text)| (&**file, &**text)).collect();
     Origin::embedded(RULES, &borrowed)
 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use seamwatch_exporter::integration::Integration;
+use serde_json::json;
 
 use super::fleet::{Endpoint, Member, WAREHOUSE_WRITE};
 use super::rng::Rng;
@@ -94,12 +95,38 @@ fn attempt(
         call = call.retry_of("server");
     }
     let attempt = call.start();
-    match status {
+    let attempt = match status {
         Some(status) => attempt.answered(status),
-        None => attempt.failed("timeout"),
+        None => attempt.failed("timeout").raised("TimeoutError", "no answer within 10 s"),
+    };
+    match status.and_then(|status| refusal(endpoint.peer, status, rng)) {
+        Some((payload, message)) => attempt.payload(payload).raised("HttpError", message).end_at(end),
+        None => attempt.end_at(end),
     }
-    .end_at(end);
     1
+}
+
+/// What a vendor's answer says when it is no good, and what a client makes of it; none for a good one.
+fn refusal(peer: &str, status: u16, rng: &mut Rng) -> Option<(String, String)> {
+    if status < 400 {
+        return None;
+    }
+    let request = (rng.unit() * 1e9) as u64;
+    let (payload, why) = match (peer, status) {
+        ("api.hubapi.com", _) => (
+            json!({
+                "status": "error", "message": "There was a problem with the request.",
+                "category": "INTERNAL_ERROR", "correlationId": format!("{request:08x}-5d2c-4e0f-9a41-0c6b7d1e2f30"),
+            }),
+            "There was a problem with the request.",
+        ),
+        (_, 401) => (
+            json!([{"message": "Session expired or invalid", "errorCode": "INVALID_SESSION_ID"}]),
+            "Session expired or invalid",
+        ),
+        _ => (json!({"error": {"code": status, "message": "backend unavailable"}}), "backend unavailable"),
+    };
+    Some((payload.to_string(), format!("request {request} was answered {status}: {why}")))
 }
 
 /// An order arrives and is written into the warehouse, or is lost in between with every answer a 2xx.

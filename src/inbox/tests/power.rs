@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard};
 use proptest::test_runner::TestRng;
 
 use super::*;
+use crate::world::seal::KEY;
 
 /// A disk in memory. What was not synced is lost with the power, in whole or in part.
 #[derive(Debug, Default)]
@@ -171,6 +172,10 @@ fn outlives(rng: &mut TestRng) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (mut acknowledged, mut watermark, mut sent) = (BTreeMap::new(), 0, 0);
     for _run in 0..8 {
+        // Each run may seal with another key, or none; all open what the others sealed.
+        let (one, two) = ([1; KEY], [2; KEY]);
+        let current = [None, Some(&one), Some(&two)][rng.next_u32() as usize % 3];
+        let settings = Settings { keyring: Keyring::new(current, &[one, two]), ..settings.clone() };
         let files = Mortal { state: state.clone(), left: Arc::new(AtomicI64::new(i64::MAX)) };
         let left = files.left.clone();
         // A start may be cut off too; then there is another.
@@ -183,7 +188,7 @@ fn outlives(rng: &mut TestRng) {
             Err(error) if left.load(Ordering::SeqCst) <= 0 => {
                 assert!(error.to_string().contains("dead"), "{error}");
                 left.store(i64::MAX, Ordering::SeqCst);
-                Inbox::open(settings.clone(), &world, deliver, watermark).unwrap()
+                Inbox::open(settings, &world, deliver, watermark).unwrap()
             }
             Err(error) => panic!("a start was refused: {error}"),
         };

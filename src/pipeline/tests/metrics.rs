@@ -205,12 +205,7 @@ async fn run(
     mut decide: impl FnMut(usize) -> (bool, bool),
 ) -> (Part, Changes) {
     loop {
-        let store = Store::open(
-            Settings { folder: folder.to_owned(), claims_kept: 2 * 3_600 * SECOND },
-            &World::real(),
-        )
-        .await
-        .expect("it opens");
+        let store = Store::open(Settings::new(folder), &World::real()).await.expect("it opens");
         let done = store.watermark().await.expect("it has one") as usize;
         let mut streams = Streams::new(limits, store.streams(None).await.expect("they can be read"));
         let mut crashed = false;

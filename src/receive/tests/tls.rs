@@ -16,7 +16,7 @@ use tokio_rustls::client::TlsStream;
 use super::super::certificate::Certificate;
 use super::super::counters::Counters;
 use super::super::listen::{Port, listen};
-use super::super::tls::{Clients, Files, Tls};
+use super::super::tls::{Clients, Files, Looked, Tls};
 use super::*;
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
@@ -263,7 +263,8 @@ async fn a_renewed_certificate_is_taken_up_and_open_connections_go_on() {
     let mut open = port.connect(&authority, None, "http/1.1").await.unwrap();
     folder.put(&authority.issue("localhost"));
     assert_eq!(port.shows(&authority).await, before, "nobody has looked yet");
-    port.tls.look(1);
+    let told = port.tls.look(1);
+    assert!(matches!(&told, Some(Looked::Changed(why)) if why.contains("until ")), "{told:?}");
     assert_ne!(port.shows(&authority).await, before);
     assert_eq!(port.tls.troubles(1), []);
     open.write_all(GET).await.unwrap();
@@ -287,24 +288,25 @@ async fn new_files_that_do_not_work_change_nothing_and_are_told() {
         ("-----BEGIN CERTIFICATE-----\n!", "is damaged"),
     ] {
         std::fs::write(&folder.files.certificate, text).unwrap();
-        port.tls.look(5);
+        assert_eq!(port.tls.look(5), None);
         assert_eq!(port.tls.troubles(6), [], "the first look may have come between two files");
-        port.tls.look(7);
+        let told = port.tls.look(7);
+        assert!(matches!(&told, Some(Looked::Refused(why)) if why.contains(wanted)), "{told:?}");
+        assert_eq!(port.tls.look(7), None, "it is said once");
         let troubles = port.tls.troubles(8);
         assert_eq!((troubles.len(), troubles[0].0), (1, 5), "{troubles:?}");
         assert!(troubles[0].1.contains("stays in force") && troubles[0].1.contains(wanted), "{troubles:?}");
         assert_eq!(port.shows(&authority).await, before);
         // What was there before, and it is over.
         folder.put(&first);
-        port.tls.look(9);
+        assert_eq!(port.tls.look(9), None);
         assert_eq!(port.tls.troubles(9), []);
     }
     std::fs::set_permissions(&folder.files.key, PermissionsExt::from_mode(0o644)).unwrap();
-    port.tls.look(10);
-    port.tls.look(11);
+    let _ = (port.tls.look(10), port.tls.look(11));
     assert!(port.tls.troubles(11)[0].1.contains("every user of this machine (mode 644); run chmod 600"));
     std::fs::set_permissions(&folder.files.key, PermissionsExt::from_mode(0o640)).unwrap();
-    port.tls.look(12);
+    let _ = port.tls.look(12);
     assert_eq!(port.tls.troubles(12), [], "a group may read it");
 }
 
@@ -316,7 +318,7 @@ async fn clients_of_an_authority_that_is_taken_out_are_not_resumed() {
     let known = ours.issue("worker-7");
     assert!(port.get(&ours, Some(&known)).await.is_ok());
     std::fs::write(&folder.files.clients.as_ref().unwrap().ca, &next.pem).unwrap();
-    port.tls.look(1);
+    let _ = port.tls.look(1);
     assert!(port.get(&ours, Some(&known)).await.is_err());
     assert!(port.get(&ours, Some(&next.issue("worker-8"))).await.unwrap().ends_with("CN=worker-8"));
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::super::series::Merge;
+use super::super::window::Minute;
 use crate::signals::observation::IntegrationKey;
 use crate::signals::telemetry::Nanos;
 
@@ -14,16 +15,19 @@ use crate::signals::telemetry::Nanos;
 pub enum StateKind {
     /// A connection that was closed on purpose; the name is its id.
     ConnectionClosed,
+    /// The clock of a sender that is off; the name is the sender's hash.
+    Skew,
 }
 
 impl StateKind {
     /// All.
-    pub const ALL: &[StateKind] = &[StateKind::ConnectionClosed];
+    pub const ALL: &[StateKind] = &[StateKind::ConnectionClosed, StateKind::Skew];
 
     /// Its name where it is kept.
     pub const fn name(self) -> &'static str {
         match self {
             StateKind::ConnectionClosed => "connection_closed",
+            StateKind::Skew => "skew",
         }
     }
 
@@ -53,6 +57,17 @@ pub enum State {
     Nothing,
     /// A connection was closed on purpose, the last time then.
     ConnectionClosed(Nanos),
+    /// The delays of a sender whose clock is off.
+    Skew(Skew),
+}
+
+/// How late a sender's events came, minute by minute.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Skew {
+    /// (minute of receipt, least delay in it), in order of receipt.
+    pub least: Vec<(Minute, Nanos)>,
+    /// When it was heard of last.
+    pub at: Nanos,
 }
 
 impl Merge for State {
@@ -61,6 +76,14 @@ impl Merge for State {
             (_, State::Nothing) => {}
             (State::Nothing, _) => self.clone_from(other),
             (State::ConnectionClosed(ours), State::ConnectionClosed(theirs)) => *ours = (*ours).max(*theirs),
+            // What was heard last knows all that was heard before.
+            (State::Skew(ours), State::Skew(theirs)) => {
+                if (theirs.at, &theirs.least) > (ours.at, &ours.least) {
+                    ours.clone_from(theirs);
+                }
+            }
+            // A key has one kind of state.
+            (_, _) => {}
         }
     }
 }

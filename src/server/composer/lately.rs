@@ -8,6 +8,7 @@ use crate::rollup::window::{MINUTE, Part};
 use crate::signals::observation::IntegrationKey;
 use crate::signals::telemetry::Nanos;
 use crate::store::SpanRecord;
+use crate::store::query::errors::ChangeRecord;
 
 /// How long before its beginning a change is told of.
 const BEFORE: Nanos = 6 * 60 * MINUTE;
@@ -20,8 +21,19 @@ const SAMPLES: usize = 3;
 const PAYLOAD: usize = 300;
 const SECOND: Nanos = 1_000_000_000;
 
-/// What changed about an integration around the beginning of an incident, newest first.
-pub fn changes(key: &IntegrationKey, recent: &Part, since: Nanos) -> Vec<(Nanos, String)> {
+/// [from, to) in which a change may have to do with what began.
+pub fn period(since: Nanos) -> (Nanos, Nanos) {
+    (since - BEFORE, since + AFTER + 1)
+}
+
+/// What changed about an integration around the beginning of an incident, newest first; `told` is what the catalog has
+/// of its versions and of what it said itself.
+pub fn changes(
+    key: &IntegrationKey,
+    recent: &Part,
+    told: &[ChangeRecord],
+    since: Nanos,
+) -> Vec<(Nanos, String)> {
     let near = since - BEFORE..=since + AFTER;
     let mut found: Vec<(Nanos, String)> = Vec::new();
     let of_it = recent.slots.iter().filter(|(slot, _)| slot.integration == *key);
@@ -38,6 +50,15 @@ pub fn changes(key: &IntegrationKey, recent: &Part, since: Nanos) -> Vec<(Nanos,
             }
         }
     }
+    found.extend(told.iter().filter(|one| near.contains(&one.at)).map(|one| {
+        let text: String = one.text.chars().take(PAYLOAD).collect();
+        let said = match one.kind.as_str() {
+            "version" => format!("Version {text} was first seen"),
+            kind if text.is_empty() => format!("It told of a change ({kind})"),
+            kind => format!("{text} ({kind})"),
+        };
+        (one.at, said)
+    }));
     found.sort_by(|one, other| other.cmp(one));
     // Issued and refreshed at once is one event.
     found.dedup_by_key(|(at, _)| *at);
@@ -72,4 +93,46 @@ pub fn samples(failed: &[SpanRecord], base_url: &str) -> Vec<Sample> {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rollup::state::Slot;
+    use crate::rollup::window::SlotKey;
+    use crate::signals::credential::{SlotUpdate, empty};
+
+    const SINCE: Nanos = 1_800_000_000 * SECOND;
+
+    fn key() -> IntegrationKey {
+        IntegrationKey { environment: "default".into(), name: "crm".into() }
+    }
+
+    fn version(at: Nanos) -> ChangeRecord {
+        ChangeRecord {
+            environment: "default".into(),
+            kind: "version".into(),
+            text: "4.2.0".into(),
+            at,
+            effective_at: None,
+        }
+    }
+
+    #[test]
+    fn what_changed_shortly_before_is_told_newest_first() {
+        let mut part = Part::default();
+        let seconds = SINCE / SECOND;
+        let mut update = SlotUpdate { last_refreshed_at: Some(seconds - 600), ..empty(key(), "oauth", SINCE) };
+        update.expires_at = Some(seconds - 60);
+        update.issued_at = Some(seconds - 90_000);
+        part.slots.insert(SlotKey { integration: key(), credential: "oauth".into() }, Slot::of(&update));
+        let told = [version(SINCE - 300 * SECOND), version(SINCE - 100_000 * SECOND)];
+        let said: Vec<String> =
+            changes(&key(), &part, &told, SINCE).into_iter().map(|(_, what)| what).collect();
+        let expected =
+            ["Credential oauth expired", "Version 4.2.0 was first seen", "Credential oauth was refreshed"];
+        assert_eq!(said, expected);
+        let other = IntegrationKey { name: "shop".into(), ..key() };
+        assert_eq!(changes(&other, &part, &[], SINCE), []);
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::told::is_outlived;
+use super::told::{is_outlived, is_used_after_revocation};
 use crate::access::key::{IngestKey, Verdict};
 use crate::receive::auth::Pass;
 use crate::receive::body::Encoding;
@@ -26,8 +26,12 @@ const OURSELVES: &str = "seamwatch";
 /// What the credentials of keys are named with.
 const PREFIX: &str = "ingest key ";
 
-/// (integration, credential) → (expires at, made at).
-type Said = BTreeMap<(IntegrationKey, String), (Nanos, Nanos)>;
+/// What the credential of a key is named besides that is revoked and still used.
+const REVOKED: &str = " (revoked, and still used)";
+
+/// (integration, credential) → (expires at, made at). When it was made is left out of one that is revoked: its end was
+/// not foreseen, and is told however young it is.
+type Said = BTreeMap<(IntegrationKey, String), (Nanos, Option<Nanos>)>;
 
 /// What was said of keys.
 #[derive(Debug, Default)]
@@ -72,17 +76,26 @@ impl Own {
     }
 }
 
-/// The keys that will expire and that somebody should care for.
+/// The keys that will expire and that somebody should care for, and those that are revoked and that somebody sends with:
+/// they end when the last of it is taken.
 fn due(used: &[(&IngestKey, Nanos)], now: Nanos) -> Said {
     let all: Vec<&IngestKey> = used.iter().map(|(key, _)| *key).collect();
-    let is_due = |(key, last): &&(&IngestKey, Nanos)| {
-        let open = matches!(key.verdict(now), Verdict::Good | Verdict::Expired(_));
-        open && !is_outlived(key, &all, *last, now)
+    let slot = |(key, last): &(&IngestKey, Nanos)| {
+        let named = format!("{PREFIX}{}", key.name);
+        match key.verdict(now) {
+            Verdict::Good | Verdict::Expired(_) if is_outlived(key, &all, *last, now) => None,
+            Verdict::Good | Verdict::Expired(_) => {
+                Some(((whose(key), named), (key.expires_at?, Some(key.made_at))))
+            }
+            Verdict::Flagged(at) | Verdict::Revoked(at) => {
+                // Its own end may come before that of the grace.
+                let end = key.flagged_until.unwrap_or(at).min(key.expires_at.unwrap_or(Nanos::MAX));
+                let is_used = is_used_after_revocation(key, *last, now);
+                is_used.then(|| ((whose(key), named + REVOKED), (end, None)))
+            }
+        }
     };
-    let slot = |(key, _): &(&IngestKey, Nanos)| {
-        Some(((whose(key), format!("{PREFIX}{}", key.name)), (key.expires_at?, key.made_at)))
-    };
-    used.iter().filter(is_due).filter_map(slot).collect()
+    used.iter().filter_map(slot).collect()
 }
 
 /// Whose credential a key is: that of the one integration it is for, else ours.
@@ -102,7 +115,7 @@ async fn kept(store: &Store, now: Nanos) -> Result<Said, ()> {
     })?;
     let ours =
         states.slots.iter().filter(|(key, slot)| key.credential.starts_with(PREFIX) && !slot.is_gone(now));
-    Ok(ours.map(|(key, _)| ((key.integration.clone(), key.credential.to_string()), (0, 0))).collect())
+    Ok(ours.map(|(key, _)| ((key.integration.clone(), key.credential.to_string()), (0, None))).collect())
 }
 
 async fn report(intake: &Intake, door: Door, body: Value) -> Result<(), Refusal> {
@@ -134,7 +147,11 @@ fn text(attr: Attr, value: &str) -> Value {
     json!({"key": attr.name(), "value": {"stringValue": value}})
 }
 
-fn gauges((integration, credential): &(IntegrationKey, String), times: (Nanos, Nanos), now: Nanos) -> Value {
+fn gauges(
+    (integration, credential): &(IntegrationKey, String),
+    (expires_at, made_at): (Nanos, Option<Nanos>),
+    now: Nanos,
+) -> Value {
     let gauge = |metric: Metric, value: i64, more: Vec<Value>| {
         let mut attributes = vec![text(Attr::CredentialId, credential)];
         attributes.extend(more);
@@ -147,12 +164,11 @@ fn gauges((integration, credential): &(IntegrationKey, String), times: (Nanos, N
         text(Attr::CredentialRenewal, "manual"),
         text(Attr::CredentialProvider, OURSELVES),
     ];
-    let (expires_at, made_at) = (times.0 / 1_000_000_000, times.1 / 1_000_000_000);
-    let metrics = [
+    let mut metrics = vec![
         gauge(Metric::CredentialInfo, 1, about),
-        gauge(Metric::CredentialExpiresAt, expires_at, Vec::new()),
-        gauge(Metric::CredentialIssuedAt, made_at, Vec::new()),
+        gauge(Metric::CredentialExpiresAt, expires_at / 1_000_000_000, Vec::new()),
     ];
+    metrics.extend(made_at.map(|at| gauge(Metric::CredentialIssuedAt, at / 1_000_000_000, Vec::new())));
     json!({"resourceMetrics": [{"resource": resource(integration), "scopeMetrics": [{"metrics": metrics}]}]})
 }
 
@@ -205,8 +221,30 @@ mod tests {
             ["default/seamwatch: ingest key shop-2", "production/shop: ingest key shop-1"]
         );
         let never = IngestKey { expires_at: None, ..key(3, "*") };
-        let revoked = IngestKey { revoked_at: Some(NOW), ..key(4, "*") };
-        assert!(names(&[(&never, NOW), (&revoked, NOW)]).is_empty());
+        let revoked = IngestKey { revoked_at: Some(NOW - DAY), last_used_at: Some(NOW - DAY), ..key(4, "*") };
+        assert!(names(&[(&never, NOW), (&revoked, NOW - DAY)]).is_empty());
+    }
+
+    #[test]
+    fn a_revoked_key_that_somebody_sends_with_ends_with_its_grace() {
+        let revoked = IngestKey { revoked_at: Some(NOW - DAY), expires_at: None, ..key(1, "production") };
+        let flagged = IngestKey { flagged_until: Some(NOW + DAY), ..revoked.clone() };
+        let said = |key: &IngestKey, last| due(&[(key, last)], NOW).into_iter().next();
+        let (slot, times) = said(&flagged, NOW).unwrap();
+        assert_eq!(slot.1, "ingest key shop-1 (revoked, and still used)");
+        assert_eq!(times, (NOW + DAY, None));
+        let ends = IngestKey { expires_at: Some(NOW + DAY / 2), ..flagged.clone() };
+        assert_eq!(
+            said(&ends, NOW).unwrap().1,
+            (NOW + DAY / 2, None),
+            "with its own end, where that is sooner"
+        );
+        assert_eq!(
+            said(&revoked, NOW).unwrap().1,
+            (NOW - DAY, None),
+            "it is over, and told as long as somebody sends"
+        );
+        assert_eq!((said(&flagged, NOW - DAY), said(&revoked, NOW - 2 * DAY)), (None, None));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! What is told of keys on every page: those that end soon, and those that somebody sends with though they have ended.
+//! What is told of keys on every page: those that end soon, those that somebody sends with though they have ended, and
+//! those with which somebody sends what they are not for.
 
 use crate::access::key::{IngestKey, Verdict};
 use crate::receive::keys::{Ended, Keys};
@@ -11,15 +12,39 @@ const DAY: Nanos = 24 * HOUR;
 const SOON: Nanos = 7 * DAY;
 /// What ended is told of for so long after it was last used.
 const STILL: Nanos = HOUR;
+/// A request may be under way when its key is revoked.
+const ON_ITS_WAY: Nanos = HOUR / 360;
 
 /// The sentences of this moment.
 pub fn troubles(keys: &Keys, now: Nanos) -> Vec<Trouble> {
     let all = keys.all();
     let kept: Vec<&IngestKey> = all.iter().map(|known| &known.key).collect();
     let of = |known: &std::sync::Arc<crate::receive::keys::Known>| {
-        of_key(&known.key, &kept, known.used.last(), &known.used.ended(), now)
+        let ends = of_key(&known.key, &kept, known.used.last(), &known.used.ended(), now);
+        ends.into_iter().chain(outside(&known.key, known.used.outside(), now))
     };
-    all.iter().filter_map(of).collect()
+    all.iter().flat_map(of).collect()
+}
+
+/// Whether a key was shown lately though it had been revoked. What was on its way then says nothing.
+pub fn is_used_after_revocation(key: &IngestKey, last_used: Nanos, now: Nanos) -> bool {
+    let after = |at: Nanos| last_used.saturating_sub(at) > ON_ITS_WAY;
+    key.revoked_at.is_some_and(after) && now.saturating_sub(last_used) < STILL
+}
+
+/// Records of requests with a key that may not send them: the rest was taken, so nobody else notices.
+fn outside(key: &IngestKey, (records, last): (u64, Nanos), now: Nanos) -> Option<Trouble> {
+    let lately = last > 0 && now.saturating_sub(last) < STILL;
+    let sentence = || {
+        let noun = if records == 1 { "record was" } else { "records were" };
+        format!(
+            "The ingest key \"{}\" (key {}) is for integration {} in environment {}, and somebody sends others with it: \
+             {records} {noun} not taken since the start. The answers to the sender name them. Let the sender use a key \
+             that is for them (`seamwatch keys add`), or correct the name that it gives.",
+            key.name, key.id, key.integration, key.environment
+        )
+    };
+    lately.then(|| Trouble { since: last, refuses: false, sentence: sentence() })
 }
 
 /// A key that nobody uses any more and that has a successor needs nobody's care.
@@ -156,6 +181,32 @@ mod tests {
             assert_eq!((said(key, &long_ago), said(key, &Ended::default())), (None, None));
         }
         assert_eq!(said(&key(), &ended), None);
+    }
+
+    #[test]
+    fn what_a_key_is_not_for_is_told_while_it_comes() {
+        let of = |records, last| outside(&key(), (records, last), NOW).map(|trouble| trouble.sentence);
+        let sentence = of(12, NOW - HOUR / 2).unwrap();
+        for wanted in [
+            "\"shop-1\" (key 3) is for integration shop in environment production",
+            "12 records were not taken",
+        ] {
+            assert!(sentence.contains(wanted), "{sentence}");
+        }
+        assert!(of(1, NOW).unwrap().contains("1 record was not taken"));
+        assert_eq!((of(12, NOW - HOUR), of(0, 0)), (None, None));
+    }
+
+    #[test]
+    fn a_key_is_used_after_its_revocation_by_who_comes_later_and_not_by_what_was_on_its_way() {
+        let used =
+            |last| is_used_after_revocation(&IngestKey { revoked_at: Some(NOW - DAY), ..key() }, last, NOW);
+        assert!(used(NOW) && used(NOW - HOUR / 2));
+        assert!(!used(NOW - HOUR) && !used(NOW - DAY));
+        let just_now = IngestKey { revoked_at: Some(NOW - 11 * ON_ITS_WAY / 10), ..key() };
+        assert!(is_used_after_revocation(&just_now, NOW, NOW));
+        assert!(!is_used_after_revocation(&just_now, NOW - ON_ITS_WAY, NOW));
+        assert!(!is_used_after_revocation(&key(), NOW, NOW));
     }
 
     #[test]

@@ -14,13 +14,42 @@ use crate::signals::telemetry::{
     Nanos, Origin, Point, PointValue, Refusal, Span, SpanKind, Status, Temporality,
 };
 use crate::signals::vocabulary::{Attr, Metric};
-use crate::signals::{classify, credential, endpoint, queue, reconciliation, stream};
+use crate::signals::{classify, credential, endpoint, heartbeat, queue, reconciliation, stream};
 
 use super::Observer;
 
 impl Observer {
-    /// Takes a data point in.
+    /// Takes a data point in: as what it is here where it is another's name for one of ours.
     pub fn point(&mut self, origin: &Origin<'_, '_>, point: &Point<'_, '_>) -> Result<(), Refusal> {
+        let look = Lookup { own: point.attributes, scope: origin.scope, resource: origin.resource };
+        let Some(mapped) = self.rules.mappings.of(point.metric, &look) else {
+            return self.point_of(origin, point, None);
+        };
+        let value = mapped.value(&point.value);
+        if let PointValue::Gauge(value) = value
+            && !value.is_finite()
+        {
+            self.notice("metric points that are no finite number");
+            return Ok(());
+        }
+        let ours = Point {
+            metric: mapped.metric.name(),
+            unit: "",
+            start: point.start,
+            time: point.time,
+            attributes: &mapped.attributes,
+            value,
+        };
+        self.point_of(origin, &ours, mapped.share)
+    }
+
+    /// A point under a name of ours or of nobody's; `share` tells apart what is added up.
+    fn point_of(
+        &mut self,
+        origin: &Origin<'_, '_>,
+        point: &Point<'_, '_>,
+        share: Option<u64>,
+    ) -> Result<(), Refusal> {
         let look = Lookup { own: point.attributes, scope: origin.scope, resource: origin.resource };
         let (peer, port) = endpoint::peer(&look);
         let at = self.integration(origin, &look, &peer)?;
@@ -36,7 +65,10 @@ impl Observer {
                 | Metric::ReconciliationNextRunAt),
             ) => {
                 let resource = self.resource(origin);
-                let key = queue::series(metric, whose, &look, point, resource as u64)?;
+                let mut key = queue::series(metric, whose, &look, point, resource as u64)?;
+                if let Some(share) = share {
+                    (key.additive, key.reporter) = (true, share);
+                }
                 let value = queue::value(metric, point)?;
                 self.level(stream::identity(resource, origin, point), key, point, time, value);
             }
@@ -70,6 +102,9 @@ impl Observer {
                 // How we are sent to is no work of the integration.
                 if own && is_call {
                     return Ok(());
+                }
+                if metric == Some(Metric::Heartbeat) {
+                    self.seen.beats.push(heartbeat::beat(whose.clone(), &look, time));
                 }
                 let peer = peer.into_owned();
                 let series = series(metric, whose, &look, point, &peer)?;
@@ -244,7 +279,7 @@ impl Observer {
     }
 
     /// The hash of a record's resource, made once for the points that come from it.
-    fn resource(&mut self, origin: &Origin<'_, '_>) -> u128 {
+    pub(super) fn resource(&mut self, origin: &Origin<'_, '_>) -> u128 {
         match self.resource {
             Some((index, hash)) if index == origin.resource_index => hash,
             _ => {

@@ -1,14 +1,15 @@
 //! What a minimal report means: a run, and what else it tells of.
 
 use super::super::call::Class;
+use super::super::credential::SlotUpdate;
+use super::super::failure::Row;
 use super::super::heartbeat::{self, Report};
 use super::super::lookup::Lookup;
-use super::super::observation::{
-    Call, Direction, Gauge, IntegrationKey, ReconciliationRun, SlotUpdate, Source,
-};
+use super::super::observation::{Call, Direction, Gauge, IntegrationKey, ReconciliationRun, Source};
 use super::super::telemetry::{Attributes, Origin, Point, PointValue, Refusal, Value};
 use super::super::vocabulary::{Attr, Metric};
 use super::super::{credential, endpoint, queue, reconciliation, retry};
+use super::failures::Failed;
 use super::{Observer, hash};
 
 impl Observer {
@@ -62,6 +63,20 @@ impl Observer {
             _ if failed > 0 => Class::Partial,
             _ => Class::Ok,
         };
+        if class.is_bad() {
+            let message = report.message.as_deref().unwrap_or("");
+            let (direction, place) = (Some(Direction::Outbound), ("", endpoint::cut(name)));
+            let time = self.received_at;
+            self.fail(Failed {
+                integration: at,
+                direction,
+                place,
+                kind: "failure",
+                message,
+                time,
+                row: Row::Told,
+            });
+        }
         let connection = report.connection.as_deref().map(|id| self.name(id));
         let duration_us = (report.duration_ms.unwrap_or(0.0).max(0.0) * 1000.0) as u64;
         let operation = hash(&(&*key.name, self.received_at, name));

@@ -4,6 +4,8 @@ use super::*;
 use crate::signals::heartbeat::Report;
 use crate::signals::telemetry::{Attributes, Point, PointValue, SpanKind, Status, Value};
 
+mod derived;
+
 const NOW: Nanos = 1_800_000_000_000_000_000;
 
 fn attributes(pairs: &[(&'static str, &str)]) -> Attributes<'static> {

@@ -7,8 +7,10 @@
 
 use std::sync::Arc;
 
+use super::pins::NewPin;
 use crate::alert::incident::{Incident, Instance, InstanceKey};
 use crate::health::value::Value;
+use crate::rollup::errors::Errors;
 use crate::rollup::stream::Changes;
 use crate::rollup::window::{Minute, Part};
 use crate::signals::telemetry::Nanos;
@@ -101,6 +103,10 @@ pub struct Flush<'a> {
     pub part: &'a Arc<Part>,
     /// Where metric streams stand after them, those that changed.
     pub changes: &'a Changes,
+    /// Error groups and changes.
+    pub errors: &'a Errors,
+    /// Failures of these groups that are kept whole.
+    pub pins: &'a [NewPin],
     /// Segments of the same sequence numbers, already durable.
     pub segments: &'a [Segment],
     /// Claims to keep: (body hash, sequence number, when).

@@ -43,6 +43,11 @@ impl Store {
         self.inner.catalog.claim_mails(now, lease, limit, paused).await
     }
 
+    /// When the oldest mail that is not sent and could be by now was written; none where none waits.
+    pub async fn oldest_mail_due(&self, now: Nanos) -> Result<Option<Nanos>, Error> {
+        self.inner.catalog.oldest_mail_due(now).await
+    }
+
     /// A server took it; `detail` is what it answered.
     pub async fn mail_sent(&self, id: &str, now: Nanos, detail: &str) -> Result<(), Error> {
         self.inner.catalog.mail_sent(id, now, detail).await

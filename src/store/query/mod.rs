@@ -18,6 +18,9 @@ pub mod lately;
 pub mod spans;
 pub mod logs;
 pub mod traces;
+pub mod around;
+pub mod errors;
+pub mod pinned;
 
 /// So often a read starts again.
 const TRIES: usize = 5;

@@ -180,7 +180,7 @@ impl Places {
 }
 
 /// A sentence on rows in memory that cannot be read.
-pub(super) fn unreadable_rows(error: ArrowError) -> Error {
+pub(in crate::store) fn unreadable_rows(error: ArrowError) -> Error {
     Error::Damaged(format!("Rows in memory cannot be read: {error}."))
 }
 
@@ -189,6 +189,9 @@ pub(super) fn open(
     segment: &Segment,
     object: &Object,
 ) -> Result<ParquetRecordBatchReaderBuilder<Object>, Error> {
+    if let Some(closed) = object.closed().map_err(|error| unreadable(segment, &error))? {
+        return Err(Error::Damaged(format!("The segment file segments/{} {closed}.", segment.path)));
+    }
     let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
     ParquetRecordBatchReaderBuilder::try_new_with_options(object.clone(), options)
         .map(|file| file.with_batch_size(8192))

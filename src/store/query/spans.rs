@@ -121,7 +121,7 @@ fn class_of(number: u8) -> Option<Class> {
 }
 
 /// All rows of a batch of spans.
-pub(super) fn records(batch: &RecordBatch) -> Result<Vec<SpanRecord>, Error> {
+pub(in crate::store) fn records(batch: &RecordBatch) -> Result<Vec<SpanRecord>, Error> {
     let trace_ids = ids(batch, "trace_id")?;
     let span_ids = ids(batch, "span_id")?;
     let parents = ids(batch, "parent_span_id")?;

@@ -3,9 +3,9 @@
 //! A file is synced, and its folder with those above it, before it is named in the catalog; a file that the catalog
 //! does not name was never committed and goes at the next start. One that could not be synced is never tried again:
 //! the rows go into a file of another name. `l0` is private: what other engines may read is published
-//! by compaction.
+//! by compaction. Where files are encrypted, their names end with the key's and `.sealed`.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -19,6 +19,8 @@ use super::hot::Rows;
 use crate::decode::texts::Texts;
 use crate::signals::telemetry::Nanos;
 use crate::world::files::Files;
+use crate::world::seal::{KeyId, Keyring};
+use crate::world::sealed;
 
 pub mod columns;
 mod dictionary;
@@ -35,6 +37,7 @@ pub struct Segments {
     /// Reads. What is written goes through `files`, which tests make fail.
     objects: Arc<dyn ObjectStore>,
     files: Arc<dyn Files>,
+    keyring: Keyring,
     root: PathBuf,
     /// Folders that this run made durable.
     made: Arc<Mutex<HashSet<PathBuf>>>,
@@ -42,7 +45,7 @@ pub struct Segments {
 
 impl Segments {
     /// Opens `segments/` of the data folder.
-    pub fn open(folder: &FilePath, files: Arc<dyn Files>) -> Result<Segments, Error> {
+    pub fn open(folder: &FilePath, files: Arc<dyn Files>, keyring: Keyring) -> Result<Segments, Error> {
         let root = folder.join("segments");
         files.make_folder(&root).map_err(|error| {
             Error::Disk(format!("The folder {} could not be made: {error}.", root.display()))
@@ -50,7 +53,7 @@ impl Segments {
         let objects = LocalFileSystem::new_with_prefix(&root).map_err(|error| {
             Error::Disk(format!("The folder {} could not be opened: {error}.", root.display()))
         })?;
-        Ok(Segments { objects: Arc::new(objects), files, root, made: Arc::default() })
+        Ok(Segments { objects: Arc::new(objects), files, keyring, root, made: Arc::default() })
     }
 
     /// Writes one segment of rows; durable when it returns. None when there is no row.
@@ -61,7 +64,8 @@ impl Segments {
         }
         let id = uuid::Uuid::now_v7();
         let day = chrono::DateTime::from_timestamp_nanos(now).format("%Y-%m-%d").to_string();
-        let path = format!("l0/{}/{day}/{id}.parquet", signal.name());
+        let name = sealed::named(format_args!("{id}.parquet"), &self.keyring);
+        let path = format!("l0/{}/{day}/{name}", signal.name());
         let (segments, at) = (self.clone(), path.clone());
         let (size, facts) = blocking(move || {
             let facts = Facts::of(&rows);
@@ -71,12 +75,14 @@ impl Segments {
             };
             let bytes =
                 bytes.map_err(|error| Error::Damaged(format!("A segment could not be encoded: {error}.")))?;
-            segments.put(&at, &bytes).map_err(|error| {
+            let failed = |error| {
                 Error::Disk(format!(
                     "A segment could not be written below {}: {error}. Check the space and the owner of the data folder; nothing is lost meanwhile.",
                     segments.root.display()
                 ))
-            })?;
+            };
+            let bytes = sealed::sealed(&segments.keyring, bytes).map_err(failed)?;
+            segments.put(&at, &bytes).map_err(failed)?;
             Ok((bytes.len() as i64, facts))
         })
         .await?;
@@ -150,7 +156,15 @@ impl Segments {
     /// A segment opened for reading. Reads block: use it inside `spawn_blocking` only.
     pub fn object(&self, segment: &Segment) -> object::Object {
         let size = u64::try_from(segment.bytes).unwrap_or(0);
-        object::Object::new(self.objects.clone(), Path::from(segment.path.as_str()), size)
+        object::Object::new(self.objects.clone(), Path::from(segment.path.as_str()), size, &self.keyring)
+    }
+
+    /// How many of these files are encrypted with a key that is not there, by key.
+    pub fn closed<'p>(&self, paths: impl IntoIterator<Item = &'p String>) -> BTreeMap<KeyId, usize> {
+        let mut closed = BTreeMap::new();
+        let keys = paths.into_iter().filter_map(|path| sealed::key_of(path));
+        keys.filter(|key| !self.keyring.knows(*key)).for_each(|key| *closed.entry(key).or_default() += 1);
+        closed
     }
 }
 

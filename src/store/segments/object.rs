@@ -1,7 +1,7 @@
 //! A segment as the Parquet reader wants it: ranges of bytes, read when they are needed.
 
 use std::io::{self, Read};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::{Buf, Bytes};
 use object_store::path::Path;
@@ -9,6 +9,9 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::reader::{ChunkReader, Length};
 use tokio::runtime::Handle;
+
+use crate::world::seal::Keyring;
+use crate::world::sealed::{self, Closed, Sealed};
 
 /// So much is read at once where the reader asks for a stream.
 const STRIDE: u64 = 64 << 10;
@@ -18,19 +21,62 @@ const STRIDE: u64 = 64 << 10;
 pub struct Object {
     objects: Arc<dyn ObjectStore>,
     path: Path,
+    /// Of what the reader sees.
     size: u64,
+    seal: Option<Seal>,
     runtime: Handle,
+}
+
+/// What a sealed object is opened with.
+#[derive(Clone, Debug)]
+struct Seal {
+    keyring: Keyring,
+    file_size: u64,
+    /// The beginning, once it was read.
+    opened: Arc<OnceLock<Sealed>>,
 }
 
 impl Object {
     /// An object of `size` bytes. Call it within a tokio runtime.
-    pub fn new(objects: Arc<dyn ObjectStore>, path: Path, size: u64) -> Object {
-        Object { objects, path, size, runtime: Handle::current() }
+    pub fn new(objects: Arc<dyn ObjectStore>, path: Path, size: u64, keyring: &Keyring) -> Object {
+        let is_sealed = path.filename().is_some_and(|name| sealed::key_of(name).is_some());
+        let seal =
+            is_sealed.then(|| Seal { keyring: keyring.clone(), file_size: size, opened: Arc::default() });
+        let size = if is_sealed { sealed::length_in(size) } else { size };
+        Object { objects, path, size, seal, runtime: Handle::current() }
+    }
+
+    /// Why it cannot be opened, where it is sealed and the key is not there.
+    pub fn closed(&self) -> Result<Option<Closed>> {
+        let Some(seal) = &self.seal else { return Ok(None) };
+        if seal.opened.get().is_some() {
+            return Ok(None);
+        }
+        let head = self.stored(0..sealed::HEAD as u64)?;
+        match Sealed::read(&seal.keyring, &head, seal.file_size) {
+            Ok(sealed) => {
+                // Another thread may have read the same meanwhile.
+                let _ = seal.opened.set(sealed);
+                Ok(None)
+            }
+            Err(closed) => Ok(Some(closed)),
+        }
     }
 
     fn range(&self, from: u64, to: u64) -> Result<Bytes> {
+        let Some(seal) = &self.seal else { return self.stored(from..to) };
+        let error = |closed: Closed| ParquetError::External(Box::new(closed));
+        if let Some(closed) = self.closed()? {
+            return Err(error(closed));
+        }
+        let sealed = seal.opened.get().ok_or_else(|| error(Closed::Changed))?;
+        let bytes = self.stored(sealed.places(&(from..to)))?;
+        sealed.open(from..to, &bytes).map(Bytes::from).map_err(error)
+    }
+
+    fn stored(&self, range: std::ops::Range<u64>) -> Result<Bytes> {
         self.runtime
-            .block_on(self.objects.get_range(&self.path, from..to))
+            .block_on(self.objects.get_range(&self.path, range))
             .map_err(|error| ParquetError::External(Box::new(error)))
     }
 }

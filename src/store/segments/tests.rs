@@ -13,7 +13,7 @@ use crate::world::files::Disk;
 #[tokio::test]
 async fn a_file_is_what_it_promises() {
     let folder = tempfile::tempdir().unwrap();
-    let segments = Segments::open(folder.path(), Arc::new(Disk)).unwrap();
+    let segments = Segments::open(folder.path(), Arc::new(Disk), Keyring::default()).unwrap();
     let rows = Arc::new(spans(&[Span::default(), Span { n: 2, trace: 9, ..Span::default() }]).spans);
     let rows = Rows::Spans(vec![rows.clone(), rows]);
     let segment = segments.write(rows, NOON).await.unwrap().unwrap();
@@ -53,7 +53,7 @@ async fn a_file_is_what_it_promises() {
 #[tokio::test]
 async fn no_rows_make_no_file() {
     let folder = tempfile::tempdir().unwrap();
-    let segments = Segments::open(folder.path(), Arc::new(Disk)).unwrap();
+    let segments = Segments::open(folder.path(), Arc::new(Disk), Keyring::default()).unwrap();
     assert_eq!(segments.write(Rows::Logs(Vec::new()), NOON).await.unwrap(), None);
     assert!(!folder.path().join("segments/l0").exists());
 }
@@ -62,7 +62,7 @@ async fn no_rows_make_no_file() {
 #[tokio::test]
 async fn what_is_written_is_read_by_others() {
     let folder = tempfile::tempdir().unwrap();
-    let segments = Segments::open(folder.path(), Arc::new(Disk)).unwrap();
+    let segments = Segments::open(folder.path(), Arc::new(Disk), Keyring::default()).unwrap();
     let mut dice = 7u64;
     let mut roll = move |below: u64| {
         dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

@@ -6,9 +6,10 @@ use crate::decode::Batch;
 use crate::decode::columns::{LogColumns, NO_CLASS, SpanColumns};
 use crate::rollup::window::MINUTE;
 use crate::signals::call::Class;
+use crate::signals::credential::SlotUpdate;
 use crate::signals::observation::{
     Call, CallKey, Direction, Gauge, GaugeKey, IntegrationInfo, IntegrationKey, JobRun, Observations,
-    ReconciliationRun, SlotUpdate, Source,
+    ReconciliationRun, Source,
 };
 use crate::signals::telemetry::Nanos;
 

@@ -28,6 +28,13 @@ pub struct Which {
     to: Option<String>,
 }
 
+/// What an integration's trouble is.
+#[derive(Debug, Serialize)]
+pub struct Trouble {
+    kind: &'static str,
+    evidence: String,
+}
+
 /// One integration in one environment.
 #[derive(Debug, Serialize)]
 pub struct Integration {
@@ -38,6 +45,7 @@ pub struct Integration {
     tier: String,
     state: &'static str,
     cause: Option<String>,
+    trouble: Option<Trouble>,
     calls: Count,
     attempts: Count,
     success_rate: Option<f64>,
@@ -87,6 +95,7 @@ pub async fn list(Extract(state): Extract<State>, Asked(which): Asked<Which>) ->
     let all = health::all(&loaded.sources(&state, now));
     let shown = all
         .iter()
+        .filter(|one| !state.settings.retired.contains(&*one.key.name))
         .filter(|one| which.environment.as_deref().is_none_or(|name| *name == *one.key.environment));
     Ok(Json(Items { items: shown.map(item).collect() }))
 }
@@ -102,6 +111,10 @@ fn item(one: &Health<'_>) -> Integration {
         tier: if one.tier.is_empty() { Tier::default().name().to_owned() } else { one.tier.clone() },
         state: one.state.name(),
         cause: said(one.cause()),
+        trouble: one
+            .trouble
+            .as_ref()
+            .map(|cause| Trouble { kind: cause.kind.name(), evidence: cause.evidence.clone() }),
         calls: Count(headline.judged.operations),
         attempts: Count(headline.judged.attempts),
         success_rate: headline.judged.success_rate(),

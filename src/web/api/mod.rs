@@ -13,7 +13,10 @@ pub mod integrations;
 pub mod metrics;
 pub mod evidence;
 pub mod incidents;
+pub mod errors;
+pub mod changes;
 pub mod signals;
+pub mod silences;
 pub mod system;
 pub mod document;
 

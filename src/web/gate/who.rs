@@ -9,7 +9,7 @@ use axum::http::{Extensions, HeaderMap, header};
 use super::access::Proxies;
 use super::cookie;
 use crate::access::audit::{Actor, Entry};
-use crate::access::person::{Session, Token, User};
+use crate::access::person::{Session, Token, User, is_reserved};
 use crate::access::role::Role;
 use crate::access::secret::{Hash, Kind, Secret};
 use crate::access::session;
@@ -135,11 +135,16 @@ fn by_proxy(peer: IpAddr, headers: &HeaderMap, proxies: &Proxies) -> Option<(Str
     let mut named = headers.get_all(header).iter();
     let name = named.next()?.to_str().ok()?.trim();
     // Named twice, one of them is not the proxy's word.
-    if name.is_empty() || name.len() > 256 || named.next().is_some() {
+    if name.is_empty() || name.len() > 256 || named.next().is_some() || is_reserved(name) {
         return None;
     }
-    let groups = proxies.groups_header.as_deref().and_then(|header| headers.get(header)?.to_str().ok());
-    let groups: Vec<&str> = groups.unwrap_or_default().split(',').map(str::trim).collect();
+    let mut groups = proxies.groups_header.iter().flat_map(|header| headers.get_all(header));
+    let first = groups.next().and_then(|groups| groups.to_str().ok()).unwrap_or_default();
+    // A proxy that adds a header where others set it: which of the two is its own cannot be told.
+    if groups.next().is_some() {
+        return None;
+    }
+    let groups: Vec<&str> = first.split(',').map(str::trim).collect();
     Some((name.to_owned(), proxies.role(&groups)))
 }
 
@@ -213,6 +218,23 @@ mod tests {
         let twice: HeaderMap = twice.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
         assert_eq!(by_proxy(ip("10.1.2.3"), &twice, &proxies()), None);
         assert_eq!(by_proxy(ip("10.1.2.3"), &headers(&[("x-forwarded-user", " ")]), &proxies()), None);
+        // Nor does it name those whom the audit log means otherwise.
+        for name in ["server", "Console:root", "key:shop", "-"] {
+            assert_eq!(
+                by_proxy(ip("10.1.2.3"), &headers(&[("x-forwarded-user", name)]), &proxies()),
+                None,
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn groups_of_two_headers_are_nobodys() {
+        let mut said = headers(&[("x-forwarded-user", "eve"), ("x-forwarded-groups", "ops")]);
+        assert_eq!(by_proxy(ip("10.1.2.3"), &said, &proxies()), Some(("eve".into(), Some(Role::Operator))));
+        // Eve's own comes first, and the proxy's behind it.
+        said.append("x-forwarded-groups", "dev".parse().unwrap());
+        assert_eq!(by_proxy(ip("10.1.2.3"), &said, &proxies()), None);
     }
 
     #[test]

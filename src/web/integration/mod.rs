@@ -17,17 +17,28 @@ use super::page::{self, Error, Frame};
 use super::period::{self, Period};
 use super::view::badge::Badge;
 use super::view::course::Course;
+use super::view::failures::{self, ChangeRow, ErrorRow};
 use super::view::figure::{self, Figure};
 use super::view::health::{self, Health, Sources};
 use super::view::incident::{self, IncidentRow};
 use super::view::signal;
 use super::view::vendor::{self, Vendor};
-use super::{Settings, State, load};
+use super::{Settings, State, errors, load};
 use crate::signals::observation::Direction;
 use crate::signals::telemetry::Nanos;
+use crate::store::query::errors::ErrorQuery;
 
 pub mod traffic;
 pub mod evidence;
+
+/// Error groups that are read, of all environments.
+const ERRORS: u32 = 50;
+/// Of these the most frequent are shown.
+const TOP: usize = 5;
+/// Changes that are read.
+const CHANGES: u32 = 50;
+/// Changes are listed for as long at least, though the charts show less.
+const WEEK: Nanos = 7 * 86_400_000_000_000;
 
 /// What may be asked for.
 #[derive(Debug, Default, Deserialize)]
@@ -47,6 +58,7 @@ pub struct Page {
     name: String,
     tier: String,
     worst: Option<IncidentRow>,
+    trouble: Option<(&'static str, String)>,
     facts: Vec<(&'static str, String)>,
     last_seen: Option<When>,
     ranges: Vec<Choice>,
@@ -63,6 +75,9 @@ pub struct Page {
     queues: Vec<QueuePanel>,
     reconciliations: Vec<ReconciliationRow>,
     runs: Vec<RunRow>,
+    errors: Vec<ErrorRow>,
+    errors_href: String,
+    changes: Vec<ChangeRow>,
     signals: Vec<signal::Row>,
     quiet: Vec<String>,
     incidents: Vec<IncidentRow>,
@@ -70,9 +85,19 @@ pub struct Page {
 
 /// A link that shows the page otherwise.
 pub struct Choice {
-    label: String,
-    href: String,
-    chosen: bool,
+    /// What stands on it.
+    pub label: String,
+    /// Where it leads.
+    pub href: String,
+    /// Whether that is what is shown.
+    pub chosen: bool,
+}
+
+impl Choice {
+    /// A link.
+    pub fn new(label: &str, href: String, chosen: bool) -> Choice {
+        Choice { label: label.to_owned(), href, chosen }
+    }
 }
 
 /// Which stretch is shown: a range to now, or [from, to).
@@ -92,12 +117,22 @@ pub async fn show(
 ) -> Result<Response, Error> {
     let now = (state.clock)();
     let shown = stretch(&asked, now).map_err(Error::BadParameter)?;
-    let loaded = load::window(&state, shown.period, Some(&name)).await?;
+    let mut loaded = load::window(&state, shown.period, Some(&name)).await?;
+    let failed = errors::hours(shown.period);
+    let failed = ErrorQuery { integration: Some(name.clone()), limit: ERRORS, ..failed };
+    loaded.errors = state.store.errors(&failed).await?;
+    loaded.changes = state.store.changes(&name, None, marked(shown.period), CHANGES).await?;
     let frame = Frame::new(&state, &who, &loaded.incidents, "integration", name.clone());
     let sources = loaded.sources(&state, now);
     let page = build(frame, &sources, &loaded, &shown, &name, asked.environment.as_deref(), &state.settings)
         .ok_or_else(|| Error::NotFound(missing(&name, asked.environment.as_deref())))?;
     Ok(page::render(&page))
+}
+
+/// From when to when changes are listed.
+fn marked(period: Period) -> (Nanos, Nanos) {
+    let to = period.to.start();
+    (period.from.start().min(to.saturating_sub(WEEK)), to)
 }
 
 /// The sentence for an integration that is not there.
@@ -135,6 +170,10 @@ pub fn build(
     all.sort_by_key(|one| settings.non_production.iter().any(|other| **other == *one.key.environment));
     let one = all.iter().find(|one| environment.is_none_or(|asked| asked == &*one.key.environment))?;
     let columns = Columns::of(shown.period.from, shown.period.to);
+    let here = |environment: &str| environment == &*one.key.environment;
+    let changes: Vec<_> = loaded.changes.iter().filter(|change| here(&change.environment)).cloned().collect();
+    let groups: Vec<_> =
+        loaded.errors.iter().filter(|group| here(&group.environment)).take(TOP).cloned().collect();
     let course = Course::of(sources.window, columns, true);
     let direction = if one.outbound.judged.attempts > 0.0 || one.inbound.judged.attempts == 0.0 {
         Direction::Outbound
@@ -142,7 +181,7 @@ pub fn build(
         Direction::Inbound
     };
     let headline = if direction == Direction::Outbound { &one.outbound } else { &one.inbound };
-    let (rate, legend) = traffic::rate_chart(one, sources, &course, columns, direction);
+    let (rate, legend) = traffic::rate_chart(one, sources, &course, (columns, &changes), direction);
     let link = |environment: &str, range: &str| {
         let key = crate::signals::observation::IntegrationKey {
             environment: environment.into(),
@@ -174,6 +213,7 @@ pub fn build(
         badge: Badge(one.state.name()),
         name: name.to_owned(),
         tier: one.tier.clone(),
+        trouble: one.trouble.as_ref().map(|cause| (cause.kind.title(), cause.evidence.clone())),
         worst: one.incidents.first().map(|worst| incident::row(worst, now)),
         facts: facts(one, sources),
         last_seen: one.last_seen.map(|at| When::new(at, now)),
@@ -193,6 +233,13 @@ pub fn build(
         queues: evidence::queues(one, columns),
         reconciliations: evidence::reconciliations(one, sources),
         runs: evidence::runs(one, sources),
+        errors: failures::rows(&groups, now),
+        errors_href: format!(
+            "/errors?integration={}&environment={}",
+            figure::encoded(name),
+            figure::encoded(&one.key.environment)
+        ),
+        changes: failures::changes(&changes, now).into_iter().take(2 * TOP).collect(),
         incidents: own.iter().take(20).map(|incident| incident::row(incident, now)).collect(),
         frame,
     })

@@ -9,10 +9,12 @@ use crate::rollup::window::Part;
 use crate::signals::call::{Class, finals};
 use crate::signals::observation::{Direction, Facet};
 use crate::signals::provider::Providers;
+use crate::store::query::errors::ChangeRecord;
 use crate::web::chart::{self, Bar, Columns, Plot};
 use crate::web::format;
 use crate::web::view::calls::{EndpointKey, Summary};
 use crate::web::view::course::Course;
+use crate::web::view::failures;
 use crate::web::view::figure::{self, Figure};
 use crate::web::view::health::{self, Health, Sources};
 use crate::web::view::vendor;
@@ -172,7 +174,7 @@ pub fn rate_chart(
     one: &Health<'_>,
     sources: &Sources<'_>,
     course: &Course,
-    columns: Columns,
+    (columns, changes): (Columns, &[ChangeRecord]),
     direction: Direction,
 ) -> (Option<Plot>, Vec<Legend>) {
     let of_it = |key: &EndpointKey| key.integration == one.key && key.direction == direction;
@@ -227,8 +229,20 @@ pub fn rate_chart(
             let end = incident.resolved_at.unwrap_or_else(|| columns.to.start());
             (class_of(incident.severity), incident.since, end, format!("{what} {}", incident.code))
         })
+        .chain(
+            changes
+                .iter()
+                .filter(|change| drawn(change, columns))
+                .take(4)
+                .map(|change| ("deploy", change.at, change.at, failures::label(change))),
+        )
         .collect();
     (Some(chart::rates("Success rate by endpoint".into(), columns, series, &marks)), legend)
+}
+
+/// Whether a change lies in what is drawn.
+fn drawn(change: &ChangeRecord, columns: Columns) -> bool {
+    (columns.from.start()..columns.to.start()).contains(&change.at)
 }
 
 /// The colour of a severity.

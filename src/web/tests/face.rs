@@ -53,6 +53,7 @@ pub async fn server() -> Server {
             from: "seamwatch@example.com".into(),
         },
         oidc: None,
+        looked_at: Arc::new(|_, _, _, _| Vec::new()),
         access: Arc::new(Access {
             passwords: Passwords::default(),
             throttle: Mutex::default(),
@@ -284,6 +285,14 @@ async fn machines_are_told() {
     let (_, headers, text) = server.get("/metrics").await;
     assert!(headers["content-type"].to_str().unwrap().starts_with("text/plain; version=0.0.4"));
     assert!(text.contains("seamwatch_accepted_spans_total 7"));
+    // Everybody may ask whether it is ready, and nobody learns by that what lies where.
+    let mut server = server;
+    server.state.troubles = Arc::new(|| {
+        vec![crate::web::Trouble { since: 0, refuses: true, sentence: "/var/lib/seamwatch is full.".into() }]
+    });
+    let (status, _, text) = server.get("/readyz").await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(text.contains("System page") && !text.contains("/var"), "{text}");
     server.state.stop.cancel();
     assert_eq!(server.get("/readyz").await.0, StatusCode::SERVICE_UNAVAILABLE);
 }

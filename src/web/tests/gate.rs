@@ -62,7 +62,8 @@ async fn token(people: &People, user: i64, role: Role) -> Secret {
         revoked_at: None,
     };
     let entry = by().did(NOW, "token.made", "t".into(), String::new());
-    people.add_token(&token, &secret.hash(), &entry).await.unwrap();
+    let edition = people.user(user).await.unwrap().unwrap().version;
+    people.add_token(&token, edition, &secret.hash(), &entry).await.unwrap();
     secret
 }
 
@@ -189,6 +190,8 @@ async fn the_public_surface_is_this() {
         "POST /setup",
         "GET /a/{token}",
         "POST /a/{token}",
+        "GET /a/mail/{token}",
+        "POST /a/mail/{token}",
         "GET /healthz",
         "GET /readyz",
         "GET /static/{hash}/{name}",
@@ -203,7 +206,7 @@ fn every_question_to_the_api_is_in_its_document_and_nothing_else_is() {
     let said = document["paths"].as_object().unwrap().iter().flat_map(|(path, ways)| {
         ways.as_object().unwrap().keys().map(move |way| format!("{} {path}", way.to_uppercase()))
     });
-    let api = ROUTES.iter().filter(|route| route.kind == Asks::Api);
+    let api = ROUTES.iter().filter(|route| route.kind.is_api());
     let api: std::collections::BTreeSet<String> =
         api.map(|route| format!("{} {}", route.method(), route.path)).collect();
     assert_eq!(said.collect::<std::collections::BTreeSet<_>>(), api);
@@ -410,12 +413,6 @@ async fn an_api_token_opens_no_more_than_its_owner_may_now() {
     let secret = token(&people, ada.id, Role::Admin).await;
     let shows = Shows::Token(secret);
     assert_eq!(ask(&server, Method::GET, "/api/v1/system", &shows, "").await.status(), StatusCode::OK);
-    people.change_user(ada.id, None, &Change::Disabled, &by(), Role::Admin, NOW).await.unwrap();
-    assert_eq!(
-        ask(&server, Method::GET, "/api/v1/system", &shows, "").await.status(),
-        StatusCode::UNAUTHORIZED
-    );
-    people.change_user(ada.id, None, &Change::Enabled, &by(), Role::Admin, NOW).await.unwrap();
     let id = people.tokens_of(ada.id).await.unwrap()[0].id;
     let entry = by().did(NOW, "token.revoked", "t".into(), String::new());
     assert!(people.revoke_token(ada.id, id, &entry).await.unwrap());
@@ -423,6 +420,54 @@ async fn an_api_token_opens_no_more_than_its_owner_may_now() {
         ask(&server, Method::GET, "/api/v1/system", &shows, "").await.status(),
         StatusCode::UNAUTHORIZED
     );
+}
+
+#[tokio::test]
+async fn what_ends_sessions_ends_api_tokens() {
+    let server = server().await;
+    let people = server.state.store.people();
+    user(&people, "root", Role::Admin).await;
+    let vera = user(&people, "vera", Role::Viewer).await;
+    let other = user(&people, "otto", Role::Viewer).await;
+    let others = Shows::Token(token(&people, other.id, Role::Viewer).await);
+    let opens = async |shows: &Shows| {
+        ask(&server, Method::GET, "/api/v1/system", shows, "").await.status() == StatusCode::OK
+    };
+    for change in [
+        Change::Password("x".into()),
+        Change::PasswordByLink("x".into()),
+        Change::Role(Role::Operator),
+        Change::Role(Role::Viewer),
+        Change::Disabled,
+    ] {
+        let edition = people.user(vera.id).await.unwrap().unwrap().version;
+        let held = Shows::Token(token(&people, vera.id, Role::Viewer).await);
+        token(&people, vera.id, Role::Viewer).await;
+        assert!(opens(&held).await, "{change:?}");
+        people.change_user(vera.id, None, &change, &by(), Role::Admin, NOW).await.unwrap();
+        assert!(!opens(&held).await, "{change:?}: the token ends");
+        let told = server.state.store.audit_latest("", 1).await.unwrap().remove(0).entry;
+        assert!(told.detail.contains("2 API tokens have ended."), "{change:?}: {told:?}");
+        // Whoever was about to make another with a session that has ended.
+        let secret = Secret::mint(Kind::ApiToken).unwrap();
+        let late = Token {
+            id: 0,
+            user: vera.id,
+            name: "late".into(),
+            tail: secret.tail().into(),
+            role: Role::Viewer,
+            made_at: NOW,
+            expires_at: None,
+            last_used_at: None,
+            revoked_at: None,
+        };
+        assert!(people.add_token(&late, edition, &secret.hash(), &told).await.is_err(), "{change:?}");
+        if matches!(change, Change::Disabled) {
+            people.change_user(vera.id, None, &Change::Enabled, &by(), Role::Admin, NOW).await.unwrap();
+            assert!(!opens(&held).await, "who may come in again makes new ones");
+        }
+    }
+    assert!(opens(&others).await, "others keep theirs");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod sample;
 mod pages;
+mod errors;
 mod face;
 mod gate;
 mod many;

@@ -9,6 +9,7 @@ use super::sample::{self, NOW, fleet, incidents, key};
 use crate::alert::incident::{Incident, Severity};
 use crate::rollup::window::Part;
 use crate::signals::call::Class;
+use crate::signals::provider::Providers;
 use crate::store::mail::MailState;
 use crate::web::load::Loaded;
 use crate::web::page::Frame;
@@ -36,6 +37,8 @@ fn frame(incidents: &[Incident], here: &'static str) -> Frame {
     Frame::of(&[OPEN_TO_ALL.to_owned()], &rules(), incidents, here, "Title".into(), NOW)
 }
 
+static NO_VENDORS: std::sync::LazyLock<Providers> = std::sync::LazyLock::new(Providers::default);
+
 fn loaded(part: Part, incidents: Vec<Incident>) -> Loaded {
     let period = Period::last(60, NOW);
     let endpoints = calls::endpoints(slice::from_ref(&part), period.from, period.to);
@@ -45,18 +48,20 @@ fn loaded(part: Part, incidents: Vec<Incident>) -> Loaded {
         window: part.clone(),
         states: Arc::new(part),
         incidents,
-        values: Vec::new(),
+        ..Loaded::default()
     }
 }
 
 fn sources<'s>(loaded: &'s Loaded, overrides: &'s Overrides) -> Sources<'s> {
     Sources {
+        values: &loaded.values,
         endpoints: &loaded.endpoints,
         seldom: &loaded.seldom,
         window: &loaded.window,
         states: &loaded.states,
         incidents: &loaded.incidents,
         overrides,
+        providers: &NO_VENDORS,
         now: NOW,
     }
 }
@@ -108,7 +113,7 @@ fn the_overview_says_who_needs_somebody_and_puts_the_worst_first() {
             "<b>Three of seven</b> integrations need somebody.",
             "failing</span>",
             "hubspot-crm</a>",
-            "<b>Refused credentials (401, 403) since <time datetime=\"2025-11-24T09:12:30Z\">09:12</time>.</b>",
+            "<b>Auth since <time datetime=\"2025-11-24T09:12:30Z\">09:12</time>.</b>",
             "of contact updates answer 401",
             "expired",
             "crm-oauth",

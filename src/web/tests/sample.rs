@@ -6,9 +6,10 @@ use std::sync::Arc;
 use crate::alert::incident::{Change, Incident, Severity};
 use crate::rollup::window::Part;
 use crate::signals::call::Class;
+use crate::signals::credential::SlotUpdate;
 use crate::signals::observation::{
     Call, CallKey, Direction, Gauge, GaugeKey, IntegrationInfo, IntegrationKey, JobRun, Observations,
-    ReconciliationRun, SlotUpdate, Source,
+    ReconciliationRun, Source,
 };
 use crate::signals::telemetry::Nanos;
 use crate::store::mail::{Kind, Mail, MailState, NewMail};

@@ -187,6 +187,8 @@ pub fn seldom(suspects: &Seldom, before: &Endpoints) -> Seldom {
 pub struct Summary {
     /// Good, bad and all operations, attempts.
     pub judged: Judged,
+    /// Final attempts by class: what failed, as what.
+    pub finals: [f64; Class::COUNT],
     /// Durations of ok and partial attempts.
     pub good: Latency,
     /// Whether other attempts were timed too.
@@ -200,6 +202,7 @@ impl Summary {
     pub fn of(row: &CallsRow, seldom: bool) -> Summary {
         Summary {
             judged: judge(&row.tally.counts(), seldom),
+            finals: finals(&row.tally.counts()),
             good: row.good.clone(),
             timed_bad: row.bad.count() > 0,
             longest_us: row.tally.duration_max_us,
@@ -217,7 +220,9 @@ impl Summary {
 
     /// Adds the calls of one more endpoint.
     pub fn add(&mut self, row: &CallsRow, seldom: bool) {
-        self.judged.add(&judge(&row.tally.counts(), seldom));
+        let counts = row.tally.counts();
+        self.judged.add(&judge(&counts, seldom));
+        self.finals.iter_mut().zip(finals(&counts)).for_each(|(ours, more)| *ours += more);
         self.good.merge(&row.good);
         self.timed_bad |= row.bad.count() > 0;
         self.longest_us = self.longest_us.max(row.tally.duration_max_us);

@@ -8,9 +8,14 @@ use super::queue::{self, Queue};
 use super::reconciliation;
 use crate::alert::incident::{Incident, Severity};
 use crate::alert::tier::Tier;
+use crate::health::cause::{self, Cause, Evidence};
+use crate::health::value::Value;
 use crate::rollup::state::Slot;
 use crate::rollup::window::{Part, SlotKey};
+use crate::signals::call::Class;
 use crate::signals::observation::{Direction, IntegrationKey, ReconciliationRun};
+use crate::signals::provider::Providers;
+use crate::signals::signal::Label;
 use crate::signals::telemetry::Nanos;
 
 /// How an integration is, worst first.
@@ -59,8 +64,12 @@ pub struct Sources<'s> {
     pub states: &'s Part,
     /// Open incidents, and others: only the open are read.
     pub incidents: &'s [Incident],
+    /// What the signals said at the last tick.
+    pub values: &'s [Value],
     /// Name → (tier, owner); an empty text says nothing.
     pub overrides: &'s Overrides,
+    /// Whose hosts the peers are.
+    pub providers: &'s Providers,
     /// The present.
     pub now: Nanos,
 }
@@ -70,9 +79,9 @@ pub struct Sources<'s> {
 pub struct Health<'s> {
     /// Which.
     pub key: IntegrationKey,
-    /// `integration.source.name`, empty when not given.
+    /// `integration.source.name`, else the vendors that it only reads from; empty when not known.
     pub source: String,
-    /// `integration.destination.name`, empty when not given.
+    /// `integration.destination.name`, else the vendors that it writes to; empty when not known.
     pub destination: String,
     /// Who is asked first, empty when not given.
     pub owner: String,
@@ -96,6 +105,8 @@ pub struct Health<'s> {
     pub reconciled: Option<(u64, u64, u64)>,
     /// Open incidents of its own, worst and oldest first.
     pub incidents: Vec<&'s Incident>,
+    /// What its trouble is, where it has any.
+    pub trouble: Option<Cause>,
 }
 
 impl Health<'_> {
@@ -124,6 +135,8 @@ struct Own<'s> {
     runs: Vec<&'s ReconciliationRun>,
     incidents: Vec<&'s Incident>,
     judged: bool,
+    /// Peers that it calls, and whether it writes there.
+    peers: BTreeMap<&'s str, bool>,
 }
 
 /// All integrations that have said anything, worst first, then by name.
@@ -136,7 +149,12 @@ pub fn all<'s>(sources: &Sources<'s>) -> Vec<Health<'s>> {
         let own = own.entry(&key.integration).or_default();
         let seldom = sources.seldom.contains(key);
         match key.direction {
-            Direction::Outbound => own.outbound.add(row, seldom),
+            Direction::Outbound => {
+                own.outbound.add(row, seldom);
+                // A token is had by a POST too, also where nothing else is written.
+                let wrote = row.tally.writes > 0 && !key.endpoint.ends_with("token");
+                *own.peers.entry(&*key.peer).or_default() |= wrote;
+            }
             Direction::Inbound => own.inbound.add(row, seldom),
             Direction::Dependency => {}
         }
@@ -184,8 +202,21 @@ fn order(health: &Health<'_>) -> (Tier, std::cmp::Reverse<usize>) {
     (Tier::from_name(&health.tier).unwrap_or_default(), std::cmp::Reverse(health.incidents.len()))
 }
 
+/// The vendors among the peers that are written to, or those that are only read from.
+fn vendors(providers: &Providers, peers: &BTreeMap<&str, bool>, wanted: bool) -> String {
+    let mut written: BTreeMap<&str, bool> = BTreeMap::new();
+    for (peer, wrote) in peers {
+        if let Some(vendor) = providers.of(peer) {
+            *written.entry(&*vendor.name).or_default() |= *wrote;
+        }
+    }
+    let names: Vec<&str> =
+        written.into_iter().filter(|(_, wrote)| *wrote == wanted).map(|(name, _)| name).collect();
+    names.join(", ")
+}
+
 fn one<'s>(sources: &Sources<'s>, key: &IntegrationKey, own: Own<'s>) -> Health<'s> {
-    let Own { outbound, inbound, gauges, slots, runs, mut incidents, judged } = own;
+    let Own { outbound, inbound, gauges, slots, runs, mut incidents, judged, peers } = own;
     incidents.sort_by(|a, b| b.severity.cmp(&a.severity).then(a.since.cmp(&b.since)));
     let credentials = credential::ordered(slots.into_iter(), sources.now);
     let reconciliations = reconciliation::latest(runs.into_iter());
@@ -199,10 +230,14 @@ fn one<'s>(sources: &Sources<'s>, key: &IntegrationKey, own: Own<'s>) -> Health<
     let said = |text: Option<&String>| text.cloned().unwrap_or_default();
     let (tier, owner) = sources.overrides.get(&*key.name).cloned().unwrap_or_default();
     let or = |ours: String, theirs: Option<&String>| if ours.is_empty() { said(theirs) } else { ours };
+    let vendors = |wanted: bool, sent: Option<&String>| match sent {
+        Some(sent) => sent.clone(),
+        None => vendors(sources.providers, &peers, wanted),
+    };
     Health {
         key: key.clone(),
-        source: said(registration.and_then(|seen| seen.source.get())),
-        destination: said(registration.and_then(|seen| seen.destination.get())),
+        source: vendors(false, registration.and_then(|seen| seen.source.get())),
+        destination: vendors(true, registration.and_then(|seen| seen.destination.get())),
         owner: or(owner, registration.and_then(|seen| seen.owner.get())),
         tier: or(tier, registration.and_then(|seen| seen.tier.get())),
         version: said(registration.and_then(|seen| seen.version.get())),
@@ -213,11 +248,34 @@ fn one<'s>(sources: &Sources<'s>, key: &IntegrationKey, own: Own<'s>) -> Health<
             _ if judged => State::Ok,
             _ => State::New,
         },
-        outbound,
-        inbound,
         expiry: credential::next_expiry(&credentials),
         queues,
         reconciled: reconciliation::sums(&reconciliations),
+        trouble: incidents.first().and_then(|_| trouble(sources, key, &outbound)),
+        outbound,
+        inbound,
         incidents,
     }
+}
+
+/// What the decision table makes of an integration's signals and failures.
+fn trouble(sources: &Sources<'_>, key: &IntegrationKey, outbound: &Summary) -> Option<Cause> {
+    let own = |value: &&Value| {
+        let (name, environment) = (value.label(Label::Integration), value.label(Label::Environment));
+        name == &*key.name && environment == &*key.environment
+    };
+    let values: Vec<&Value> = sources.values.iter().filter(own).collect();
+    let failures: Vec<(Class, f64)> = Class::ALL
+        .into_iter()
+        .filter(|class| class.is_bad() || *class == Class::AmbiguousRead)
+        .map(|class| (class, outbound.finals[class as usize]))
+        .filter(|(_, count)| *count > 0.0)
+        .collect();
+    cause::cause(&Evidence {
+        values: &values,
+        failures: &failures,
+        good: outbound.judged.good,
+        version_changed: None,
+        now: sources.now,
+    })
 }

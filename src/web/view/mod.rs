@@ -9,6 +9,8 @@ pub mod credential;
 pub mod reconciliation;
 pub mod health;
 pub mod incident;
+pub mod pin;
+pub mod failures;
 pub mod course;
 pub mod figure;
 pub mod badge;

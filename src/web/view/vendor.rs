@@ -75,6 +75,7 @@ fn facts(provider: &Provider) -> Vec<Fact> {
         let kind = format::capital(&one.kind.replace('_', " "));
         fact(&kind, token(one), &one.cited)
     }));
+    out.extend(provider.token_paths.iter().map(|one| fact("Tokens from", one.path.clone(), &one.cited)));
     out.extend(provider.signature.iter().map(|one| fact("Signature", signature(one), &one.cited)));
     out.extend(provider.delivery.iter().map(|one| {
         fact("Deliveries", format!("are to be answered within {}", one.answer_within.said), &one.cited)

@@ -3,7 +3,7 @@
 
 mod corpus;
 mod places;
-mod search;
+pub mod search;
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;

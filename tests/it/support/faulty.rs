@@ -69,7 +69,8 @@ pub fn start(home: &Home, more: &[&str]) -> Option<Server> {
 
 /// What the data folder of a server that does not run holds: `integration endpoint` → attempts, rows, distinct.
 pub fn audit(home: &Home) -> Value {
-    let told = Command::new(binary()).arg("audit").arg(home.data()).output().expect("the audit runs");
+    let mut command = Command::new(binary());
+    let told = command.arg("audit").args([home.data(), &home.config()]).output().expect("the audit runs");
     assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
     serde_json::from_slice(&told.stdout).expect("the audit prints JSON")
 }

@@ -50,6 +50,20 @@ impl Home {
         write(&self.config(), text);
     }
 
+    /// Writes a key of one digit and gives its file's name.
+    pub fn key(&self, name: &str, digit: char) -> String {
+        use std::os::unix::fs::PermissionsExt;
+        let path = self.folder.path().join(name);
+        write(&path, &digit.to_string().repeat(64));
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("it is ours");
+        path.display().to_string()
+    }
+
+    /// Replaces the configuration by one that encrypts.
+    pub fn encrypt_with(&self, key_file: &str, old: &[&str]) {
+        self.configure(&format!("[encryption]\nkey_file = {key_file:?}\nold_key_files = {old:?}\n"));
+    }
+
     pub fn path(&self) -> &Path {
         self.folder.path()
     }

@@ -10,6 +10,8 @@ use super::{A_TICK, wait_until};
 
 pub const INTEGRATION: &str = "stripe-accounting";
 pub const ENDPOINT: &str = "POST /v1/invoices/{id}";
+/// What the failing endpoint answers.
+pub const PAYLOAD: &str = r#"{"error":{"type":"api_error","message":"upstream pool is empty"}}"#;
 pub const RUNBOOK: &str = "success-rate-low";
 
 /// A rule that fires at its first tick and resolves at its first clear one.
@@ -63,8 +65,15 @@ fn attempts(bad: u64, good: u64, end: u64) -> ExportTraceServiceRequest {
         end: end + n % 20 * SECOND / 10,
         duration: (20 + n % 80) * 1_000_000,
     };
-    let spans = (0..bad + good).map(|n| one(n).span()).collect();
-    otlp::traces(INTEGRATION, &[("integration.tier", "critical")], spans)
+    let spans = (0..bad + good).map(|n| {
+        let mut span = one(n).span();
+        if n < bad {
+            span.attributes.push(otlp::attribute("integration.payload", PAYLOAD));
+        }
+        span
+    });
+    let resource = [("integration.tier", "critical"), ("service.version", "2.14.0")];
+    otlp::traces(INTEGRATION, &resource, spans.collect())
 }
 
 /// 40 of 100 calls fail: 60 %.

@@ -78,6 +78,28 @@ fn a_token_opens_the_api_until_it_is_revoked() {
 }
 
 #[test]
+fn another_password_ends_what_opens_the_api() {
+    let home = Home::new();
+    make(&home, "ada", "admin");
+    let server = home.start();
+    let ada = Person::sign_in(&server, "ada");
+    let page =
+        ada.send(&server, "/account", "/account/tokens", &[("name", "t"), ("role", "admin"), ("days", "30")]);
+    let page = page.text();
+    let at = page.find("sw_api_").unwrap_or_else(|| panic!("no token: {}", text(&page)));
+    let token = format!("Bearer {}", page[at..].split('<').next().unwrap_or(""));
+    let ask =
+        || server.ask("GET", "/api/v1/integrations", &[("authorization", &token)], String::new()).status;
+    assert_eq!(ask(), 200);
+    let fields = [("current", PASSWORD), ("password", NEW)];
+    let answer = ada.send(&server, "/account", "/account/password", &fields);
+    assert_eq!(answer.status, 303, "{}", answer.text());
+    assert_eq!(ask(), 401);
+    let log = text(&Person::of(&answer).get(&server, "/audit?q=user.password").text());
+    assert!(log.contains("An API token has ended.") && !log.contains("By a link"), "{log}");
+}
+
+#[test]
 fn signing_out_everywhere_ends_all() {
     let home = Home::new();
     make(&home, "ada", "admin");

@@ -1,8 +1,10 @@
 use serde_json::Value;
 
 use super::text;
+use crate::keys::tamper;
 use crate::support::home::Home;
 use crate::support::person::{Person, make};
+use crate::support::{SOON, story, wait_until};
 
 #[test]
 fn who_did_what_is_found_and_taken_out() {
@@ -28,4 +30,37 @@ fn who_did_what_is_found_and_taken_out() {
     assert_eq!(json["items"][0]["hash"].as_str().map(str::len), Some(64), "{json}");
     assert_eq!(json["items"][0]["actor"], Value::from("-"));
     assert_eq!(ada.send(&server, "/audit", "/audit/export", &[("format", "xml"), ("q", "")]).status, 400);
+}
+
+#[test]
+fn an_entry_that_was_changed_by_hand_is_told_with_its_number() {
+    let home = Home::new();
+    for name in ["ada", "vera", "otto"] {
+        make(&home, name, "admin");
+    }
+    let server = home.start();
+    let ada = Person::sign_in(&server, "ada");
+    let page = text(&ada.get(&server, "/audit").text());
+    assert!(page.contains("entries hang together: none was changed or taken out"), "{page}");
+    // While it runs, as somebody with the disk would.
+    tamper(&home);
+    let page = text(&ada.get(&server, "/audit").text());
+    assert!(page.contains("Entry 2 does not hang together with the one before it"), "{page}");
+    assert!(!page.contains("none was changed"), "{page}");
+}
+
+#[test]
+fn rules_that_are_read_again_or_refused_are_in_it() {
+    let home = story::quick_home();
+    make(&home, "ada", "admin");
+    let server = home.start();
+    let ada = Person::sign_in(&server, "ada");
+    let log = || text(&ada.get(&server, "/audit?q=rules").text());
+    let holds = |wanted: &str| {
+        wait_until(wanted, SOON, || log().contains(wanted).then_some(()));
+    };
+    server.signal("HUP");
+    holds("server rules.reloaded rules 1 rule is in force.");
+    home.write_rule("broken.toml", "schema = 1\n");
+    holds("rules.refused rules The old ones stay: the new set has");
 }

@@ -97,3 +97,22 @@ fn a_login_leads_to_no_other_site() {
         assert_eq!((answer.status, answer.header("location")), (303, "/"), "{next}");
     }
 }
+
+/// Coming back from a provider needs no account: whoever does it a thousand times fills no log and keeps nobody waiting.
+#[test]
+fn logins_elsewhere_that_come_to_nothing_are_written_down_a_few_times_only() {
+    let home = Home::new();
+    make(&home, "ada", "admin");
+    home.configure(
+        "[server]\npublic_url = \"https://seam.example\"\n[oidc]\nissuer = \"https://idp.example\"\nclient_id = \"x\"\n\
+         viewer_groups = [\"all\"]\n",
+    );
+    let server = home.start();
+    for _ in 0..30 {
+        assert_eq!(server.get("/login/oidc/callback?state=x&code=y").status, 403);
+    }
+    let ada = Person::sign_in(&server, "ada");
+    let csv =
+        ada.send(&server, "/audit", "/audit/export", &[("format", "csv"), ("q", "login.failed")]).text();
+    assert_eq!(csv.matches("\"login.failed\"").count(), 5, "{csv}");
+}

@@ -2,6 +2,7 @@
 
 mod account;
 mod audit;
+mod errors;
 mod incidents;
 mod integration;
 mod keys;

@@ -3,7 +3,10 @@
 use sqlx::SqliteConnection;
 
 use super::packs::Kind;
-use super::{Catalog, claims, damaged, fault, measures, minutes, outcomes, packs, segments, states, streams};
+use super::{
+    Catalog, claims, damaged, errors, fault, measures, minutes, outcomes, packs, pins, segments, states,
+    streams,
+};
 use crate::rollup::window::Map;
 use crate::signals::measure::{CounterKey, DurationKey};
 use crate::signals::observation::{CallKey, FacetKey, GaugeKey};
@@ -85,6 +88,8 @@ impl Catalog {
         states::write_integrations(write, &part.integrations).await?;
         states::write_states(write, &part.states).await?;
         states::write_facts(write, to, part).await?;
+        errors::write(write, flush.errors).await?;
+        pins::write(write, flush.pins).await?;
         Ok(Fresh { calls, facets, gauges, counters, durations })
     }
 }

@@ -23,6 +23,7 @@ pub mod alerts;
 pub mod audit;
 pub mod claims;
 pub mod commit;
+pub mod errors;
 pub mod held;
 pub mod keys;
 pub mod measures;
@@ -32,6 +33,7 @@ pub mod people;
 pub mod outcomes;
 pub mod overlays;
 pub mod packs;
+pub mod pins;
 pub mod segments;
 pub mod series;
 pub mod sessions;
@@ -165,6 +167,7 @@ fn migrations() -> Migrator {
         (12, "outbox", include_str!("../../../../migrations/sqlite/0012_outbox.sql")),
         (9, "signals", include_str!("../../../../migrations/sqlite/0009_signals.sql")),
         (4, "packs", include_str!("../../../../migrations/sqlite/0004_packs.sql")),
+        (7, "pins", include_str!("../../../../migrations/sqlite/0007_pins.sql")),
     ];
     let migrations = migrations.map(|(version, name, sql)| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)

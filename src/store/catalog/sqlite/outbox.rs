@@ -14,6 +14,18 @@ use crate::store::Error;
 use crate::store::mail::{Kind, Mail, NewMail, Own};
 
 impl Catalog {
+    /// When the oldest mail that waits was written.
+    pub async fn oldest_mail_due(&self, now: Nanos) -> Result<Option<Nanos>, Error> {
+        let (oldest,): (Option<i64>,) = sqlx::query_as(
+            "SELECT min(created_at) FROM mails WHERE state IN ('queued', 'leased', 'deferred') AND created_at <= ?1",
+        )
+        .bind(now)
+        .fetch_one(&self.readers)
+        .await
+        .map_err(fault("read the outbox"))?;
+        Ok(oldest)
+    }
+
     /// Leases mails that are due, the oldest first: none whose thread has an earlier one that is unsent, and none of a
     /// channel that is `paused`.
     pub async fn claim_mails(

@@ -93,7 +93,7 @@ impl People {
         Ok(made)
     }
 
-    /// Changes what a user may do or know, and ends all their sessions. A role is at most `most`, the changer's. With an
+    /// Changes what a user may do or know, and ends all their sessions and API tokens. A role is at most `most`, the changer's. With an
     /// edition, only if the user is that still: who uses a link twice is refused.
     pub async fn change_user(
         &self,
@@ -118,7 +118,7 @@ impl People {
                 return Err(Error::Unfit("Nobody can give a role that is above their own.".into()));
             }
             Change::Role(role) => ("user.role", format!("From {} to {role}.", before.role)),
-            Change::Password(_) if edition.is_some() => ("user.password", "By a link.".to_owned()),
+            Change::PasswordByLink(_) => ("user.password", "By a link.".to_owned()),
             Change::Password(_) => ("user.password", String::new()),
             Change::Disabled => ("user.disabled", String::new()),
             Change::Enabled => ("user.enabled", String::new()),
@@ -129,7 +129,7 @@ impl People {
                     .bind(id)
                     .bind(role.name())
             }
-            Change::Password(hash) => {
+            Change::Password(hash) | Change::PasswordByLink(hash) => {
                 sqlx::query("UPDATE users SET version = version + 1, password = ?2 WHERE id = ?1")
                     .bind(id)
                     .bind(hash)
@@ -153,7 +153,15 @@ impl People {
         }
         let end = sqlx::query("DELETE FROM sessions WHERE user = ?1").bind(id);
         end.execute(&mut *write).await.map_err(fault("end sessions"))?;
-        append(&mut write, &by.did(now, action, before.name.clone(), detail)).await?;
+        let tokens =
+            sqlx::query("UPDATE api_tokens SET revoked_at = ?2 WHERE user = ?1 AND revoked_at IS NULL");
+        let tokens = tokens.bind(id).bind(now).execute(&mut *write).await;
+        let detail = match tokens.map_err(fault("end tokens"))?.rows_affected() {
+            0 => detail,
+            1 => format!("{detail} An API token has ended."),
+            ended => format!("{detail} {ended} API tokens have ended."),
+        };
+        append(&mut write, &by.did(now, action, before.name.clone(), detail.trim().to_owned())).await?;
         let after = one(&mut write, id).await?.ok_or_else(|| damaged("a user vanished"))?;
         write.commit().await.map_err(fault("change a user"))?;
         Ok(after)

@@ -101,15 +101,22 @@ impl People {
         write.commit().await.map_err(fault("end a session"))
     }
 
-    /// Makes a token; its role is at most its owner's.
-    pub async fn add_token(&self, new: &Token, hash: &Hash, entry: &Entry) -> Result<(), Error> {
+    /// Makes a token of a user who is that still; its role is at most its owner's.
+    pub async fn add_token(
+        &self,
+        new: &Token,
+        edition: i64,
+        hash: &Hash,
+        entry: &Entry,
+    ) -> Result<(), Error> {
         let mut write = self.write().await?;
-        let owner: Option<String> =
-            sqlx::query_scalar("SELECT role FROM users WHERE id = ?1 AND disabled_at IS NULL")
-                .bind(new.user)
-                .fetch_optional(&mut *write)
-                .await
-                .map_err(fault("read a user"))?;
+        let owner = "SELECT role FROM users WHERE id = ?1 AND version = ?2 AND disabled_at IS NULL";
+        let owner: Option<String> = sqlx::query_scalar(owner)
+            .bind(new.user)
+            .bind(edition)
+            .fetch_optional(&mut *write)
+            .await
+            .map_err(fault("read a user"))?;
         let owner = owner.map(|role| parsed(&role)).transpose()?;
         if owner.is_none_or(|owner| new.role > owner) {
             return Err(Error::Unfit("A token may do no more than the one whose it is.".into()));
