@@ -34,6 +34,7 @@ use rules::Rules;
 mod certificates;
 mod composer;
 mod descriptors;
+mod digest;
 pub mod encryption;
 mod evidence;
 mod keys;
@@ -228,6 +229,7 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         settings: settings::outbox(&config, &signer),
         world: world.clone(),
     };
+    let wake_digest = wake_mailer.clone();
     rooms.push(tokio::spawn(outbox.run(wake_mailer, stop_mail.clone())));
     let (evidence_due, due) = mpsc::channel(2);
     let evidence = evidence::Evidence {
@@ -308,6 +310,8 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         access: Arc::new(access),
         settings: Arc::new(settings::web(&config, &addresses, vendors, &keyring)),
     };
+    let plans = digest::Plan::of(&config.digest);
+    rooms.push(tokio::spawn(digest::run(plans, state.clone(), wake_digest, stop.clone())));
     let over_tls = certificates.web.is_some();
     let port = |listener, tls: &Option<_>| Port { listener, tls: tls.clone() };
     let doors = vec![

@@ -125,13 +125,17 @@ mod tests {
     fn a_body_is_readdressed_and_stays_the_same_otherwise() {
         let signer = Signer::new(&[7; 32]);
         let (one, two) = (signer.mail_link(&link(Act::Acknowledge)), signer.mail_link(&link(Act::Silence)));
-        let body = format!("see https://x/a/mail/{one} or <a href=\"https://x/a/mail/{two}\">it</a>, not /a/p.1.2.3.x");
+        let body = format!(
+            "see https://x/a/mail/{one} or <a href=\"https://x/a/mail/{two}\">it</a>, not /a/p.1.2.3.x"
+        );
         let other = signer.readdressed(&body, "bo@example.com");
         for (token, act) in [(&one, Act::Acknowledge), (&two, Act::Silence)] {
             assert!(!other.contains(token.as_str()));
             let theirs = signer.mail_link(&MailLink { recipient: "bo@example.com".into(), ..link(act) });
             assert!(other.contains(&theirs), "{other}");
         }
-        assert!(other.ends_with("\">it</a>, not /a/p.1.2.3.x") && other.starts_with("see https://x/a/mail/k."));
+        assert!(
+            other.ends_with("\">it</a>, not /a/p.1.2.3.x") && other.starts_with("see https://x/a/mail/k.")
+        );
     }
 }

@@ -11,6 +11,7 @@ pub mod mailer;
 pub mod smtp;
 pub mod pause;
 pub mod hold;
+pub mod digest;
 pub mod instead;
 pub mod header;
 pub mod prose;

@@ -25,6 +25,8 @@ pub enum Own {
     Digest,
     /// That somebody looks at an incident.
     Acknowledged,
+    /// That mail arrives.
+    Test,
 }
 
 /// A mail as composed, written in the transaction of the transition it tells of.

@@ -11,11 +11,11 @@ use super::format::{self, Prose, When};
 use super::gate::posted::Posted;
 use super::gate::who::Who;
 use super::page::{self, Error, Frame};
+use super::silences::Nothing;
 use super::view::badge::Badge;
 use super::view::incident::{self, IncidentRow};
 use super::view::pin::{self, PinRow};
 use super::view::{figure, outbox, vendor};
-use super::silences::Nothing;
 use super::{RulesView, State, load, runbook};
 use crate::access::audit::Actor;
 use crate::access::role::Role;
@@ -225,7 +225,8 @@ pub async fn look_at(
     let told = state.store.mails_of(&incident.id).await?;
     let channels: Vec<String> = told.into_iter().map(|mail| mail.mail.channel).collect();
     state.store.write_mails(&(state.looked_at)(incident, by, &channels, now)).await?;
-    Ok("You acknowledged it: no reminder comes, and nobody else is told, until then or until it gets worse.".into())
+    Ok("You acknowledged it: no reminder comes, and nobody else is told, until then or until it gets worse."
+        .into())
 }
 
 impl Page {

@@ -83,7 +83,9 @@ pub async fn act(
     }
     let by = Actor { name: format!("mail link sent to {}", link.recipient), address: address.to_string() };
     let done = match link.act {
-        Act::Acknowledge => incidents::look_at(&state, &incident, (&link.recipient, &by), &sent.note, sent.hours).await,
+        Act::Acknowledge => {
+            incidents::look_at(&state, &incident, (&link.recipient, &by), &sent.note, sent.hours).await
+        }
         Act::Silence => silence(&state, &incident, &link, &by, &sent).await,
     };
     match done {

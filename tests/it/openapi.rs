@@ -112,6 +112,7 @@ fn every_answer_has_the_fields_of_the_document_and_no_others() {
         ("/api/v1/traces/{trace_id}", format!("/api/v1/traces/{trace}")),
         ("/api/v1/logs", "/api/v1/logs".to_owned()),
         ("/api/v1/incidents", "/api/v1/incidents".to_owned()),
+        ("/api/v1/silences", "/api/v1/silences".to_owned()),
         ("/api/v1/system", "/api/v1/system".to_owned()),
     ] {
         problems.extend(held(&server, &document, route, &path));

@@ -122,7 +122,8 @@ mod tests {
     fn what_changed_shortly_before_is_told_newest_first() {
         let mut part = Part::default();
         let seconds = SINCE / SECOND;
-        let mut update = SlotUpdate { last_refreshed_at: Some(seconds - 600), ..empty(key(), "oauth", SINCE) };
+        let mut update =
+            SlotUpdate { last_refreshed_at: Some(seconds - 600), ..empty(key(), "oauth", SINCE) };
         update.expires_at = Some(seconds - 60);
         update.issued_at = Some(seconds - 90_000);
         part.slots.insert(SlotKey { integration: key(), credential: "oauth".into() }, Slot::of(&update));

@@ -47,7 +47,9 @@ pub async fn list(Extract(state): Extract<State>) -> Answer<Items<Item>> {
     let open = state.store.incidents(true, load::INCIDENTS).await?;
     let found = state.store.silences(SILENCES).await?;
     let hides = |one: &Silence| silences::hidden(&one.matchers, &open).len();
-    Ok(Json(Items { items: found.into_iter().map(|one| (hides(&one), one)).map(|(n, one)| item(one, n, now)).collect() }))
+    Ok(Json(Items {
+        items: found.into_iter().map(|one| (hides(&one), one)).map(|(n, one)| item(one, n, now)).collect(),
+    }))
 }
 
 /// Makes one.
@@ -61,8 +63,10 @@ pub async fn make(
             "The body is no silence ({error}); send {{\"matchers\": {{\"integration\": \"crm\"}}, \"reason\": \"…\", \"until\": \"2026-01-01T00:00:00Z\"}}."
         ))
     })?;
-    let until = chrono::DateTime::parse_from_rfc3339(&new.until).ok().and_then(|time| time.timestamp_nanos_opt());
-    let until = until.ok_or_else(|| Problem::parameter(format!("`until` is RFC 3339, and not {}.", new.until)))?;
+    let until =
+        chrono::DateTime::parse_from_rfc3339(&new.until).ok().and_then(|time| time.timestamp_nanos_opt());
+    let until =
+        until.ok_or_else(|| Problem::parameter(format!("`until` is RFC 3339, and not {}.", new.until)))?;
     let now = (state.clock)();
     let (matchers, reason) = (new.matchers, new.reason.trim().to_owned());
     let silence = Silence { id: 0, matchers, author: who.name.clone(), reason, from: now, until };

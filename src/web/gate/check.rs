@@ -89,7 +89,9 @@ fn too_little(who: &Who, least: Role) -> String {
 
 fn refused(route: Route, what: &str) -> Response {
     match route.kind {
-        Kind::Api | Kind::ApiMake | Kind::ApiEnd | Kind::Machine => Problem::of(StatusCode::FORBIDDEN, what).into_response(),
+        Kind::Api | Kind::ApiMake | Kind::ApiEnd | Kind::Machine => {
+            Problem::of(StatusCode::FORBIDDEN, what).into_response()
+        }
         Kind::Page | Kind::Form => page::sorry(StatusCode::FORBIDDEN, "Not allowed", what.to_owned()),
     }
 }

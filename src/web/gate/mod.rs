@@ -7,8 +7,8 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, delete, get, post};
 
 use super::{
-    State, account, api, assets, audit, errors, incidents, integration, keys, link, live, login, mail, overview, password,
-    people, probes, runbook, setup, silences, sso, system,
+    State, account, api, assets, audit, errors, incidents, integration, keys, link, live, login, mail,
+    overview, password, people, probes, runbook, setup, silences, sso, system,
 };
 use crate::access::role::Role;
 use Kind::{Api, ApiEnd, ApiMake, Form, Machine, Page};
@@ -161,9 +161,8 @@ pub fn router(state: &State) -> Router<State> {
 
 /// How a path is asked for, as `Allow` says it.
 pub fn allowed(path: &str) -> &'static str {
-    let asked = |method: Method| {
-        ROUTES.iter().any(|route| next::is_of(route.path, path) && route.method() == method)
-    };
+    let asked =
+        |method: Method| ROUTES.iter().any(|route| next::is_of(route.path, path) && route.method() == method);
     match (asked(Method::GET), asked(Method::POST), asked(Method::DELETE)) {
         (_, _, true) => "DELETE",
         (false, true, _) => "POST",

@@ -74,6 +74,7 @@ const fn kind(kind: Kind) -> &'static str {
         Kind::Own(Own::Summary) => return "summary",
         Kind::Own(Own::Digest) => return "digest",
         Kind::Own(Own::Acknowledged) => return "acknowledged",
+        Kind::Own(Own::Test) => return "test",
         Kind::Alert(change) => change,
     };
     match change {

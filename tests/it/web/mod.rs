@@ -6,6 +6,7 @@ mod errors;
 mod incidents;
 mod integration;
 mod keys;
+mod link;
 mod login;
 mod mail;
 mod overview;
@@ -13,6 +14,7 @@ mod password;
 mod people;
 mod runbook;
 mod setup;
+mod silences;
 mod system;
 
 use crate::support::server::Server;
