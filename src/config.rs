@@ -9,10 +9,12 @@ use serde::{Deserialize, Deserializer};
 pub mod access;
 pub mod encryption;
 pub mod heartbeat;
+pub mod integration;
 pub mod mail;
 pub mod metric;
 pub mod oidc;
 pub mod outgoing;
+pub mod probe;
 pub mod redaction;
 pub mod retention;
 pub mod tls;
@@ -52,11 +54,13 @@ pub struct Config {
     /// How long things are kept.
     pub retention: retention::Retention,
     /// Which environments are shown and never notify.
-    pub environments: Environments,
+    pub environments: integration::Environments,
     /// `[owners.NAME]`: who is told of an integration that names this owner.
     pub owners: BTreeMap<String, mail::Owner>,
     /// `[[integration]]`: what the operator says of integrations.
-    pub integration: Vec<Integration>,
+    pub integration: Vec<integration::Integration>,
+    /// `[[probe]]`: receivers that are asked from outside.
+    pub probe: Vec<probe::Probe>,
     /// `[[metric]]`: metrics of others that are one of ours.
     pub metric: Vec<metric::Metric>,
     /// The file as it was written, to say where in it a problem is.
@@ -189,47 +193,6 @@ pub enum Tls {
     Implicit,
     /// None: only to a loopback address.
     None,
-}
-
-/// `[environments]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Environments {
-    /// Names that are shown and never notify.
-    pub non_production: Vec<String>,
-}
-
-impl Default for Environments {
-    fn default() -> Self {
-        let names = ["dev", "development", "test", "testing", "staging", "sandbox", "qa", "preview", "local"];
-        Self { non_production: names.map(String::from).into() }
-    }
-}
-
-/// `[[integration]]`: names what telemetry does not name itself, and overrides what it says.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Integration {
-    /// The integration's name.
-    pub name: String,
-    /// Only telemetry of this `service.name`.
-    pub service: Option<String>,
-    /// Only calls to this peer host.
-    pub peer: Option<String>,
-    /// Only server spans whose route starts like this.
-    pub route_prefix: Option<String>,
-    /// Only this queue.
-    pub queue: Option<String>,
-    /// Overrides `integration.tier`: critical, standard or simple.
-    pub tier: Option<String>,
-    /// Overrides `integration.owner.name`; looked up in `[owners]`.
-    pub owner: Option<String>,
-    /// Names that it had before: what is still sent under them counts under this one.
-    #[serde(default)]
-    pub was: Vec<String>,
-    /// Shown in no list and judged by no rule; what it sends is kept.
-    #[serde(default)]
-    pub retired: bool,
 }
 
 impl Config {

@@ -9,7 +9,11 @@ use std::time::SystemTime;
 
 use crate::alert::load::load;
 use crate::alert::maintenance::Maintenance;
+use crate::alert::overrides::{self, Override};
 use crate::alert::rule::{Problem, RuleSet};
+
+/// The file of overrides in a folder of rules: it is no rule.
+const OVERRIDES: &str = "overrides.toml";
 
 /// Where rules come from.
 #[derive(Clone, Debug)]
@@ -57,15 +61,41 @@ impl Origin {
     pub fn load(&self) -> Result<Loaded, Vec<String>> {
         let (rules, runbooks) = match self {
             Origin::Embedded(rules, runbooks) => (rules.clone(), runbooks.clone()),
-            Origin::Folder(folder) => (texts(folder, "toml")?, texts(&folder.join("runbooks"), "md")?),
+            Origin::Folder(folder) => {
+                let mut rules = texts(folder, "toml")?;
+                rules.retain(|(file, _)| file.rsplit('/').next() != Some(OVERRIDES));
+                (rules, texts(&folder.join("runbooks"), "md")?)
+            }
         };
         let loaded = load(&rules, &runbooks);
         let mut set =
             loaded.map_err(|problems| problems.iter().map(Problem::to_string).collect::<Vec<_>>())?;
         set.maintenance = self.maintenance()?;
+        set.overrides = self.overrides(&set)?;
         let id = |file: &str| file.rsplit('/').next().unwrap_or(file).trim_end_matches(".toml").to_owned();
         let texts = rules.into_iter().map(|(file, text)| (id(&file), text)).collect();
         Ok(Loaded { rules: Arc::new(set), texts: Arc::new(texts) })
+    }
+
+    /// What the operator asks otherwise, in the file of that name; none ships, and it need not be there.
+    fn overrides(&self, rules: &RuleSet) -> Result<Vec<Override>, Vec<String>> {
+        let Origin::Folder(folder) = self else { return Ok(Vec::new()) };
+        let path = folder.join(OVERRIDES);
+        if !path.is_file() {
+            return Ok(Vec::new());
+        }
+        let shown = path.display().to_string();
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| vec![format!("{shown}: cannot be read: {error}.")])?;
+        let found = overrides::parse(&shown, &text, &rules.rules)
+            .map_err(|problems| problems.iter().map(Problem::to_string).collect::<Vec<_>>())?;
+        let known = |runbook: &String| rules.runbooks.contains_key(runbook);
+        let lost =
+            found.iter().filter_map(|one| Some((one, one.runbook.as_ref().filter(|name| !known(name))?)));
+        let lost: Vec<String> = lost
+            .map(|(one, runbook)| format!("{}: runbook: there is no runbooks/{runbook}", one.place))
+            .collect();
+        if lost.is_empty() { Ok(found) } else { Err(lost) }
     }
 
     /// Maintenance windows beside the rules: none ship, and the folder need not be there.

@@ -14,7 +14,6 @@ use tokio_util::sync::CancellationToken;
 use crate::access::door::Door;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::decode::Batch;
 use crate::decode::redact::Redactor;
 use crate::inbox::Inbox;
 use crate::notify::outbox::Outbox;
@@ -39,6 +38,8 @@ pub mod encryption;
 mod evidence;
 mod keys;
 mod own;
+mod passing;
+mod probes;
 pub mod people;
 mod public;
 pub mod redaction;
@@ -100,9 +101,9 @@ impl Doors {
     /// Binds them: nothing else is touched while one is in use.
     pub async fn bind(server: &config::Server) -> anyhow::Result<Doors> {
         Ok(Doors {
-            web: bind("web", server.web).await?,
-            otlp_http: bind("otlp_http", server.otlp_http).await?,
-            otlp_grpc: bind("otlp_grpc", server.otlp_grpc).await?,
+            web: passing::bind("web", server.web).await?,
+            otlp_http: passing::bind("otlp_http", server.otlp_http).await?,
+            otlp_grpc: passing::bind("otlp_grpc", server.otlp_grpc).await?,
         })
     }
 }
@@ -113,6 +114,7 @@ pub fn check(config: &Config) -> anyhow::Result<()> {
     encryption::keyring(config)?;
     Certificates::load(config)?;
     settings::outgoing(config)?;
+    settings::probes(config)?;
     settings::oidc(config, "", &crate::clock::system())?;
     settings::channels(config)?;
     settings::mailer(config).map(drop)
@@ -162,13 +164,14 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
 
     let signer = people::signer(&store.people(), &keyring).await?;
     let channels = settings::channels(&config)?;
-    let own_values = own::Said::default();
+    let (own_values, probe_values) = (own::Said::default(), own::Said::default());
     let mut corridor = Corridor::open(pipeline::Parts {
         store: store.clone(),
         world: world.clone(),
         policy: settings::policy(&config),
         context: settings::context(&config, &vendors),
         own: own_values.clone(),
+        probes: probe_values.clone(),
         compose: composer::Composer::new(
             &config,
             &base_url,
@@ -217,8 +220,8 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
     let doors_settings = settings::receive(&config, descriptors::connections(config.ingest.max_connections));
     let intake = Intake::new(inbox.clone(), observe_rules, limits, doors_settings.clone(), clock.clone());
     let intake = Arc::new(intake.with_keys(keys.clone()));
-    let forward = tokio::spawn(forward(delivered, batches));
-    let mut rooms = vec![tokio::spawn(pass(store.clone(), inbox.clone(), live_seen.clone()))];
+    let forward = tokio::spawn(passing::forward(delivered, batches));
+    let mut rooms = vec![tokio::spawn(passing::pass(store.clone(), inbox.clone(), live_seen.clone()))];
     let (mailer, mail_info) = settings::mailer(&config)?;
     let pauses = Pauses::default();
     let outbox = Outbox {
@@ -293,6 +296,16 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         heartbeat: settings::heartbeat(&config)?,
     };
     rooms.push(tokio::spawn(own.run(stop.clone())));
+    if let Some(client) = settings::probes(&config)? {
+        let probes = probes::Probes {
+            probes: Arc::new(config.probe.clone()),
+            client,
+            store: store.clone(),
+            clock: clock.clone(),
+            said: probe_values,
+        };
+        rooms.push(tokio::spawn(probes.run(stop.clone())));
+    }
     let state = web::State {
         troubles,
         store: store.clone(),
@@ -389,37 +402,6 @@ impl Running {
             tracing::warn!(
                 "Stopping took too long; what is left is in the inbox and is read at the next start."
             );
-        }
-    }
-}
-
-async fn bind(name: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AddrInUse => anyhow!(
-            "{name}: port {} on {} is in use. Stop what holds it, or choose another with --{} HOST:PORT (port 0 picks one).",
-            address.port(),
-            address.ip(),
-            name.replace('_', "-")
-        ),
-        _ => anyhow!("{name}: {address} cannot be bound: {error}."),
-    })
-}
-
-/// From the inbox into the corridor, in order. A request gives its memory back when the corridor is next to take it.
-async fn forward(mut delivered: mpsc::Receiver<(u64, Taken)>, batches: mpsc::Sender<(u64, Batch)>) {
-    while let Some((seq, Taken { batch, held })) = delivered.recv().await {
-        if batches.send((seq, batch)).await.is_err() {
-            return;
-        }
-        drop(held);
-    }
-}
-
-/// Tells the inbox how far the catalog has come, so that it can delete whole files.
-async fn pass(store: Store, inbox: Inbox<Taken>, mut live: watch::Receiver<u64>) {
-    while live.changed().await.is_ok() {
-        if let Ok(watermark) = store.watermark().await {
-            inbox.passed(watermark);
         }
     }
 }

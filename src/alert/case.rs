@@ -93,6 +93,7 @@ fn run(rules: &RuleSet, case: &Case) -> Vec<String> {
         let facts = Facts {
             recent: &part,
             values: &[],
+            seldom: &|_| None,
             overlays: &Overlays::default(),
             tiers: &tiers,
             notifies: &|_| true,
@@ -194,7 +195,15 @@ fn read(document: &mut Document<'_>, root: &Section<'_>, rules: &RuleSet) -> Opt
     let (start, _) = start?;
     let cases = document.sections(root, "case");
     let cases = cases.iter().filter_map(|case| self::case(document, case, Minute::of(start))).collect();
-    Some((RuleSet { rules: vec![rule?], runbooks: BTreeMap::new(), maintenance: Vec::new() }, cases))
+    Some((
+        RuleSet {
+            rules: vec![rule?],
+            runbooks: BTreeMap::new(),
+            maintenance: Vec::new(),
+            overrides: Vec::new(),
+        },
+        cases,
+    ))
 }
 
 fn case(document: &mut Document<'_>, section: &Section<'_>, start: Minute) -> Option<Case> {

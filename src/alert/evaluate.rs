@@ -1,18 +1,20 @@
 //! One tick over all rules: subjects are judged, the machine decides, what changed is told as transitions.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::health::value::Value;
 use crate::rollup::window::{Minute, Part};
-use crate::signals::observation::IntegrationKey;
+use crate::signals::observation::{CallKey, IntegrationKey};
 
 use super::explain;
 use super::group;
 use super::incident::{Change, Heard, Incident, Instance, InstanceKey, Phase, Transition};
-use super::judge::{Reading, absent, judge};
+use super::judge::{Figures, Reading, absent, judge};
 use super::machine::{Policy, Step, is_idle, newborn, step};
 use super::overlay::{Overlays, Withheld};
+use super::overrides::{self, Override};
 use super::rule::{Condition, Rule, RuleSet};
 use super::subjects::Index;
 use super::tier::Tier;
@@ -27,6 +29,8 @@ pub struct Facts<'a> {
     pub recent: &'a Part,
     /// What the other signals say at the tick.
     pub values: &'a [Value],
+    /// Whether an endpoint was seldom answered "not found" in the 7 days before; none where that is not known.
+    pub seldom: &'a dyn Fn(&CallKey) -> Option<bool>,
     /// The tier of an integration: the configuration's word, else its own.
     pub tiers: &'a dyn Fn(&IntegrationKey) -> Tier,
     /// Silences, maintenance, acknowledgements.
@@ -44,9 +48,10 @@ pub fn evaluate(
     tick: Minute,
 ) -> Vec<Transition> {
     let mut transitions = remove_orphans(rules, instances, tick);
-    let index = Index::new(facts.recent, facts.values, tick);
+    let index = Index::new(facts.recent, facts.values, facts.seldom, tick);
     for rule in explain::ordered(rules) {
-        for (key, reading) in readings(rule, facts, &index, instances, tick) {
+        for (key, reading, rule) in readings(rule, &rules.overrides, facts, &index, instances, tick) {
+            let rule = &*rule;
             let (withheld, by_cause) =
                 told::withheld(rules, rule, facts.overlays, &key, &reading, instances, tick);
             let policy = Policy {
@@ -137,32 +142,44 @@ pub fn retire(
 }
 
 /// What the tick says of every subject of a rule, and of every instance that is none.
-fn readings(
-    rule: &Rule,
+fn readings<'r>(
+    rule: &'r Rule,
+    overrides: &[Override],
     facts: &Facts<'_>,
     index: &Index<'_>,
     instances: &BTreeMap<InstanceKey, Instance>,
     tick: Minute,
-) -> Vec<(InstanceKey, Reading)> {
+) -> Vec<(InstanceKey, Reading, Cow<'r, Rule>)> {
     let family = rule.condition.measures().first().map_or(Family::Other, |measure| measure.signal.family());
     let subjects = index.subjects(rule, family, facts.tiers);
-    let mut out = Vec::new();
+    let (mut out, mut off) = (Vec::new(), BTreeSet::new());
     for (labels, subject) in &subjects {
         let key = InstanceKey { rule: rule.id.clone(), labels: labels.clone() };
         let instance = instances.get(&key);
-        let reading = judge(rule, labels, subject, instance, tick);
+        let value = |label: Label| match label {
+            Label::Tier => subject.tier.name(),
+            label => labels.get(label.name()).map_or("", String::as_str),
+        };
+        let Some(effective) = overrides::effective(rule, overrides, value) else {
+            off.extend(instance.map(|_| key));
+            continue;
+        };
+        let reading = judge(&effective, labels, subject, instance, tick);
         if instance.is_some() || reading.verdict == Verdict::Breach {
-            out.push((key, reading));
+            out.push((key, reading, effective));
         }
     }
     let first = InstanceKey { rule: rule.id.clone(), labels: BTreeMap::new() };
     for (key, instance) in instances.range(first..).take_while(|(key, _)| key.rule == rule.id) {
         if !subjects.contains_key(&key.labels) {
             let tier = integration_of(key).map_or_else(Tier::default, |key| (facts.tiers)(&key));
-            out.push((key.clone(), absent(rule, family, tier, instance, tick)));
+            out.push((key.clone(), absent(rule, family, tier, instance, tick), Cow::Borrowed(rule)));
+        } else if off.contains(key) {
+            let gone = Reading { verdict: Verdict::Clear, standing: None, figures: Figures::Gone };
+            out.push((key.clone(), gone, Cow::Borrowed(rule)));
         }
     }
-    out.sort_by(|(a, _), (b, _)| a.cmp(b));
+    out.sort_by(|(a, ..), (b, ..)| a.cmp(b));
     out
 }
 

@@ -163,6 +163,9 @@ pub struct Incident {
     /// Why nobody is told of it; none where they are.
     #[serde(default)]
     pub withheld: Option<Withheld>,
+    /// Who is told instead of the owner, by an override.
+    #[serde(default)]
+    pub to: Vec<String>,
     /// Others that its mails tell of: (place, value).
     #[serde(default)]
     pub also: Vec<(String, String)>,

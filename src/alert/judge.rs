@@ -120,6 +120,9 @@ pub fn absent(rule: &Rule, family: Family, tier: Tier, instance: &Instance, tick
         family,
         Family::Calls | Family::Queue | Family::Webhook | Family::RateLimit | Family::Work | Family::Other
     );
+    // That calls with a credential were refused ends with calls that are not.
+    let of_use = |incident: &Incident| incident.signal == Signal::CredentialAuthShare.name();
+    let is_state = is_state && !instance.incident.as_ref().is_some_and(of_use);
     let (verdict, figures) = if excluded || is_state {
         (Verdict::Clear, Figures::Gone)
     } else if unknown_for_a_week(instance, tick) {

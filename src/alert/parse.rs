@@ -1,6 +1,6 @@
 //! One rule file into a [`Rule`], or all that is wrong with it.
 
-mod labels;
+pub mod labels;
 
 use std::sync::Arc;
 
@@ -147,6 +147,7 @@ fn rule(document: &mut Document<'_>, root: &Section<'_>, file: &str) -> Option<R
         group_by,
         repeat,
         escalate,
+        to: Vec::new(),
     })
 }
 
@@ -350,7 +351,8 @@ fn minutes(document: &mut Document<'_>, section: &Section<'_>, key: &str) -> Opt
     document.read(section, key, whole_minutes).map(|(minutes, _)| minutes)
 }
 
-fn severity(text: &str) -> Result<Severity, String> {
+/// A severity by its name.
+pub fn severity(text: &str) -> Result<Severity, String> {
     [Severity::Info, Severity::Warning, Severity::Critical]
         .into_iter()
         .find(|severity| severity.name() == text)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::incident::Severity;
 use super::maintenance::Maintenance;
+use super::overrides::Override;
 use super::threshold::Threshold;
 use super::tier::Tier;
 use crate::signals::signal::{Label, Signal};
@@ -38,6 +39,8 @@ pub struct RuleSet {
     pub runbooks: BTreeMap<String, String>,
     /// Schedules of maintenance, by name.
     pub maintenance: Vec<Maintenance>,
+    /// What is asked of some instances otherwise, the most specific last.
+    pub overrides: Vec<Override>,
 }
 
 impl RuleSet {
@@ -76,6 +79,8 @@ pub struct Rule {
     pub repeat: u32,
     /// The second list of recipients is told after so many ticks; 0 = never.
     pub escalate: u32,
+    /// Who is told instead of the owner; empty where the owner is.
+    pub to: Vec<String>,
 }
 
 /// The state machine's times, in ticks (minutes).

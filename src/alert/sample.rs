@@ -27,6 +27,10 @@ pub struct CallSample {
     pub classes: [u64; Class::COUNT],
     /// Failed operations as they came, by class, most first.
     pub failures: Vec<(Class, u64)>,
+    /// Records that the calls carried, and how many of them failed inside a good answer.
+    pub records: (u64, u64),
+    /// Operations that were given up because of throttling, as they came.
+    pub exhausted: f64,
     /// Attempts, weighted, by class.
     weighted: [f64; Class::COUNT],
     /// Whether the latest operations of 7 days were good, newest first.
@@ -50,6 +54,14 @@ impl CallSample {
                 (tried > 0.0).then(|| good(&self.weighted) / tried)
             }
             Signal::CallThrottledShare => (all > 0.0).then(|| self.weighted[Class::Throttled as usize] / all),
+            Signal::RecordSuccessRate => {
+                let (all, failed) = self.records;
+                (all > 0).then(|| 1.0 - failed.min(all) as f64 / all as f64)
+            }
+            Signal::CallRetryAmplification => {
+                (self.judged.operations > 0.0).then(|| self.judged.attempts / self.judged.operations)
+            }
+            Signal::RetryExhausted => (all > 0.0).then_some(self.exhausted),
             Signal::CallRate => Some(self.judged.operations / f64::from(self.minutes.max(1))),
             _ => self.percentile,
         }
@@ -62,7 +74,9 @@ impl CallSample {
             Signal::CallSuccessRate => self.counted.good + self.counted.bad,
             Signal::AttemptSuccessRate => tried(&classes),
             Signal::CallThrottledShare => classes.iter().sum(),
-            Signal::CallRate => self.counted.operations,
+            Signal::RecordSuccessRate => self.records.0 as f64,
+            Signal::CallRate | Signal::CallRetryAmplification => self.counted.operations,
+            Signal::RetryExhausted => classes.iter().sum(),
             _ => good(&classes),
         }
     }
@@ -74,6 +88,8 @@ impl CallSample {
             Signal::CallSuccessRate => self.counted.bad,
             Signal::AttemptSuccessRate => tried(&classes) - good(&classes),
             Signal::CallThrottledShare => classes[Class::Throttled as usize],
+            Signal::RecordSuccessRate => self.records.1 as f64,
+            Signal::RetryExhausted => self.exhausted,
             _ => 0.0,
         }
     }
@@ -153,7 +169,8 @@ fn judged(series: &[&Series<'_>], sums: &[Sum], gone_before: bool) -> CallSample
     for (series, sum) in series.iter().zip(sums) {
         let (weighted, plain) = (sum.tally.counts(), unweighted(&sum.tally));
         let suspicious = weighted.attempts[Class::AmbiguousRead as usize] >= 19.0;
-        let seldom = suspicious && (gone_before || seldom_before(series, sum.before));
+        let seldom =
+            suspicious && (gone_before || series.seldom.unwrap_or_else(|| seldom_before(series, sum.before)));
         sample.judged.add(&judge(&weighted, seldom));
         let counted = judge(&plain, seldom);
         sample.counted.add(&counted);
@@ -167,6 +184,9 @@ fn judged(series: &[&Series<'_>], sums: &[Sum], gone_before: bool) -> CallSample
             }
         }
         failed[Class::Throttled as usize] += plain.exhausted;
+        sample.exhausted += plain.exhausted;
+        sample.records.0 = sample.records.0.saturating_add(sum.tally.records);
+        sample.records.1 = sample.records.1.saturating_add(sum.tally.records_failed);
         let explained: f64 =
             Class::ALL.into_iter().filter(|class| class.is_bad()).map(|class| finals[class as usize]).sum();
         failed[Class::AmbiguousRead as usize] += (counted.bad - explained - plain.exhausted).max(0.0);

@@ -10,6 +10,7 @@ use super::instant::{written, written_seconds};
 use super::judge::{Figures, Reading, Standing};
 use super::rule::{Condition, Rule};
 use super::sample::CallSample;
+use super::telling::{self, Told};
 use super::threshold::Comparison;
 use super::verdict::{Verdict, reaches};
 use crate::signals::signal::Signal;
@@ -27,7 +28,7 @@ pub fn of(rule: &Rule, labels: &Labels, standing: &Standing, reading: &Reading) 
             queue(labels, standing, (*depth, *oldest_age, *at), verdict)
         }
         Figures::Reconciliation(gap) => reconciliation(labels, standing, gap),
-        Figures::Value { why, .. } => value(standing, why, verdict),
+        Figures::Value { why, .. } => value(labels, standing, why, verdict),
         Figures::Forgotten | Figures::Gone | Figures::Nothing => String::new(),
     }
 }
@@ -163,6 +164,24 @@ fn calls(rule: &Rule, labels: &Labels, standing: &Standing, sample: &CallSample,
                 if breaches { format!(": {}, {}", value(), wanted(standing)) } else { String::new() };
             format!("{failed} of {all} {} {were} throttled in {span}{against}.", noun("attempt"))
         }
+        Signal::RecordSuccessRate => {
+            let records = figure::plural("record", count as f64);
+            let against = if breaches { format!(", {}", wanted(standing)) } else { String::new() };
+            format!(
+                "{failed} of {all} {records} sent{to} failed in {span} inside good answers: {} succeeded{against}.",
+                value()
+            )
+        }
+        Signal::CallRetryAmplification => {
+            let against = if breaches { format!(", {}", wanted(standing)) } else { String::new() };
+            format!("Each of {all} {} took {} attempts in {span}{against}.", noun("operation"), value())
+        }
+        Signal::RetryExhausted if bad == 0 => format!("No operation{to} was given up in {span}."),
+        Signal::RetryExhausted => {
+            let (operations, were) =
+                (figure::plural("operation", bad as f64), if bad == 1 { "was" } else { "were" });
+            format!("{failed} {operations}{to} {were} given up in {span} because of throttling.")
+        }
         Signal::CallRate => {
             let against = if breaches { format!(", {}", wanted(standing)) } else { String::new() };
             format!("{all} {} in {span}: {}{against}.", noun("call"), value())
@@ -242,8 +261,12 @@ fn queue(
 }
 
 /// `work.missed is 31 events; the rule allows fewer than 14: no call since 02:04.`
-fn value(standing: &Standing, why: &str, verdict: Verdict) -> String {
+fn value(labels: &Labels, standing: &Standing, why: &str, verdict: Verdict) -> String {
     let Some(value) = standing.value else { return String::new() };
+    let told = Told { labels, signal: standing.signal, value, why, verdict };
+    if let Some(sentence) = telling::of(&told) {
+        return sentence;
+    }
     let said = figure::value(standing.signal.unit(), value);
     let said = if said.is_empty() { value.to_string() } else { said };
     let against = if verdict == Verdict::Breach { format!("; {}", wanted(standing)) } else { String::new() };

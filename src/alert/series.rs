@@ -1,11 +1,13 @@
 //! The calls of a part by series, ready to be summed over a window.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use crate::rollup::latency::Latency;
 use crate::rollup::series::{Outcomes, Tally};
+use crate::rollup::sources::Sources;
 use crate::rollup::window::{Map, Minute, Part};
-use crate::signals::observation::{CallKey, Direction, Facet, IntegrationKey, Source};
+use crate::signals::call::Class;
+use crate::signals::observation::{CallKey, Direction, Facet, FacetKey, IntegrationKey};
 
 use crate::signals::signal::Label;
 
@@ -22,6 +24,8 @@ pub struct Series<'a> {
     pub endpoint: &'a str,
     /// The connection or credential where calls are counted by that.
     pub facet: Option<(Facet, &'a str)>,
+    /// Whether it was seldom answered "not found" in the 7 days before; none where that is not known.
+    pub seldom: Option<bool>,
     /// Ascending by minute, all before the tick.
     pub rows: Vec<Row<'a>>,
     /// The latest operations, where they are kept.
@@ -64,40 +68,29 @@ pub const fn direction(direction: Direction) -> &'static str {
     }
 }
 
-/// Calls by endpoint, as they are judged at a tick: without dependencies, from the source that counts, and
-/// without calls to the token endpoint of an integration whose credentials say when they expire.
-pub fn by_endpoint<'a>(part: &'a Part, tick: Minute) -> Vec<Series<'a>> {
-    let metered = metered_peers(part, tick);
-    let with_expiry: HashSet<&IntegrationKey> = part
-        .slots
-        .iter()
-        .filter(|(_, slot)| slot.expires_at().is_some() || slot.never_expires())
-        .map(|(key, _)| &key.integration)
-        .collect();
-    let counts = |key: &CallKey| {
-        let of_token = is_token_endpoint(&key.endpoint) && with_expiry.contains(&key.integration);
-        let by_metrics = metered.contains(&peer_of(key));
-        let counted = match key.source {
-            Source::Span => !by_metrics,
-            Source::Metric => by_metrics,
-            Source::Report => true,
-        };
-        key.direction != Direction::Dependency && !of_token && counted
-    };
+/// Calls by endpoint, as they are judged at a tick.
+pub fn by_endpoint<'a>(
+    part: &'a Part,
+    sources: &Sources<'_>,
+    seldom: &dyn Fn(&CallKey) -> Option<bool>,
+    tick: Minute,
+) -> Vec<Series<'a>> {
     // Whether a key counts is asked once a key, not once a minute of it.
     let mut series: Map<&'a CallKey, Option<Series<'a>>> = Map::default();
     let new = |key: &'a CallKey| {
-        counts(key).then(|| Series {
+        sources.counts(key).then(|| Series {
             integration: &key.integration,
             direction: key.direction,
             peer: &key.peer,
             endpoint: &key.endpoint,
             facet: None,
+            seldom: None,
             rows: Vec::new(),
             outcomes: None,
         })
     };
-    for ((minute, key), row) in part.calls.iter().filter(|((minute, _), _)| *minute < tick) {
+    let rows = part.calls.iter().chain(&part.measured);
+    for ((minute, key), row) in rows.filter(|((minute, _), _)| *minute < tick) {
         if let Some(series) = series.entry(key).or_insert_with(|| new(key)) {
             series.rows.push(Row { minute: *minute, tally: &row.tally, good: Some(&row.good) });
         }
@@ -110,15 +103,26 @@ pub fn by_endpoint<'a>(part: &'a Part, tick: Minute) -> Vec<Series<'a>> {
     let mut counted: Vec<(&CallKey, Series<'a>)> =
         series.into_iter().filter_map(|(key, series)| Some((key, series?))).collect();
     counted.sort_by_key(|(key, _)| *key);
+    for (key, series) in &mut counted {
+        // Asked only where it matters.
+        let gone = Class::AmbiguousRead as usize;
+        if series.rows.iter().any(|row| row.tally.attempts[gone] > 0.0) {
+            series.seldom = seldom(key);
+        }
+    }
     sorted(counted.into_iter().map(|(_, series)| series))
 }
 
 /// Calls by connection or by credential.
-pub fn by_facet<'a>(part: &'a Part, tick: Minute, facet: Facet) -> Vec<Series<'a>> {
+pub fn by_facet<'a>(part: &'a Part, sources: &Sources<'_>, tick: Minute, facet: Facet) -> Vec<Series<'a>> {
     let mut series = BTreeMap::new();
-    let judged = |direction: Direction| direction != Direction::Dependency;
+    // Of a peer whose spans are samples, failures are likelier to be kept than successes.
+    let judged = |key: &FacetKey| {
+        key.direction != Direction::Dependency
+            && !sources.is_sampled(&key.integration, key.direction, &key.peer)
+    };
     for ((minute, key), tally) in &part.facets {
-        if *minute >= tick || key.facet != facet || !judged(key.direction) {
+        if *minute >= tick || key.facet != facet || !judged(key) {
             continue;
         }
         let entry = series.entry(&**key).or_insert_with(|| Series {
@@ -127,6 +131,7 @@ pub fn by_facet<'a>(part: &'a Part, tick: Minute, facet: Facet) -> Vec<Series<'a
             peer: &key.peer,
             endpoint: "",
             facet: Some((facet, &*key.id)),
+            seldom: None,
             rows: Vec::new(),
             outcomes: None,
         });
@@ -139,37 +144,4 @@ fn sorted<'a>(series: impl Iterator<Item = Series<'a>>) -> Vec<Series<'a>> {
     let mut all: Vec<Series<'a>> = series.collect();
     all.iter_mut().for_each(|series| series.rows.sort_by_key(|row| row.minute));
     all
-}
-
-type Peer<'a> = (&'a IntegrationKey, Direction, &'a str);
-
-fn peer_of(key: &CallKey) -> Peer<'_> {
-    (&key.integration, key.direction, &*key.peer)
-}
-
-/// Peers whose calls are counted by their metrics: the hour before the tick has no spans of them, or 100 calls
-/// and 1.2 times the spans, so that the spans are samples (semantics section 1).
-pub fn metered_peers(part: &Part, tick: Minute) -> HashSet<Peer<'_>> {
-    let mut counts: Map<Peer<'_>, (f64, f64)> = Map::default();
-    for ((minute, key), row) in &part.calls {
-        if *minute >= tick || minute.0 < tick.0 - 60 {
-            continue;
-        }
-        let attempts: f64 = row.tally.attempts.iter().sum();
-        let (spans, metrics) = counts.entry(peer_of(key)).or_default();
-        match key.source {
-            Source::Span => *spans += attempts,
-            Source::Metric => *metrics += attempts,
-            Source::Report => {}
-        }
-    }
-    let by_metrics = |(spans, metrics): (f64, f64)| {
-        metrics > 0.0 && (spans == 0.0 || (metrics >= 100.0 && metrics >= 1.2 * spans))
-    };
-    counts.into_iter().filter(|(_, counts)| by_metrics(*counts)).map(|(peer, _)| peer).collect()
-}
-
-/// `POST /oauth/v1/token` and the like.
-fn is_token_endpoint(endpoint: &str) -> bool {
-    endpoint.strip_prefix("POST ").is_some_and(|path| path.ends_with("/token") && path.contains("oauth"))
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::rollup::series::GaugeRow;
+use crate::rollup::sources::Sources;
 use crate::rollup::state::{OpenGap, Slot, open_gap};
-use crate::rollup::window::{Minute, Part};
-use crate::signals::observation::{Direction, Facet, GaugeKey, IntegrationKey, ReconciliationRun};
+use crate::rollup::window::{Minute, Part, SlotKey};
+use crate::signals::observation::{CallKey, Direction, Facet, GaugeKey, IntegrationKey, ReconciliationRun};
 use crate::signals::telemetry::Nanos;
 use crate::signals::vocabulary::{Attr, Metric};
 
@@ -139,13 +140,19 @@ pub struct Index<'a> {
 
 impl<'a> Index<'a> {
     /// Sorts a part for the tick, beside the values of that tick.
-    pub fn new(part: &'a Part, values: &'a [Value], tick: Minute) -> Index<'a> {
+    pub fn new(
+        part: &'a Part,
+        values: &'a [Value],
+        seldom: &dyn Fn(&CallKey) -> Option<bool>,
+        tick: Minute,
+    ) -> Index<'a> {
+        let sources = Sources::of(part, tick);
         Index {
             part,
             tick,
-            endpoints: by_endpoint(part, tick),
-            connections: by_facet(part, tick, Facet::Connection),
-            credentials: by_facet(part, tick, Facet::Credential),
+            endpoints: by_endpoint(part, &sources, seldom, tick),
+            connections: by_facet(part, &sources, tick, Facet::Connection),
+            credentials: by_facet(part, &sources, tick, Facet::Credential),
             queues: queues(part, tick),
             gaps: gaps(part, tick),
             values,
@@ -234,11 +241,24 @@ impl<'a> Index<'a> {
             // A rule that says nothing of it means what nobody renews automatically.
             let meant = says || slot.renewed_by_hand();
             let counts_down = slot.expires_at().is_some() && !slot.is_gone(self.tick.start());
-            if meant && counts_down && rule.filter.admits(value) {
+            if meant && counts_down && !self.works_after_expiry(key, slot) && rule.filter.admits(value) {
                 out.insert(labels(rule, value), Subject::new(tier, Data::Slot(slot)));
             }
         }
         out
+    }
+
+    /// Five good operations in a row, the last of them after its expiry: it was renewed, and nobody said so.
+    fn works_after_expiry(&self, key: &SlotKey, slot: &Slot) -> bool {
+        let is_it = |value: &&Value| {
+            value.signal == Signal::CredentialAuthShare
+                && value.label(Label::Credential) == &*key.credential
+                && value.label(Label::Integration) == &*key.integration.name
+                && value.label(Label::Environment) == &*key.integration.environment
+        };
+        let Some(expired) = slot.expires_at().filter(|at| *at <= self.tick.0 * 60) else { return false };
+        let used = self.values.iter().find(is_it);
+        used.is_some_and(|used| used.value == 0.0 && used.at / 1_000_000_000 > expired)
     }
 
     fn queues(

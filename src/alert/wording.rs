@@ -50,6 +50,7 @@ pub fn open(rule: &Rule, key: &InstanceKey, reading: &Reading, since: Minute, ti
         at_worst: None,
         withheld: None,
         also: Vec::new(),
+        to: Vec::new(),
     };
     update(&mut incident, rule, reading);
     incident.first_cause.clone_from(&incident.cause);
@@ -67,6 +68,7 @@ pub fn update(incident: &mut Incident, rule: &Rule, reading: &Reading) {
     let changed_signal = incident.signal != standing.signal.name();
     incident.title = rule.title_for(&incident.labels);
     incident.runbook.clone_from(&rule.runbook);
+    incident.to.clone_from(&rule.to);
     // Breached by the latest outcomes alone, with no call in the window: none of what is known succeeded.
     let value = standing.value.or(breaches.then_some(0.0));
     let is_worst = breaches
@@ -227,7 +229,7 @@ fn value_text(signal: Signal, value: f64) -> String {
 /// The class that most failures have, where the signal counts calls.
 fn cause(standing: &Standing, figures: &Figures) -> &'static str {
     match (figures, standing.signal) {
-        (Figures::Calls(_), Signal::CallThrottledShare) => Class::Throttled.name(),
+        (Figures::Calls(_), Signal::CallThrottledShare | Signal::RetryExhausted) => Class::Throttled.name(),
         (Figures::Calls(sample), Signal::CallSuccessRate | Signal::AttemptSuccessRate) => {
             sample.failures.first().map_or("", |(class, _)| class.name())
         }

@@ -2,14 +2,27 @@
 
 use std::process::ExitCode;
 
-use super::FilesArgs;
+use clap::Args;
+
+use super::{FilesArgs, explain};
 use crate::config::Config;
 use crate::rules::Origin;
 use crate::{providers, server};
 
+/// What is checked.
+#[derive(Clone, Debug, Args)]
+pub struct CheckArgs {
+    /// Which files to read.
+    #[command(flatten)]
+    pub files: FilesArgs,
+    /// Print every rule as it stands for this integration, with the overrides that made it so.
+    #[arg(long, value_name = "INTEGRATION")]
+    pub explain: Option<String>,
+}
+
 /// Checks and prints what is wrong; the exit code is 1 when something is.
-pub fn run(args: FilesArgs) -> anyhow::Result<ExitCode> {
-    let config = match args.read() {
+pub fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
+    let config = match args.files.read() {
         Ok(config) => config,
         Err(problem) => {
             println!("{problem:#}");
@@ -27,6 +40,10 @@ pub fn run(args: FilesArgs) -> anyhow::Result<ExitCode> {
         (Ok(loaded), Ok(vendors)) if problems.is_empty() => {
             let (rules, runbooks) = (loaded.rules.rules.len(), loaded.rules.runbooks.len());
             let vendors = vendors.all().len();
+            if let Some(integration) = &args.explain {
+                print!("{}", explain::explain(&config, &loaded.rules, integration));
+                return Ok(ExitCode::SUCCESS);
+            }
             println!("Configuration, {rules} rules, {runbooks} runbooks and {vendors} vendors are in order.");
             let now = crate::clock::system()();
             for one in &loaded.rules.maintenance {

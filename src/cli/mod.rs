@@ -5,6 +5,7 @@ pub mod check;
 pub mod decrypt;
 pub mod demo;
 pub mod desk;
+pub mod explain;
 pub mod keys;
 pub mod redact_test;
 pub mod send_test;
@@ -38,7 +39,7 @@ pub enum Command {
     /// Run the server with six simulated integrations and a story of faults.
     Demo(DemoArgs),
     /// Check configuration, rules, runbooks and facts on vendors, without a server.
-    Check(FilesArgs),
+    Check(check::CheckArgs),
     /// Run the rules' own tests (`tests/*.toml` in the rules' folder).
     Test(FilesArgs),
     /// Show what a sample would become by the configuration, and which secrets were found where.

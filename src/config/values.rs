@@ -49,6 +49,7 @@ impl Config {
             let problem = "an [[integration]] has an empty name; give it the name its page shall have.";
             return Err(("name = \"".into(), problem.into()));
         }
+        self.check_probes()?;
         self.smtp.as_ref().map_or(Ok(()), Smtp::check)
     }
 

@@ -4,10 +4,27 @@
 //! (`alert::sample`). All others are values that stand on their own, one file a family; rules, the API and pages read
 //! the same ones.
 
+pub mod blind;
 pub mod cause;
+pub mod day;
+pub mod readiness;
+pub mod connection;
+pub mod credential;
+pub mod gone;
+pub mod latency;
+pub mod lines;
+pub mod objective;
+pub mod peer;
+pub mod probe;
+pub mod rate_limit;
+pub mod say;
 pub mod sight;
 pub mod value;
+pub mod webhook;
 pub mod work;
+pub mod writes;
+#[cfg(test)]
+pub mod trial;
 
 use sight::Sight;
 use value::Value;
@@ -16,6 +33,16 @@ use value::Value;
 pub fn values(sight: &Sight<'_>) -> Vec<Value> {
     let mut out = Vec::new();
     work::values(sight, &mut out);
+    credential::values(sight, &mut out);
+    let lines = lines::Lines::of(sight);
+    connection::values(sight, &lines, &mut out);
+    peer::values(sight, &lines, &mut out);
+    latency::values(sight, &lines, &mut out);
+    objective::values(sight, &lines, &mut out);
+    rate_limit::values(sight, &lines, &mut out);
+    let delivered = webhook::delivered(sight);
+    webhook::values(sight, &delivered, &mut out);
+    writes::values(sight, &lines, &delivered, &mut out);
     out.sort_by(|a, b| (a.signal as usize, &a.labels).cmp(&(b.signal as usize, &b.labels)));
     out
 }

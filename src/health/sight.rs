@@ -16,6 +16,8 @@ pub struct Context {
     pub providers: Arc<Providers>,
     /// The tier's name of an integration by name, where the configuration gives one.
     pub tiers: BTreeMap<String, String>,
+    /// Environments that are not production.
+    pub non_production: Vec<String>,
 }
 
 /// Minutes before the tick, states, and what is usual.
@@ -45,6 +47,13 @@ impl Sight<'_> {
     /// Whether a minute is one of the last `minutes` before the tick.
     pub fn within(&self, minute: Minute, minutes: i64) -> bool {
         minute < self.tick && minute.0 >= self.tick.0 - minutes
+    }
+
+    /// The tier's name of an integration: by the configuration, or as it says itself.
+    pub fn tier(&self, integration: &IntegrationKey) -> &str {
+        let said = || self.part.integrations.get(integration).and_then(|known| known.tier.get());
+        let named = self.context.tiers.get(&*integration.name).or_else(said);
+        named.map_or("standard", String::as_str)
     }
 
     /// Integrations that have said anything, in order.

@@ -23,6 +23,7 @@ use crate::outgoing::guard::Policy;
 
 const NOW: i64 = 1_800_000_000;
 const CLIENT: &str = "seam watch";
+const HOME: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
 /// A key of the provider's.
 struct Signer {
@@ -225,18 +226,41 @@ async fn a_return_is_good_once_and_only_in_its_own_browser() {
     idp.keys(&[]);
     let waiting = Waiting::default();
     let (pending, _, _) = idp.begin().await;
-    waiting.keep("mine", pending);
+    waiting.keep("mine", HOME, pending);
     assert_eq!(waiting.take("theirs"), None);
     assert!(waiting.take("mine").is_some());
     assert_eq!(waiting.take("mine"), None, "a replay finds nothing");
     // What is too old goes when the next one comes.
     let (pending, _, _) = idp.begin().await;
-    waiting.keep("old", pending);
+    waiting.keep("old", HOME, pending);
     idp.now.fetch_add(600 * 1_000_000_000, Ordering::Relaxed);
     let (pending, _, _) = idp.begin().await;
-    waiting.keep("new", pending);
+    waiting.keep("new", HOME, pending);
     assert_eq!(waiting.take("old"), None);
     assert!(waiting.take("new").is_some());
+}
+
+#[tokio::test]
+async fn whoever_begins_many_logins_pushes_out_their_own() {
+    let idp = Idp::new().await;
+    idp.keys(&[&Signer::new("k1")]);
+    let waiting = Waiting::default();
+    let begin = async |ticket: &str, from: &str| {
+        idp.now.fetch_add(1, Ordering::Relaxed);
+        let (pending, _, _) = idp.begin().await;
+        waiting.keep(ticket, from.parse().unwrap(), pending);
+    };
+    begin("ada", "192.0.2.7").await;
+    begin("first", "198.51.100.1").await;
+    for n in 0..500 {
+        begin(&format!("eve {n}"), &format!("198.51.100.{}", n % 250)).await;
+    }
+    assert!(
+        waiting.take("first").is_none()
+            && waiting.take("eve 0").is_some()
+            && waiting.take("eve 499").is_some()
+    );
+    assert!(waiting.take("ada").is_some(), "who came from elsewhere goes on");
 }
 
 #[tokio::test]

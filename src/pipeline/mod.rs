@@ -110,6 +110,7 @@ pub struct Corridor<C> {
     values: Vec<Value>,
     /// What the server says of itself.
     own: Arc<Mutex<Vec<Value>>>,
+    probes: Arc<Mutex<Vec<Value>>>,
     /// Silences, maintenance and acknowledgements of the tick.
     overlays: Overlays,
     instances: BTreeMap<InstanceKey, Instance>,
@@ -136,6 +137,8 @@ pub struct Parts<C> {
     pub context: Context,
     /// What the server says of itself, taken at each tick.
     pub own: Arc<Mutex<Vec<Value>>>,
+    /// What probes met, as values.
+    pub probes: Arc<Mutex<Vec<Value>>>,
     /// Makes mails.
     pub compose: C,
     /// The rules in force.
@@ -167,6 +170,7 @@ impl<C: Compose> Corridor<C> {
             policy,
             context,
             own,
+            probes,
             compose,
             rules,
             claim_window,
@@ -189,7 +193,7 @@ impl<C: Compose> Corridor<C> {
         let mut measures = store.window(from, until, None, Detail::Measures).await?;
         bounds.learn(&measures);
         measures.forget_measures();
-        recent.counters = measures.counters;
+        (recent.counters, recent.measured) = (measures.counters, measures.measured);
         recent.retain(|key| !policy.retired.contains(&*key.name));
         // All that are kept: what stands above the watermark is replayed as of its own receipt, however long ago.
         let claims = Claims::new(claim_window, most_claims, store.claims(0, most_claims).await?);
@@ -218,6 +222,7 @@ impl<C: Compose> Corridor<C> {
             values: Vec::new(),
             overlays: Overlays::default(),
             own,
+            probes,
             last_tick,
             gauges,
             live,
@@ -356,7 +361,7 @@ impl<C: Compose> Corridor<C> {
                 if !self.policy.retired.is_empty() {
                     self.recent.retain(|key| !self.policy.retired.contains(&*key.name));
                 }
-                // No rule reads them, and the histograms of many series would be most of the memory.
+                // No rule reads most of them, and the histograms of many series would be most of the memory.
                 self.recent.forget_measures();
                 self.gauges.hot_bytes.store(self.store.hot_bytes() as u64, Ordering::Relaxed);
                 self.live.send_modify(|version| *version += 1);

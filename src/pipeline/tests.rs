@@ -100,6 +100,7 @@ async fn bench() -> (Bench, Corridor<Composer>) {
     let parts = Parts {
         context: crate::health::sight::Context::default(),
         own: Arc::default(),
+        probes: Arc::default(),
         store,
         world: machine,
         policy: Policy { tiers: BTreeMap::new(), ..Policy::default() },

@@ -15,7 +15,7 @@ use crate::health;
 use crate::health::sight::Sight;
 use crate::health::value::Value;
 use crate::rollup::window::Minute;
-use crate::signals::observation::IntegrationKey;
+use crate::signals::observation::{CallKey, IntegrationKey};
 use crate::signals::signal::Signal;
 use crate::store::catalog::{Learned, Tick};
 use crate::usual::learn::Scene;
@@ -82,7 +82,9 @@ impl<C: Compose> Corridor<C> {
         let late = (now - tick.start() - EVALUATION_DELAY).max(0) as f64 / 1e9;
         let why = "since the minute that is judged could have been".to_owned();
         self.values.push(Value::shared(Signal::SelfLag, late, now).because(why));
-        self.values.extend(self.own.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
+        for from in [&self.own, &self.probes] {
+            self.values.extend(from.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
+        }
     }
 
     /// What people and schedules withhold at a tick. What cannot be read stays as it was.
@@ -114,9 +116,12 @@ impl<C: Compose> Corridor<C> {
         let (policy, recent) = (&self.policy, &self.recent);
         let tiers = |key: &IntegrationKey| policy.tier(key, recent);
         let notifies = |environment: &str| !policy.non_production.iter().any(|name| name == environment);
+        let usual = &self.usual;
+        let seldom = |key: &CallKey| health::gone::seldom(usual, key, tick);
         let facts = Facts {
             recent,
             values: &self.values,
+            seldom: &seldom,
             overlays: &self.overlays,
             tiers: &tiers,
             notifies: &notifies,

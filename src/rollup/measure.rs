@@ -127,6 +127,7 @@ impl Part {
     /// Takes in what a request's metric points add.
     pub fn absorb_deltas(&mut self, deltas: &Deltas) {
         for (minute, key, value) in &deltas.counters {
+            self.absorb_refreshes(*minute, key, *value);
             self.counters.entry((*minute, Arc::new(key.clone()))).or_default().sum += value;
         }
         for (minute, key, row) in &deltas.durations {

@@ -1,5 +1,7 @@
 //! Rows that stand for a thing rather than for a minute: credential slots, reconciliations, integrations.
 
+pub mod probe;
+pub mod refreshes;
 pub mod row;
 
 use std::collections::BTreeMap;
@@ -61,7 +63,16 @@ pub struct Slot {
     pub retired: Timed<bool>,
     /// The instants of the generation that stands.
     pub generation: Generation,
+    /// The latest generations whose both ends are known: (issued or refreshed, expires), ascending, one of each start.
+    #[serde(default)]
+    pub lives: Vec<(i64, i64)>,
+    /// The two latest expiries that were ever told, ascending, and when each was told first.
+    #[serde(default)]
+    pub expiries: Vec<(i64, Nanos)>,
 }
+
+/// So many generations are kept: five refreshes and one more lie between six of them.
+const LIVES: usize = 7;
 
 /// The instants that belong together: issued or refreshed then, valid until then. Unix seconds.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -114,7 +125,25 @@ impl Merge for Slot {
         self.idle_limit.take(&other.idle_limit);
         self.retired.take(&other.retired);
         self.generation.merge(&other.generation);
+        latest(&mut self.lives, &other.lives, LIVES, i64::max);
+        latest(&mut self.expiries, &other.expiries, 2, i64::min);
     }
+}
+
+/// Takes pairs in and keeps those with the `most` greatest first members; of two with the same `choose` has the other.
+fn latest(ours: &mut Vec<(i64, i64)>, theirs: &[(i64, i64)], most: usize, choose: fn(i64, i64) -> i64) {
+    for (key, value) in theirs {
+        match ours.binary_search_by_key(key, |(key, _)| *key) {
+            Ok(at) => {
+                if let Some((_, kept)) = ours.get_mut(at) {
+                    *kept = choose(*kept, *value);
+                }
+            }
+            Err(at) => ours.insert(at, (*key, *value)),
+        }
+    }
+    let past = ours.len().saturating_sub(most);
+    ours.drain(..past);
 }
 
 impl Slot {
@@ -143,7 +172,30 @@ impl Slot {
                 issued_at: at(time, &update.issued_at),
                 last_refreshed_at: at(time, &update.last_refreshed_at),
             },
+            lives: update.last_refreshed_at.or(update.issued_at).zip(update.expires_at).into_iter().collect(),
+            expiries: update.expires_at.map(|expires| (expires, time)).into_iter().collect(),
         }
+    }
+
+    /// When it was renewed last, as far as that is known: by its own word, or when a later expiry was first told.
+    pub fn renewed_at(&self) -> Option<Nanos> {
+        let generation = &self.generation;
+        let started = generation.last_refreshed_at.get().or(generation.issued_at.get());
+        let started = started.map(|seconds| seconds.saturating_mul(1_000_000_000));
+        // An expiry that creeps is none that was renewed, and neither is the first that is told.
+        let moved = match self.expiries.as_slice() {
+            [(before, _), (now, told)] if now - before >= 60 => Some(*told),
+            _ => None,
+        };
+        started.max(moved)
+    }
+
+    /// Seconds of life that were left at the latest refreshes, five at most, the latest last; below 0 where it had
+    /// expired before.
+    pub fn left_at_refreshes(&self) -> Vec<i64> {
+        let pairs = self.lives.iter().zip(self.lives.iter().skip(1));
+        let all: Vec<i64> = pairs.map(|((_, ends), (refreshed, _))| ends - refreshed).collect();
+        all.get(all.len().saturating_sub(5)..).unwrap_or_default().to_vec()
     }
 
     /// Unix seconds of expiry; none when it never expires or does not say.

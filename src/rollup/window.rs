@@ -105,6 +105,7 @@ impl Part {
                 .merge(&Registration::of(info, received_at));
         }
         self.absorb_calls(seen);
+        self.absorb_failures(seen);
         for gauge in &seen.gauges {
             let key = (Minute::of(gauge.time), Arc::new(gauge.key.clone()));
             self.gauges.entry(key).or_default().merge(&GaugeRow::of(gauge.time, gauge.value));
@@ -225,11 +226,11 @@ impl Part {
             + self.slots.len()
     }
 
-    /// Drops what metric points added, but for the counters that have a meaning to a signal.
+    /// Drops what metric points added, but for the counters that have a meaning to a signal and the calls that they count:
+    /// those are judged where spans are only samples.
     pub fn forget_measures(&mut self) {
         self.counters.retain(|(_, key), _| is_meant(&key.series.metric));
         self.durations.clear();
-        self.measured.clear();
     }
 
     /// Keeps only what is of integrations that are wanted.

@@ -13,9 +13,17 @@ macro_rules! ship {
 }
 
 ship! {
+    "connection-failing",
     "credential-expiry",
+    "credential-idle",
+    "credential-refresh-failed",
+    "credential-rotation",
     "latency-p95-high",
+    "latency-shift",
+    "probe-down",
     "queue-behind",
+    "quota-foreign",
+    "rate-limit-exhaustion",
     "reconciliation-gap",
     "self-disk-free",
     "self-folded",
@@ -24,8 +32,16 @@ ship! {
     "self-mail-stuck",
     "self-refused",
     "self-rule-errors",
+    "slo-burn",
     "success-rate-low",
     "throttled",
+    "vendor-outage",
+    "webhook-dead-letters",
+    "webhook-duplicates",
+    "webhook-rejects",
+    "webhook-silent",
+    "webhook-slow",
+    "writes-ratio",
 }
 
 #[cfg(test)]

@@ -134,7 +134,7 @@ impl Compose for Composer {
         let owner = self.told.owner(&key, recent);
         // Without what was told before a thread breaks in two, which is better than no mail.
         let before: Vec<Mail> = self.store.mails_of(&incident.id).await.unwrap_or_default();
-        let List { addresses, reason } = self.told.list(&key, owner.as_deref(), transition.change, &before);
+        let List { addresses, reason } = self.told.list(transition, &key, owner.as_deref(), &before);
         let now = (self.clock)();
         let is_open = incident.resolved_at.is_none();
         let recipient = |address: &String| Recipient {

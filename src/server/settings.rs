@@ -104,7 +104,7 @@ pub fn observe_rules(
 
 /// Tiers and environments.
 pub fn policy(config: &Config) -> pipeline::policy::Policy {
-    let tier = |rule: &crate::config::Integration| {
+    let tier = |rule: &crate::config::integration::Integration| {
         Some((rule.name.clone(), Tier::from_name(rule.tier.as_deref()?)?))
     };
     pipeline::policy::Policy {
@@ -114,10 +114,26 @@ pub fn policy(config: &Config) -> pipeline::policy::Policy {
     }
 }
 
+/// Who asks the probes' addresses, where there are probes; an address that may not be called is refused now.
+pub fn probes(config: &Config) -> anyhow::Result<Option<Client>> {
+    if config.probe.is_empty() {
+        return Ok(None);
+    }
+    let client = outgoing(config)?;
+    for probe in &config.probe {
+        client.check(&probe.url).map_err(|problem| {
+            let at = config.place("probe", "url");
+            anyhow::anyhow!("{at}[[probe]] \"{}\": its url may not be called: {problem}", probe.name)
+        })?;
+    }
+    Ok(Some(client))
+}
+
 /// What values of signals need to know of the operator and the vendors.
 pub fn context(config: &Config, providers: &Arc<Providers>) -> Context {
     let tiers = config.integration.iter().filter_map(|one| Some((one.name.clone(), one.tier.clone()?)));
-    Context { providers: providers.clone(), tiers: tiers.collect() }
+    let non_production = config.environments.non_production.clone();
+    Context { providers: providers.clone(), tiers: tiers.collect(), non_production }
 }
 
 /// For how long the same request counts once.
@@ -351,7 +367,7 @@ pub fn web(
     providers: Arc<Providers>,
     keyring: &Keyring,
 ) -> web::Settings {
-    let given = |rule: &crate::config::Integration| {
+    let given = |rule: &crate::config::integration::Integration| {
         let texts = (rule.tier.clone().unwrap_or_default(), rule.owner.clone().unwrap_or_default());
         (rule.name.clone(), texts)
     };
@@ -385,6 +401,7 @@ pub fn rules_view(loaded: &Loaded, now: Nanos) -> web::RulesView {
             .first()
             .map(|measure| measure.signal.name().to_owned())
             .unwrap_or_default(),
+        signals: rule.signals().collect(),
     };
     let runbook = |(file, text): (&String, &String)| {
         let name = file.rsplit('/').next().unwrap_or(file).trim_end_matches(".md");

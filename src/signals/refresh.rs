@@ -38,6 +38,11 @@ pub fn is_one(span: &Span<'_>, look: &Lookup<'_, '_>, provider: Option<&Provider
         || provider.is_some_and(|vendor| vendor.token_paths.iter().any(|known| known.path == path))
 }
 
+/// Whether an endpoint's name is that of a token endpoint: `POST /oauth/v1/token` and the like.
+pub fn is_endpoint(endpoint: &str) -> bool {
+    endpoint.strip_prefix("POST ").is_some_and(|path| path.ends_with("/token") && path.contains("oauth"))
+}
+
 /// Whose refresh it was: a credential, else a connection's, else a peer's.
 pub fn slot<'l>(look: &Lookup<'l, '_>, peer: &str) -> Cow<'l, str> {
     match (look.str(Attr::CredentialId), look.str(Attr::ConnectionId)) {

@@ -153,37 +153,37 @@ const NONE: &[Label] = &[];
 signals! {
     CallSuccessRate = "call.success_rate", Unit::Share, CALLS, Calls;
     AttemptSuccessRate = "attempt.success_rate", Unit::Share, CALLS, Calls;
-    RecordSuccessRate = "record.success_rate", Unit::Share, CALLS, Other;
+    RecordSuccessRate = "record.success_rate", Unit::Share, CALLS, Calls;
     CallThrottledShare = "call.throttled_share", Unit::Share, CALLS, Calls;
     CallRate = "call.rate", Unit::PerMinute, CALLS, Calls;
-    CallRetryAmplification = "call.retry_amplification", Unit::Times, CALLS, Other;
-    RetryExhausted = "retry.exhausted", Unit::Count("operation"), CALLS, Other;
+    CallRetryAmplification = "call.retry_amplification", Unit::Times, CALLS, Calls;
+    RetryExhausted = "retry.exhausted", Unit::Count("operation"), CALLS, Calls;
     LatencyP50 = "call.latency.p50", Unit::Duration, LATENCY, Calls;
     LatencyP90 = "call.latency.p90", Unit::Duration, LATENCY, Calls;
     LatencyP95 = "call.latency.p95", Unit::Duration, LATENCY, Calls;
     LatencyP99 = "call.latency.p99", Unit::Duration, LATENCY, Calls;
     LatencyP999 = "call.latency.p99_9", Unit::Duration, LATENCY, Calls;
-    LatencyShift = "call.latency.shift", Unit::Times, LATENCY, Other;
-    SloBurnRate = "slo.burn_rate", Unit::Times, INTEGRATION, Other;
-    PeerFailingIntegrations = "peer.failing_integrations", Unit::Count("integration"), PEER, Other;
-    ConnectionFailing = "connection.failing", Unit::Count("connection"), INTEGRATION, Other;
+    LatencyShift = "call.latency.shift", Unit::Times, LATENCY, Calls;
+    SloBurnRate = "slo.burn_rate", Unit::Times, INTEGRATION, Objective;
+    PeerFailingIntegrations = "peer.failing_integrations", Unit::Count("integration"), PEER, Peer;
+    ConnectionFailing = "connection.failing", Unit::Count("connection"), INTEGRATION, Connection;
     CredentialExpiresIn = "credential.expires_in", Unit::Duration, CREDENTIAL, Credential;
-    CredentialRefreshRefused = "credential.refresh_refused", Unit::Count("refresh"), CREDENTIAL, Other;
-    CredentialRefreshFailing = "credential.refresh_failing", Unit::Share, CREDENTIAL, Other;
-    CredentialRefreshOverdue = "credential.refresh_overdue", Unit::Times, CREDENTIAL, Other;
-    CredentialAuthShare = "credential.auth_share", Unit::Share, CREDENTIAL, Other;
-    CredentialIdle = "credential.idle", Unit::Share, CREDENTIAL, Other;
-    CredentialRotationOverdue = "credential.rotation_overdue", Unit::Duration, CREDENTIAL, Other;
-    RateLimitHeadroom = "rate_limit.headroom", Unit::Share, LIMIT, Other;
-    RateLimitExhaustsIn = "rate_limit.exhausts_in", Unit::Duration, LIMIT, Other;
-    RateLimitForeignShare = "rate_limit.foreign_share", Unit::Share, LIMIT, Other;
-    WebhookRejectRate = "webhook.reject_rate", Unit::Share, WEBHOOK, Other;
-    WebhookDuplicateJump = "webhook.duplicate_jump", Unit::Times, WEBHOOK, Other;
-    WebhookP95OfTimeout = "webhook.p95_of_timeout", Unit::Share, WEBHOOK, Other;
-    WebhookMissed = "webhook.missed", Unit::Count("event"), WEBHOOK, Other;
-    WebhookDeadLettered = "webhook.dead_lettered", Unit::Count("delivery"), WEBHOOK, Other;
-    WebhookWritesRatio = "webhook.writes_ratio", Unit::Share, WEBHOOK, Other;
-    ProbeFailures = "probe.failures", Unit::Count("failure"), PROBE, Other;
+    CredentialRefreshRefused = "credential.refresh_refused", Unit::Count("refresh"), CREDENTIAL, Credential;
+    CredentialRefreshFailing = "credential.refresh_failing", Unit::Share, CREDENTIAL, Credential;
+    CredentialRefreshOverdue = "credential.refresh_overdue", Unit::Times, CREDENTIAL, Credential;
+    CredentialAuthShare = "credential.auth_share", Unit::Share, CREDENTIAL, Credential;
+    CredentialIdle = "credential.idle", Unit::Share, CREDENTIAL, Credential;
+    CredentialRotationOverdue = "credential.rotation_overdue", Unit::Duration, CREDENTIAL, Credential;
+    RateLimitHeadroom = "rate_limit.headroom", Unit::Share, LIMIT, RateLimit;
+    RateLimitExhaustsIn = "rate_limit.exhausts_in", Unit::Duration, LIMIT, RateLimit;
+    RateLimitForeignShare = "rate_limit.foreign_share", Unit::Share, LIMIT, RateLimit;
+    WebhookRejectRate = "webhook.reject_rate", Unit::Share, WEBHOOK, Webhook;
+    WebhookDuplicateJump = "webhook.duplicate_jump", Unit::Times, WEBHOOK, Webhook;
+    WebhookP95OfTimeout = "webhook.p95_of_timeout", Unit::Share, WEBHOOK, Webhook;
+    WebhookMissed = "webhook.missed", Unit::Count("event"), WEBHOOK, Webhook;
+    WebhookDeadLettered = "webhook.dead_lettered", Unit::Count("delivery"), WEBHOOK, Webhook;
+    WebhookWritesRatio = "webhook.writes_ratio", Unit::Share, WEBHOOK, Webhook;
+    ProbeFailures = "probe.failures", Unit::Count("failure"), PROBE, Probe;
     QueueDepth = "queue.depth", Unit::Count("item"), QUEUE, Queue;
     QueueOldestAge = "queue.oldest_age", Unit::Duration, QUEUE, Queue;
     QueueGrowth = "queue.growth", Unit::Times, QUEUE, Other;
@@ -308,14 +308,37 @@ mod tests {
             [
                 "call.success_rate",
                 "attempt.success_rate",
+                "record.success_rate",
                 "call.throttled_share",
                 "call.rate",
+                "call.retry_amplification",
+                "retry.exhausted",
                 "call.latency.p50",
                 "call.latency.p90",
                 "call.latency.p95",
                 "call.latency.p99",
                 "call.latency.p99_9",
+                "call.latency.shift",
+                "slo.burn_rate",
+                "peer.failing_integrations",
+                "connection.failing",
                 "credential.expires_in",
+                "credential.refresh_refused",
+                "credential.refresh_failing",
+                "credential.refresh_overdue",
+                "credential.auth_share",
+                "credential.idle",
+                "credential.rotation_overdue",
+                "rate_limit.headroom",
+                "rate_limit.exhausts_in",
+                "rate_limit.foreign_share",
+                "webhook.reject_rate",
+                "webhook.duplicate_jump",
+                "webhook.p95_of_timeout",
+                "webhook.missed",
+                "webhook.dead_lettered",
+                "webhook.writes_ratio",
+                "probe.failures",
                 "queue.depth",
                 "queue.oldest_age",
                 "work.missed",

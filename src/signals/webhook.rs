@@ -90,7 +90,7 @@ fn id_hash(provider: &str, id: &impl Hash) -> u64 {
 }
 
 /// `/(webhooks?|hooks|callbacks?)(/|$)` somewhere in the path.
-fn is_receiver(path: &str) -> bool {
+pub fn is_receiver(path: &str) -> bool {
     segments(path).any(|segment| {
         ["webhook", "webhooks", "hooks", "callback", "callbacks"]
             .iter()
@@ -121,7 +121,8 @@ fn ended(look: &Lookup<'_, '_>, class: Class) -> (&'static str, &'static str) {
 }
 
 const RESULTS: [&str; 5] = ["accepted", "rejected", "duplicate", "out_of_order", "dead_lettered"];
-const REASONS: [&str; 6] =
+/// Why a delivery is turned away.
+pub const REASONS: [&str; 6] =
     ["bad_signature", "stale_timestamp", "unknown_sender", "unknown_event", "malformed", "handler_error"];
 
 fn known(names: &[&'static str], said: &str) -> Option<&'static str> {

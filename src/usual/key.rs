@@ -44,15 +44,27 @@ figures! {
     QueueReady = "queue_ready",
     /// Minutes with a backlog and no departure, the longest by day.
     QueueStall = "queue_stall",
-    /// Successful outbound writes over accepted deliveries, by hour.
-    WritesRatio = "writes_ratio",
+    /// Successful outbound writes of an integration, by hour.
+    Writes = "writes",
+    /// Accepted deliveries of an integration, by hour.
+    Accepted = "accepted",
+    /// Deliveries that were given up, by hour; the name is `provider/event_type`.
+    DeadLetters = "dead_letters",
     /// Duplicates over received deliveries, by hour; the name is the provider.
     Duplicates = "duplicates",
+    /// Good outbound operations of an integration, by hour.
+    Good = "good",
+    /// Bad ones.
+    Bad = "bad",
+    /// Share of an endpoint's operations that were answered "not found", by hour, where any ever was; the name is that of
+    /// [`Figure::Latency`].
+    NotFound = "not_found",
     /// Largest page of an endpoint, by day.
     Page = "page",
     /// Share of requests of an endpoint that were rejected as invalid, by hour.
     Validation = "validation",
-    /// Operations of a credential, connection or peer that were good, by hour.
+    /// Outbound operations with a credential, for a connection or at a peer: when one was good, and how many since one
+    /// was refused; the name is that of [`super::uses`].
     GoodUse = "good_use",
 }
 

@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::Usual;
+use super::hourly;
 use super::key::{Figure, UsualKey};
 use super::track::hour_of;
+use super::uses::uses;
+use crate::rollup::deliveries;
 use crate::rollup::latency::Latency;
 use crate::rollup::window::{Minute, Part, RECEIVED};
+use crate::signals::call::{Class, finals, judge};
 use crate::signals::observation::{CallKey, Direction, IntegrationKey};
 use crate::signals::vocabulary::{Attr, Metric};
 
@@ -37,6 +41,7 @@ impl Usual {
         let events = events(scene.part, minute);
         self.learn_events(scene, &events, minute);
         self.learn_levels(scene, minute);
+        self.learn_uses(scene, minute);
         if minute.0.rem_euclid(60) == 59 {
             self.close_hour(scene, hour_of(minute));
         }
@@ -83,6 +88,18 @@ impl Usual {
         }
     }
 
+    fn learn_uses(&mut self, scene: &Scene<'_>, minute: Minute) {
+        for ((integration, name), tally) in uses(scene.part, minute, Minute(minute.0 + 1)) {
+            let judged = judge(&tally.counts(), false);
+            let refused = finals(&tally.counts())[Class::Auth as usize];
+            if judged.good + judged.bad > 0.0
+                && let Some(track) = self.track(&UsualKey::new(integration, Figure::GoodUse, &name), minute)
+            {
+                track.used(minute, judged.good, judged.bad, refused);
+            }
+        }
+    }
+
     fn close_hour(&mut self, scene: &Scene<'_>, hour: i64) {
         let keys: Vec<UsualKey> = self.tracks.keys().cloned().collect();
         for key in keys {
@@ -93,6 +110,16 @@ impl Usual {
                 _ => continue,
             }
             self.changed.insert(key);
+        }
+        for (key, value) in hourly::of(scene.part, hour) {
+            let excluded = hourly::leaves_out(key.figure) && (scene.excluded)(&key.integration);
+            // Most endpoints never say so, and need no track for that.
+            if key.figure == Figure::NotFound && value == 0.0 && !self.tracks.contains_key(&key) {
+                continue;
+            }
+            if let Some(track) = self.track(&key, Minute(hour * 60)).filter(|_| !excluded) {
+                track.hourly(hour, value);
+            }
         }
         for (key, p95) in percentiles(scene.part, hour) {
             let excluded = (scene.excluded)(&key.integration);
@@ -128,15 +155,10 @@ fn events(part: &Part, minute: Minute) -> Events<'_> {
             add(&key.series.integration, Figure::Telemetry, "", 1.0);
         }
     }
-    for (_, key, row) in part.deliveries().filter(|(at, _, row)| *at == minute && row.sum > 0.0) {
-        let series = &key.series;
-        let label = |attr: Attr| {
-            let found = series.attributes.iter().find(|(name, _)| &**name == attr.name());
-            found.map_or("", |(_, value)| &**value)
-        };
-        let name = delivery(label(Attr::WebhookProvider), label(Attr::WebhookEventType));
-        add(&series.integration, Figure::Delivery, &name, row.sum);
-        *work.entry(&series.integration).or_insert(0.0) += row.sum;
+    let delivered = deliveries::before(part, Minute(minute.0 + 1));
+    for one in delivered.into_iter().filter(|one| one.minute == minute) {
+        add(one.integration, Figure::Delivery, &delivery(one.provider, one.event_type), one.count);
+        *work.entry(one.integration).or_insert(0.0) += one.count;
     }
     for (integration, count) in work.into_iter().filter(|(_, count)| *count > 0.0) {
         add(integration, Figure::Work, "", count);

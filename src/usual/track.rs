@@ -78,6 +78,26 @@ impl Track {
         }
     }
 
+    /// A minute with operations of which so many were good, so many bad, and so many of these refused. What is expected
+    /// counts the good ones since one was refused, and the hour that runs holds the bad ones since one was good; which came
+    /// first within a minute is not known.
+    pub fn used(&mut self, minute: Minute, good: f64, bad: f64, refused: f64) {
+        self.seen = minute;
+        self.expected = if refused > 0.0 { 0.0 } else { (self.expected + good).min(1e6) };
+        if good > 0.0 {
+            self.last_event = Some(minute);
+            self.running = (minute.0, 0.0, 0);
+        } else if bad > 0.0 {
+            let first = if self.running.1 > 0.0 { self.running.0 } else { minute.0 };
+            self.running = (first, (self.running.1 + bad).min(1e6), 0);
+        }
+    }
+
+    /// Of a thing that is used: the first minute of failures without a good operation since, and how many they are.
+    pub fn failing_since(&self) -> Option<(Minute, f64)> {
+        (self.running.1 > 0.0).then_some((Minute(self.running.0), self.running.1))
+    }
+
     /// A minute with this level.
     pub fn level(&mut self, minute: Minute, value: f64, excluded: bool) {
         self.add(minute, value);

@@ -17,6 +17,7 @@ const ASSETS: &[(&str, &str, &[u8])] = &[
     ("integration.css", CSS, include_bytes!("../../static/integration.css")),
     ("incidents.css", CSS, include_bytes!("../../static/incidents.css")),
     ("errors.css", CSS, include_bytes!("../../static/errors.css")),
+    ("readiness.css", CSS, include_bytes!("../../static/readiness.css")),
     ("runbook.css", CSS, include_bytes!("../../static/runbook.css")),
     ("mail.css", CSS, include_bytes!("../../static/mail.css")),
     ("system.css", CSS, include_bytes!("../../static/system.css")),

@@ -21,6 +21,7 @@ use crate::alert::incident::{Incident, Severity};
 use crate::alert::maintenance::Maintenance;
 use crate::clock::Clock;
 use crate::signals::provider::Providers;
+use crate::signals::signal::Signal;
 use crate::signals::telemetry::Nanos;
 use crate::store::Store;
 use crate::store::mail::NewMail;
@@ -29,6 +30,7 @@ pub mod overview;
 pub mod integration;
 pub mod incidents;
 pub mod errors;
+pub mod readiness;
 pub mod runbook;
 pub mod silences;
 pub mod link;
@@ -147,6 +149,8 @@ pub struct RuleView {
     pub runbook: String,
     /// `call.success_rate`.
     pub signal: String,
+    /// Every signal that it speaks of.
+    pub signals: Vec<Signal>,
 }
 
 /// How mail leaves.

@@ -63,14 +63,20 @@ pub struct Back {
 }
 
 /// Sends the browser to the provider.
-pub async fn begin(Extract(state): Extract<State>, Asked(wanted): Asked<Wanted>) -> Result<Response, Error> {
+pub async fn begin(
+    Extract(state): Extract<State>,
+    headers: HeaderMap,
+    extensions: Extensions,
+    Asked(wanted): Asked<Wanted>,
+) -> Result<Response, Error> {
     let sso = state.oidc.as_ref().ok_or_else(none)?;
     let (url, pending) = match sso.provider.start().await {
         Ok(begun) => begun,
         Err(error) => return Ok(refused(&error)),
     };
     let ticket = Secret::mint(Kind::Session).map_err(|said| Error::Store(store::Error::Busy(said)))?;
-    sso.waiting.keep(ticket.reveal(), pending);
+    let address = who::address_of(&state, &headers, &extensions);
+    sso.waiting.keep(ticket.reveal(), address, pending);
     // Where to go on to travels with the browser; it is checked when it comes back.
     let next = URL_SAFE_NO_PAD.encode(next::path(wanted.next.as_deref()));
     let mut response = Redirect::to(&url).into_response();

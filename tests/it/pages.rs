@@ -20,12 +20,19 @@ fn every_page_opens_in_a_browser_without_a_fault() {
         let from = page.find("href=\"/mail/")? + "href=\"/mail/".len();
         page[from..].split('"').next().map(str::to_owned)
     });
+    let errors = server.json(&format!("/api/v1/errors?integration={}", story::INTEGRATION));
+    let fingerprint = errors["items"][0]["fingerprint"].as_str().expect("an error group");
+    wait_until("the incident's evidence", SOON, || {
+        server.get(&format!("/incidents/{code}")).text().contains("upstream pool is empty").then_some(())
+    });
     let pages = [
         ("overview", "/".to_owned()),
         ("integration-failing", format!("/integrations/{}", story::INTEGRATION)),
         ("integration", "/integrations/hubspot-crm".to_owned()),
         ("incidents", "/incidents".to_owned()),
         ("incident", format!("/incidents/{code}")),
+        ("errors", "/errors".to_owned()),
+        ("error", format!("/errors/{fingerprint}")),
         ("runbooks", "/runbooks".to_owned()),
         ("runbook", format!("/runbooks/{}", story::RUNBOOK)),
         ("mails", "/mail".to_owned()),

@@ -194,6 +194,7 @@ fn some_incident() -> crate::alert::incident::Incident {
         at_worst: None,
         withheld: None,
         also: Vec::new(),
+        to: Vec::new(),
     }
 }
 

@@ -116,6 +116,7 @@ impl Ground {
             recent: &self.part,
             values: &values,
             tiers: &|_| Tier::default(),
+            seldom: &|_| None,
             overlays: &self.overlays,
             notifies: &|_| true,
         };

@@ -37,6 +37,7 @@ fn incident() -> Incident {
         at_worst: None,
         withheld: None,
         also: vec![("acct_1".into(), "31 %".into())],
+        to: Vec::new(),
     }
 }
 

@@ -46,6 +46,7 @@ fn transition(change: Change) -> Transition {
             at_worst: None,
             withheld: None,
             also: Vec::new(),
+            to: Vec::new(),
         },
     }
 }

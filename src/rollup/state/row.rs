@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::super::series::Merge;
 use super::super::window::Minute;
+use super::probe::Tries;
+use super::refreshes::Refreshes;
 use crate::signals::observation::IntegrationKey;
 use crate::signals::telemetry::Nanos;
 
@@ -15,18 +17,25 @@ use crate::signals::telemetry::Nanos;
 pub enum StateKind {
     /// A connection that was closed on purpose; the name is its id.
     ConnectionClosed,
+    /// How refreshes of a credential went; the name is its id.
+    Refreshes,
+    /// What a probe met; the name is its own.
+    Probe,
     /// The clock of a sender that is off; the name is the sender's hash.
     Skew,
 }
 
 impl StateKind {
     /// All.
-    pub const ALL: &[StateKind] = &[StateKind::ConnectionClosed, StateKind::Skew];
+    pub const ALL: &[StateKind] =
+        &[StateKind::ConnectionClosed, StateKind::Refreshes, StateKind::Probe, StateKind::Skew];
 
     /// Its name where it is kept.
     pub const fn name(self) -> &'static str {
         match self {
             StateKind::ConnectionClosed => "connection_closed",
+            StateKind::Refreshes => "refreshes",
+            StateKind::Probe => "probe",
             StateKind::Skew => "skew",
         }
     }
@@ -57,6 +66,10 @@ pub enum State {
     Nothing,
     /// A connection was closed on purpose, the last time then.
     ConnectionClosed(Nanos),
+    /// How refreshes of a credential went.
+    Refreshes(Refreshes),
+    /// What a probe met.
+    Probe(Tries),
     /// The delays of a sender whose clock is off.
     Skew(Skew),
 }
@@ -76,14 +89,30 @@ impl Merge for State {
             (_, State::Nothing) => {}
             (State::Nothing, _) => self.clone_from(other),
             (State::ConnectionClosed(ours), State::ConnectionClosed(theirs)) => *ours = (*ours).max(*theirs),
+            (State::Refreshes(ours), State::Refreshes(theirs)) => ours.merge(theirs),
+            (State::Probe(ours), State::Probe(theirs)) => ours.merge(theirs),
             // What was heard last knows all that was heard before.
             (State::Skew(ours), State::Skew(theirs)) => {
                 if (theirs.at, &theirs.least) > (ours.at, &ours.least) {
                     ours.clone_from(theirs);
                 }
             }
-            // A key has one kind of state.
-            (_, _) => {}
+            // One key has one kind of state; were it not so, the order of arrival must not matter.
+            (ours, theirs) => {
+                if rank(theirs) > rank(ours) {
+                    ours.clone_from(theirs);
+                }
+            }
         }
+    }
+}
+
+fn rank(state: &State) -> u8 {
+    match state {
+        State::Nothing => 0,
+        State::ConnectionClosed(_) => 1,
+        State::Refreshes(_) => 2,
+        State::Probe(_) => 3,
+        State::Skew(_) => 4,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::alert::incident::Change;
+use crate::alert::incident::{Change, Transition};
 use crate::config::Config;
 use crate::config::mail::Owner;
 use crate::rollup::window::Part;
@@ -28,7 +28,8 @@ pub struct List {
 impl Told {
     /// As configured.
     pub fn new(config: &Config) -> Told {
-        let owned = |rule: &crate::config::Integration| Some((rule.name.clone(), rule.owner.clone()?));
+        let owned =
+            |rule: &crate::config::integration::Integration| Some((rule.name.clone(), rule.owner.clone()?));
         Told {
             to: config.mail.to.clone(),
             second: config.mail.escalate_to.clone(),
@@ -44,10 +45,27 @@ impl Told {
     }
 
     /// Who is told of a change of an incident, `before` being the messages that tell of it so far.
-    pub fn list(&self, key: &IntegrationKey, owner: Option<&str>, change: Change, before: &[Mail]) -> List {
+    pub fn list(
+        &self,
+        transition: &Transition,
+        key: &IntegrationKey,
+        owner: Option<&str>,
+        before: &[Mail],
+    ) -> List {
+        self.of(transition.change, &transition.incident.to, key, owner, before)
+    }
+
+    fn of(
+        &self,
+        change: Change,
+        to: &[String],
+        key: &IntegrationKey,
+        owner: Option<&str>,
+        before: &[Mail],
+    ) -> List {
         let mut list = match change {
-            Change::Unacknowledged => self.second(owner).unwrap_or_else(|| self.first(key, owner)),
-            _ => self.first(key, owner),
+            Change::Unacknowledged => self.second(owner).unwrap_or_else(|| self.first(to, key, owner)),
+            _ => self.first(to, key, owner),
         };
         // Who was told that it stands is told how it goes on; a beginning is told to the first list alone.
         if !matches!(change, Change::Fired | Change::Reopened | Change::Unacknowledged) {
@@ -61,7 +79,11 @@ impl Told {
         list
     }
 
-    fn first(&self, key: &IntegrationKey, owner: Option<&str>) -> List {
+    fn first(&self, to: &[String], key: &IntegrationKey, owner: Option<&str>) -> List {
+        if !to.is_empty() {
+            let reason = "You get this because an override of the rule names you.".to_owned();
+            return List { addresses: unique(to), reason };
+        }
         let name = &key.name;
         if let Some((owner, found)) = owner.and_then(|owner| Some((owner, self.owners.get(owner)?))) {
             let reason = format!("You get this because {owner} owns {name}.");
@@ -148,22 +170,24 @@ mod tests {
 
     #[test]
     fn the_owner_is_told_and_the_default_where_there_is_none() {
-        let list = |owner| told().list(&key(), owner, Change::Fired, &[]);
+        let list = |owner| told().of(Change::Fired, &[], &key(), owner, &[]);
         assert_eq!(list(Some("crm")).addresses, ["ana@example.com"]);
         assert_eq!(list(Some("crm")).reason, "You get this because crm owns hubspot-crm.");
         let unknown = list(Some("x"));
         assert_eq!(unknown.addresses, ["ops@example.com"]);
         assert!(unknown.reason.ends_with("no address is configured for its owner, x."), "{}", unknown.reason);
         assert!(list(None).reason.ends_with("nobody is named as the owner of hubspot-crm."));
+        let named = told().of(Change::Fired, &["cy@example.com".into()], &key(), Some("crm"), &[]);
+        assert_eq!(named.addresses, ["cy@example.com"], "an override of the rule goes before the owner");
     }
 
     #[test]
     fn what_nobody_acknowledged_goes_to_the_owners_second_list_else_to_the_common_one() {
-        let list = |owner| told().list(&key(), owner, Change::Unacknowledged, &[]).addresses;
+        let list = |owner| told().of(Change::Unacknowledged, &[], &key(), owner, &[]).addresses;
         assert_eq!(list(Some("crm")), ["boss@example.com"]);
         assert_eq!(list(Some("shop")), ["lead@example.com"]);
         let none = Told { second: Vec::new(), ..told() };
-        let list = none.list(&key(), Some("shop"), Change::Unacknowledged, &[]);
+        let list = none.of(Change::Unacknowledged, &[], &key(), Some("shop"), &[]);
         assert_eq!(list.addresses, ["bo@example.com"], "without a second list the first hears it again");
     }
 
@@ -175,7 +199,7 @@ mod tests {
             sent("gone@example.com", MailState::Rejected, ""),
             sent("chat", MailState::Sent, "chat"),
         ];
-        let list = |change| told().list(&key(), Some("crm"), change, &before).addresses;
+        let list = |change| told().of(change, &[], &key(), Some("crm"), &before).addresses;
         assert_eq!(list(Change::Resolved), ["ana@example.com", "boss@example.com"]);
         assert_eq!(list(Change::Reopened), ["ana@example.com"]);
         assert_eq!(thread(&before, "boss@example.com").as_deref(), Some("<boss@example.com>"));

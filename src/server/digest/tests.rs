@@ -31,6 +31,7 @@ fn incident(rule: &str, place: &str, minutes: i64) -> Incident {
         at_worst: None,
         withheld: None,
         also: Vec::new(),
+        to: Vec::new(),
     }
 }
 

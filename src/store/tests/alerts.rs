@@ -34,6 +34,7 @@ pub fn incident(id: &str, code: &str, opened_at: i64) -> Incident {
         at_worst: None,
         withheld: None,
         also: Vec::new(),
+        to: Vec::new(),
     }
 }
 

@@ -8,7 +8,7 @@ use axum::routing::{MethodRouter, delete, get, post};
 
 use super::{
     State, account, api, assets, audit, errors, incidents, integration, keys, link, live, login, mail,
-    overview, password, people, probes, runbook, setup, silences, sso, system,
+    overview, password, people, probes, readiness, runbook, setup, silences, sso, system,
 };
 use crate::access::role::Role;
 use Kind::{Api, ApiEnd, ApiMake, Form, Machine, Page};
@@ -87,6 +87,7 @@ const ADMIN: Option<Role> = Some(Role::Admin);
 pub const ROUTES: &[Route] = &[
     route(Page, "/", VIEWER, || get(overview::show)),
     route(Page, "/integrations/{name}", VIEWER, || get(integration::show)),
+    route(Page, "/integrations/{name}/readiness", VIEWER, || get(readiness::show)),
     route(Page, "/incidents", VIEWER, || get(incidents::list)),
     route(Page, "/incidents/{code}", VIEWER, || get(incidents::show)),
     route(Page, "/errors", VIEWER, || get(errors::list)),
@@ -129,6 +130,7 @@ pub const ROUTES: &[Route] = &[
     route(Api, "/api/v1/integrations", VIEWER, || get(api::integrations::list)),
     route(Api, "/api/v1/integrations/{name}/endpoints", VIEWER, || get(api::integrations::endpoints)),
     route(Api, "/api/v1/integrations/{name}/metrics", VIEWER, || get(api::metrics::list)),
+    route(Api, "/api/v1/integrations/{name}/readiness", VIEWER, || get(readiness::answer)),
     route(Api, "/api/v1/integrations/{name}/changes", VIEWER, || get(api::changes::list)),
     route(Api, "/api/v1/errors", VIEWER, || get(api::errors::list)),
     route(Api, "/api/v1/errors/{fingerprint}", VIEWER, || get(api::errors::show)),

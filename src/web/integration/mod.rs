@@ -78,6 +78,7 @@ pub struct Page {
     errors: Vec<ErrorRow>,
     errors_href: String,
     changes: Vec<ChangeRow>,
+    readiness: String,
     signals: Vec<signal::Row>,
     quiet: Vec<String>,
     incidents: Vec<IncidentRow>,
@@ -207,7 +208,9 @@ pub fn build(
         loaded.incidents.iter().filter(|incident| health::is_of(incident, &one.key)).cloned().collect();
     incident::sort(&mut own);
     let (signals, quiet) = signal::rows(&loaded.values, &one.key, now);
+    let readiness = figure::integration_href(&one.key).replacen('?', "/readiness?", 1);
     Some(Page {
+        readiness,
         signals,
         quiet,
         badge: Badge(one.state.name()),

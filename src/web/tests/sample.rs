@@ -159,6 +159,7 @@ pub fn incident(code: &str, name: &str, severity: Severity, minutes: i64) -> Inc
         at_worst: None,
         withheld: None,
         also: Vec::new(),
+        to: Vec::new(),
     }
 }
 

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use seamwatch::decode::{self, Decoded, Encoding, Limits, Signal};
 use seamwatch::pipeline::bounds::{self, Bounds};
+use seamwatch::pipeline::errors::Errors as ErrorBounds;
 use seamwatch::pipeline::past::Past;
+use seamwatch::rollup::errors::Errors;
 use seamwatch::rollup::window::Part;
 
 use super::{field, ids, request_of, soon};
@@ -39,6 +41,8 @@ fn through(what: &str, signal: Signal, encoding: Encoding, body: &[u8]) -> (Deco
         bounds.apply(&mut decoded.batch.observations, NOW);
         Past::default().apply(&mut decoded.batch.observations, NOW);
         part.absorb(&decoded.batch.observations, NOW);
+        ErrorBounds::default().apply(&mut decoded.batch.observations, NOW, &Default::default());
+        Errors::default().absorb(&decoded.batch.observations, NOW, 0, 0);
         (decoded, part)
     })
 }
@@ -94,6 +98,27 @@ fn many_names_of_anything() {
     let (decoded, part) = spans("minutes", |n| call(n, NOW - n as i64 * 60_000_000_000, &[method()]));
     assert_eq!(decoded.batch.records, MANY);
     assert!(part.calls.len() < 7_000, "{} rows", part.calls.len());
+}
+
+#[test]
+fn many_failures_that_each_say_something_else() {
+    let status = |text: &str| field(15, &[field(2, text.as_bytes()), vec![3 << 3, 2]].concat());
+    let failing = |said: &dyn Fn(u64) -> String, n: u64| {
+        let span = [ids(n), vec![6 << 3, 3, 8 << 3 | 1], NOW.to_le_bytes().into(), status(&said(n))].concat();
+        field(2, &[span, field(9, &string("http.request.method", "GET"))].concat())
+    };
+    let word = |n: u64| n.to_string().bytes().map(|digit| char::from(digit + 49)).collect::<String>();
+    let (decoded, _) = spans("failures", |n| failing(&word, n));
+    let errors = &decoded.batch.observations.errors;
+    // A request tells a thousand apart and their integration two hundred; the others are its (other).
+    let others = errors.iter().filter(|group| &*group.key.kind == "(other)").count();
+    assert_eq!((errors.len(), others), (1_001, 801));
+    assert_eq!(errors.iter().map(|group| group.failures.len() as u64).sum::<u64>(), MANY);
+    let version = |n: u64| field(1, &field(1, &string("service.version", &n.to_string())));
+    let one = |n: u64| field(1, &[version(n), field(2, &call(n, NOW, &[]))].concat());
+    let body: Vec<u8> = (0..MANY / 4).flat_map(one).collect();
+    let (decoded, _) = through("versions", Signal::Traces, Encoding::Protobuf, &body);
+    assert!(decoded.batch.observations.changes.len() <= 200);
 }
 
 #[test]

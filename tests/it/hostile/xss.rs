@@ -177,10 +177,13 @@ fn cve_2022_31097_what_runs_elsewhere_is_text_on_every_page_and_in_every_mail() 
     assert!(incidents.len() >= FAILING, "{incidents:?}");
 
     let mut pages: Vec<String> =
-        ["/", "/incidents", "/mail", "/system", "/runbooks"].map(String::from).into();
+        ["/", "/incidents", "/errors", "/mail", "/system", "/runbooks"].map(String::from).into();
     let encode = |name: &String| name.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
     pages.extend(integrations.iter().map(|name| format!("/integrations/{}", encode(name))));
     pages.extend(incidents);
+    let errors = links(&server.get("/errors").text(), "/errors/");
+    assert!(errors.len() >= FAILING, "{errors:?}");
+    pages.extend(errors.into_iter().take(60));
     pages.extend(mails.iter().cloned());
     let html: Vec<String> = mails.iter().map(|mail| format!("{mail}/html")).collect();
 

@@ -27,6 +27,7 @@ fn said(server: &Server) -> Haystack {
     for path in [
         "/",
         "/incidents",
+        "/errors",
         "/mail",
         "/system",
         "/metrics",
@@ -42,6 +43,27 @@ fn said(server: &Server) -> Haystack {
         let answer = server.get(path);
         assert_eq!(answer.status, 200, "GET {path}: {}", answer.text());
         hay.add(path, answer.body);
+    }
+    // Payloads and spans that are kept whole are compressed on disk: here they are as they are read.
+    let (mut pinned, mut kept) = (Haystack::default(), 0);
+    let groups = server.json(&format!("/api/v1/errors?integration={NAME}&limit=1000"));
+    for group in groups["items"].as_array().expect("a list") {
+        let fingerprint = group["fingerprint"].as_str().expect("a fingerprint");
+        kept += group["exemplar_count"].as_u64().expect("a count");
+        for path in [format!("/errors/{fingerprint}"), format!("/api/v1/errors/{fingerprint}")] {
+            let body = server.get(&path).body;
+            pinned.add(&path, body.clone());
+            hay.add(&path, body);
+        }
+    }
+    if kept > 0 {
+        assert!(pinned.contains("[redacted]"), "what is kept whole had secrets in it");
+    }
+    for incident in server.json("/api/v1/incidents")["items"].as_array().expect("a list") {
+        let id = incident["id"].as_str().expect("an id");
+        for path in [format!("/incidents/{id}"), format!("/api/v1/incidents/{id}/evidence")] {
+            hay.add(&path, server.get(&path).body);
+        }
     }
     hay.add("the server's log", server.said().into_bytes());
     hay
@@ -89,6 +111,13 @@ fn no_secret_is_kept_shown_mailed_or_logged_and_nothing_else_is_lost() {
     }
     assert_eq!(system["redacted"]["phone"], 0, "looked for only when asked");
     said(&server).holds_none(&secrets);
+    let groups = wait_until("error groups", SOON, || {
+        let groups = server.json(&format!("/api/v1/errors?integration={NAME}&limit=1000"))["items"].clone();
+        groups.as_array().filter(|groups| groups.len() > 20).cloned()
+    });
+    let kept: u64 = groups.iter().filter_map(|group| group["exemplar_count"].as_u64()).sum();
+    assert!(kept > 100, "{kept} failures are kept whole");
+    said(&server).holds_none(&secrets);
 
     // A mail about an endpoint whose very name holds a secret.
     let mails = home.data().join("mail");
@@ -98,6 +127,12 @@ fn no_secret_is_kept_shown_mailed_or_logged_and_nothing_else_is_lost() {
     });
     assert!(mail.contains("[redacted]"), "the mail names the endpoint");
     mail.holds_none(&secrets);
+    wait_until("the incident's evidence", SOON, || {
+        let incidents = server.json("/api/v1/incidents");
+        let id = incidents["items"][0]["id"].as_str()?;
+        let evidence = server.json(&format!("/api/v1/incidents/{id}/evidence"));
+        evidence["items"].as_array().filter(|items| items.len() > 1).map(|_| ())
+    });
     said(&server).holds_none(&secrets);
 
     // A file of the inbox is closed after a minute, and gone once the catalog holds what is in it.

@@ -180,6 +180,10 @@ pub fn send_failing_endpoint(server: &Server, cases: &[Case]) {
     let spans = (0..40).map(|_| {
         let mut span = Attempt { end: otlp::settled_minute(), status: 503, ..ATTEMPT }.span();
         span.attributes.push(pair("integration.endpoint", text(&case.text)));
+        span.attributes.push(pair("integration.payload", text(&case.text)));
+        let said = ["exception.message", "exception.type", "exception.stacktrace", "integration.payload"];
+        let attributes = said.map(|name| pair(name, text(&case.text))).into();
+        span.events.push(span::Event { name: "exception".into(), attributes, ..Default::default() });
         span
     });
     server.export("/v1/traces", &otlp::traces(NAME, &[], spans.collect()));

@@ -12,6 +12,7 @@ mod mail;
 mod overview;
 mod password;
 mod people;
+mod readiness;
 mod runbook;
 mod setup;
 mod silences;

@@ -77,6 +77,18 @@ impl Catalog {
     }
 }
 
+impl Catalog {
+    /// Merges states into their rows, apart from any flush.
+    pub async fn merge_states(&self, states: &Map<StateKey, State>) -> Result<(), Error> {
+        let mut write = self.write().await?;
+        if let Err(error) = write_states(&mut write, states).await {
+            let _ = write.rollback().await;
+            return Err(error);
+        }
+        write.commit().await.map_err(fault("commit states"))
+    }
+}
+
 /// Merges states that share a table into their rows.
 pub async fn write_states(write: &mut SqliteConnection, states: &Map<StateKey, State>) -> Result<(), Error> {
     if states.is_empty() {
