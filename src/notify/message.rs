@@ -366,7 +366,8 @@ fn footer(incident: &Incident, context: &Context) -> String {
     let others = match context.others.as_slice() {
         [] => String::new(),
         others if others.len() > OTHERS => {
-            format!(" Also told: {} and {} more.", others[..OTHERS].join(", "), others.len() - OTHERS)
+            let named: Vec<&str> = others.iter().take(OTHERS).map(String::as_str).collect();
+            format!(" Also told: {} and {} more.", named.join(", "), others.len() - OTHERS)
         }
         others => format!(" Also told: {}.", others.join(", ")),
     };
