@@ -32,11 +32,13 @@ use rules::Rules;
 
 mod certificates;
 mod composer;
+mod counters;
 mod descriptors;
 mod digest;
 pub mod encryption;
 mod evidence;
 mod keys;
+mod meaning;
 mod own;
 mod passing;
 mod probes;
@@ -114,7 +116,7 @@ pub fn check(config: &Config) -> anyhow::Result<()> {
     encryption::keyring(config)?;
     Certificates::load(config)?;
     settings::outgoing(config)?;
-    settings::probes(config)?;
+    probes::client(config)?;
     settings::oidc(config, "", &crate::clock::system())?;
     settings::channels(config)?;
     settings::mailer(config).map(drop)
@@ -151,7 +153,7 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
     let (stop, stop_mail) = (CancellationToken::new(), CancellationToken::new());
     let wake_mailer = Arc::new(Notify::new());
     let gauges = Arc::new(pipeline::gauges::Gauges::default());
-    let observe_rules = Arc::new(settings::observe_rules(&config, &addresses, vendors.clone())?);
+    let observe_rules = Arc::new(meaning::observe_rules(&config, &addresses, vendors.clone())?);
     let rules = Arc::new(Rules::new(origin, loaded, &clock, store.clone()));
     let door = Door::default();
     door.note(made.keys, made.users);
@@ -234,21 +236,15 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
     };
     let wake_digest = wake_mailer.clone();
     rooms.push(tokio::spawn(outbox.run(wake_mailer, stop_mail.clone())));
-    let (evidence_due, due) = mpsc::channel(2);
-    let evidence = evidence::Evidence {
-        store: store.clone(),
-        rules: rules.clone(),
-        clock: clock.clone(),
-        gauges: gauges.clone(),
-        kept: evidence::kept(config.retention.evidence_days),
-    };
-    rooms.push(tokio::spawn(evidence.run(due, stop.clone())));
+    let days = config.retention.evidence_days;
+    let (evidence, room) = evidence::open(&store, &rules, &clock, &gauges, days, &stop);
+    rooms.push(room);
     rooms.push(tokio::spawn(schedule::run(
         events.clone(),
         rules.clone(),
         certificates.clone(),
         store.clone(),
-        evidence_due,
+        evidence,
         clock.clone(),
         stop.clone(),
     )));
@@ -276,15 +272,8 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         clock.clone(),
     );
     rooms.push(tokio::spawn(troubles::announce(troubles.clone(), live, stop.clone())));
-    let counters = settings::counters(
-        &intake,
-        redactor,
-        keys,
-        inbox.clone(),
-        gauges.clone(),
-        store.clone(),
-        clock.clone(),
-    );
+    let counters =
+        counters::all(&intake, redactor, keys, inbox.clone(), gauges.clone(), store.clone(), clock.clone());
     let own = own::Own {
         store: store.clone(),
         counters: counters.clone(),
@@ -296,7 +285,7 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         heartbeat: settings::heartbeat(&config)?,
     };
     rooms.push(tokio::spawn(own.run(stop.clone())));
-    if let Some(client) = settings::probes(&config)? {
+    if let Some(client) = probes::client(&config)? {
         let probes = probes::Probes {
             probes: Arc::new(config.probe.clone()),
             client,

@@ -11,6 +11,7 @@ use chrono::DateTime;
 use crate::rollup::window::{Minute, Part};
 use crate::signals::call::Class;
 use crate::signals::observation::{Call, CallKey, Direction, IntegrationKey, Observations, Source};
+use crate::signals::provider::Providers;
 use crate::signals::telemetry::Nanos;
 
 use super::document::{Document, Place, Section};
@@ -94,6 +95,7 @@ fn run(rules: &RuleSet, case: &Case) -> Vec<String> {
             recent: &part,
             values: &[],
             seldom: &|_| None,
+            providers: &Providers::default(),
             overlays: &Overlays::default(),
             tiers: &tiers,
             notifies: &|_| true,

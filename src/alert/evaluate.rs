@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::health::value::Value;
 use crate::rollup::window::{Minute, Part};
 use crate::signals::observation::{CallKey, IntegrationKey};
+use crate::signals::provider::Providers;
 
 use super::explain;
 use super::group;
@@ -33,6 +34,8 @@ pub struct Facts<'a> {
     pub seldom: &'a dyn Fn(&CallKey) -> Option<bool>,
     /// The tier of an integration: the configuration's word, else its own.
     pub tiers: &'a dyn Fn(&IntegrationKey) -> Tier,
+    /// Whose hosts the peers are.
+    pub providers: &'a Providers,
     /// Silences, maintenance, acknowledgements.
     pub overlays: &'a Overlays,
     /// Whether an environment notifies by default.
@@ -49,11 +52,16 @@ pub fn evaluate(
 ) -> Vec<Transition> {
     let mut transitions = remove_orphans(rules, instances, tick);
     let index = Index::new(facts.recent, facts.values, facts.seldom, tick);
+    let callers = index.callers();
     for rule in explain::ordered(rules) {
-        for (key, reading, rule) in readings(rule, &rules.overrides, facts, &index, instances, tick) {
+        for (key, reading, mut rule) in readings(rule, &rules.overrides, facts, &index, instances, tick) {
+            let runbook = specific_runbook(rules, &rule, facts, &key);
+            if runbook != rule.runbook {
+                rule.to_mut().runbook = runbook;
+            }
             let rule = &*rule;
-            let (withheld, by_cause) =
-                told::withheld(rules, rule, facts.overlays, &key, &reading, instances, tick);
+            let ground = told::Ground { rules, overlays: facts.overlays, instances, callers: &callers, tick };
+            let (withheld, by_cause) = told::withheld(&ground, rule, &key, &reading);
             let policy = Policy {
                 times: rule.times,
                 no_data: rule.no_data,
@@ -77,6 +85,15 @@ pub fn evaluate(
     group::settle(instances, &mut transitions, tick);
     forget_idle(rules, instances);
     transitions
+}
+
+/// The runbook of the integration or of its vendor, where there is one.
+fn specific_runbook(rules: &RuleSet, rule: &Rule, facts: &Facts<'_>, key: &InstanceKey) -> String {
+    let label = |label: Label| key.labels.get(label.name()).map_or("", String::as_str);
+    let vendor = facts.providers.of(label(Label::Peer)).map(|provider| provider.name.as_str());
+    let provider =
+        if label(Label::Provider).is_empty() { vendor.unwrap_or_default() } else { label(Label::Provider) };
+    rules.runbook_for(rule, label(Label::Integration), provider)
 }
 
 /// Drops instances of which nothing would be lost; one whose mails tell of others stays until those are over.

@@ -10,6 +10,7 @@ use super::judge::{Figures, Reading, Standing};
 use super::overlay::Withheld;
 use super::rule::{Condition, Measure, Rule, RuleSet};
 use super::sample::CallSample;
+use super::told::Ground;
 use super::verdict::reaches;
 use super::wording::place;
 use crate::signals::call::Class;
@@ -80,6 +81,9 @@ fn classes(rule: &Rule) -> &'static [Class] {
     }
 }
 
+/// (environment, integration, peer) of the calls at hand.
+pub type Callers = BTreeSet<(String, String, String)>;
+
 /// Whether something explains an instance.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Explanation {
@@ -92,19 +96,14 @@ pub enum Explanation {
 }
 
 /// What explains an instance of a rule that breaches.
-pub fn explained(
-    rules: &RuleSet,
-    rule: &Rule,
-    key: &InstanceKey,
-    reading: &Reading,
-    instances: &BTreeMap<InstanceKey, Instance>,
-) -> Explanation {
+pub fn explained(ground: &Ground<'_>, rule: &Rule, key: &InstanceKey, reading: &Reading) -> Explanation {
+    let Ground { rules, instances, callers, .. } = *ground;
     let mut explains: BTreeSet<Class> = BTreeSet::new();
     let mut first: Option<Withheld> = None;
     let mut wholly = false;
     for root_rule in rule.explained_by.iter().filter_map(|id| rules.rule(id)) {
         for root in of_rule(instances, root_rule) {
-            if !is_near(root, key) {
+            if !is_near(root, key, callers) {
                 continue;
             }
             let of = classes(root_rule);
@@ -146,8 +145,15 @@ fn of_rule<'i>(
 
 /// Whether a root is about the same as an instance: labels that both have agree, and they share one at least besides
 /// the environment.
-fn is_near(root: &Instance, key: &InstanceKey) -> bool {
-    let mut shared = false;
+fn is_near(root: &Instance, key: &InstanceKey, callers: &Callers) -> bool {
+    let label = |key: &InstanceKey, name: &str| key.labels.get(name).cloned().unwrap_or_default();
+    // A peer's trouble is that of every integration that calls it.
+    let mut shared = !root.key.labels.contains_key("integration")
+        && callers.contains(&(
+            label(key, "environment"),
+            label(key, "integration"),
+            label(&root.key, "peer"),
+        ));
     for (name, value) in &root.key.labels {
         match key.labels.get(name).filter(|other| !other.is_empty()) {
             Some(other) if other != value && !value.is_empty() => return false,

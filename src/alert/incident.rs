@@ -104,6 +104,9 @@ pub struct Instance {
     /// The last tick at which a cause explained it.
     #[serde(default)]
     pub explained_at: Option<Minute>,
+    /// The worst value up to that tick, in the signal's base unit.
+    #[serde(default)]
+    pub explained_worst: Option<f64>,
 }
 
 /// One incident: opens at firing, ends resolved.

@@ -57,6 +57,7 @@ pub fn newborn(key: InstanceKey, tick: Minute) -> Instance {
         escalated: false,
         worse_at: None,
         explained_at: None,
+        explained_worst: None,
     }
 }
 

@@ -11,7 +11,8 @@ use super::rule::{Condition, Filter, Problem, Resolve, Rule};
 use super::threshold::{Threshold, whole_minutes};
 use crate::signals::signal::{Label, Signal};
 
-const KEYS: &[&str] = &[
+/// Keys of an override.
+pub const KEYS: &[&str] = &[
     "rule",
     "where",
     "reason",

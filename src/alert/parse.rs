@@ -12,7 +12,8 @@ use super::threshold::{Threshold, whole_minutes};
 use super::tier::Tier;
 use crate::signals::signal::Signal;
 
-const RULE_KEYS: &[&str] = &[
+/// Keys of a rule.
+pub const RULE_KEYS: &[&str] = &[
     "schema",
     "id",
     "title",
@@ -39,8 +40,10 @@ const RULE_KEYS: &[&str] = &[
     "level",
     "any",
 ];
-const LEVEL_KEYS: &[&str] = &["name", "where", "severity", "fire", "resolve", "or", "and"];
-const BRANCH_KEYS: &[&str] = &[
+/// Keys of a level.
+pub const LEVEL_KEYS: &[&str] = &["name", "where", "severity", "fire", "resolve", "or", "and"];
+/// Keys of a branch of `[[any]]`.
+pub const BRANCH_KEYS: &[&str] = &[
     "signal",
     "window",
     "widen_to",

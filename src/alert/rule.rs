@@ -44,6 +44,16 @@ pub struct RuleSet {
 }
 
 impl RuleSet {
+    /// The runbook of a rule for an instance, the most specific that there is: of the integration, of the vendor, of
+    /// the rule.
+    pub fn runbook_for(&self, rule: &Rule, integration: &str, provider: &str) -> String {
+        let of = |whom: &str| {
+            let name = format!("{}--{}", slug(whom), rule.runbook);
+            (!whom.is_empty() && self.runbooks.contains_key(&name)).then_some(name)
+        };
+        of(integration).or_else(|| of(provider)).unwrap_or_else(|| rule.runbook.clone())
+    }
+
     /// The rule of that id.
     pub fn rule(&self, id: &str) -> Option<&Rule> {
         self.rules.iter().find(|rule| &*rule.id == id)
@@ -301,6 +311,19 @@ impl Rule {
         }
         title.trim_start_matches([':', ',', ' ']).trim_end().to_owned()
     }
+}
+
+/// A name as it stands in a file's name: `Stripe → Xero` is `stripe-xero`.
+pub fn slug(name: &str) -> String {
+    let mut out = String::new();
+    for letter in name.chars().flat_map(char::to_lowercase) {
+        if letter.is_ascii_alphanumeric() {
+            out.push(letter);
+        } else if !out.ends_with('-') && !out.is_empty() {
+            out.push('-');
+        }
+    }
+    out.trim_end_matches('-').to_owned()
 }
 
 /// A stretch of a title.

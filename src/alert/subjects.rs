@@ -10,6 +10,7 @@ use crate::signals::observation::{CallKey, Direction, Facet, GaugeKey, Integrati
 use crate::signals::telemetry::Nanos;
 use crate::signals::vocabulary::{Attr, Metric};
 
+use super::explain::Callers;
 use super::rule::Rule;
 use super::series::{Series, by_endpoint, by_facet};
 use super::tier::Tier;
@@ -157,6 +158,15 @@ impl<'a> Index<'a> {
             gaps: gaps(part, tick),
             values,
         }
+    }
+
+    /// Who calls which peer.
+    pub fn callers(&self) -> Callers {
+        let of = |series: &Series<'_>| {
+            let whose = series.integration;
+            (whose.environment.to_string(), whose.name.to_string(), series.peer.to_owned())
+        };
+        self.endpoints.iter().filter(|series| !series.peer.is_empty()).map(of).collect()
     }
 
     /// The subjects of a rule by their labels.

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::explain::{self, Explanation};
+use super::explain::{self, Callers, Explanation};
 use super::group;
 use super::incident::{Change, Heard, Instance, InstanceKey, Phase, Severity, Transition};
-use super::judge::Reading;
+use super::judge::{Figures, Reading};
 use super::machine::Policy;
 use super::overlay::{Overlays, Withheld};
 use super::rule::{Rule, RuleSet};
@@ -16,19 +16,31 @@ use crate::rollup::window::Minute;
 /// failures of that time are still in it.
 const LASTS: u32 = 15;
 
+/// What an instance stands among at a tick.
+pub struct Ground<'g> {
+    /// All rules.
+    pub rules: &'g RuleSet,
+    /// Silences and the like.
+    pub overlays: &'g Overlays,
+    /// All instances as judged so far.
+    pub instances: &'g BTreeMap<InstanceKey, Instance>,
+    /// Who calls which peer.
+    pub callers: &'g Callers,
+    /// The tick.
+    pub tick: Minute,
+}
+
 /// What withholds an instance at a tick, and whether a cause explains it just now.
 pub fn withheld(
-    rules: &RuleSet,
+    ground: &Ground<'_>,
     rule: &Rule,
-    overlays: &Overlays,
     key: &InstanceKey,
     reading: &Reading,
-    instances: &BTreeMap<InstanceKey, Instance>,
-    tick: Minute,
 ) -> (Option<Withheld>, bool) {
+    let Ground { overlays, instances, tick, .. } = *ground;
     let own = instances.get(key);
     let explanation = match reading.verdict {
-        Verdict::Breach => explain::explained(rules, rule, key, reading, instances),
+        Verdict::Breach => explain::explained(ground, rule, key, reading),
         _ => Explanation::No,
     };
     let by_cause = matches!(explanation, Explanation::By(_));
@@ -38,7 +50,7 @@ pub fn withheld(
     let why = match explanation {
         Explanation::By(cause) => Some(cause),
         Explanation::Rest => None,
-        Explanation::No => lasting(rule, own, tick),
+        Explanation::No => lasting(rule, own, reading, tick),
     };
     let notice = || {
         let incident = own.and_then(|own| own.incident.as_ref());
@@ -51,13 +63,21 @@ pub fn withheld(
     (why.or_else(|| group::lead(rule, key, instances, own)).or_else(notice), by_cause)
 }
 
-/// The cause that explained an open incident until lately.
-fn lasting(rule: &Rule, own: Option<&Instance>, tick: Minute) -> Option<Withheld> {
+/// The cause that explained an open incident until lately. What a value that stands on its own rests on may lie days
+/// back: it stays explained until it gets worse than it was.
+fn lasting(rule: &Rule, own: Option<&Instance>, reading: &Reading, tick: Minute) -> Option<Withheld> {
     let own = own?;
     let incident = own.incident.as_ref().filter(|incident| incident.resolved_at.is_none())?;
     let widest = rule.condition.measures().iter().map(|measure| measure.widen_to).max().unwrap_or(0);
     let lasts = own.explained_at.is_some_and(|at| tick.0 - at.0 <= i64::from(widest.max(LASTS)));
-    incident.withheld.clone().filter(|why| lasts && matches!(why, Withheld::Cause { .. }))
+    let worse = match (&reading.figures, &reading.standing) {
+        (Figures::Value { .. }, Some(standing)) => standing
+            .value
+            .zip(own.explained_worst)
+            .is_none_or(|(value, worst)| value != worst && standing.fire.is_worse(value, worst)),
+        _ => true,
+    };
+    incident.withheld.clone().filter(|why| (lasts || !worse) && matches!(why, Withheld::Cause { .. }))
 }
 
 /// What telling is decided by.
@@ -102,6 +122,9 @@ pub fn tell(
         if begins {
             instance.told_since = Some(tick);
         }
+    }
+    if instance.explained_at == Some(tick) {
+        instance.explained_worst = Some(incident.worst_raw);
     }
     let stands = instance.phase == Phase::Firing && incident.resolved_at.is_none();
     let may_tell = stands && policy.audible && withheld.is_none() && instance.flapping_since.is_none();

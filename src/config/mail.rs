@@ -211,7 +211,10 @@ mod tests {
         for (text, said) in [
             ("[mail]\nescalate_to = [\"nobody\"]\n", "c.toml:2: \"nobody\" is not an e-mail address."),
             ("[mail]\nhourly = 0\n", "c.toml:2: hourly = 0 would"),
-            ("[owners.x]\nto = []\nescalate_to = [\"y\"]\n", "c.toml:3: \"y\" is not an e-mail"),
+            (
+                "[owners.x]\nto = [\"a@example.com\"]\nescalate_to = [\"y\"]\n",
+                "c.toml:3: \"y\" is not an e-mail",
+            ),
             ("[[channel]]\nname = \"chat\"\nkind = \"slack\"\n", "c.toml:2: channel \"chat\" needs a url"),
             ("[[channel]]\nname = \"a b\"\nkind = \"pagerduty\"\n", "c.toml:2: channel \"a b\" needs a name"),
             ("[[digest]]\nto = [\"a@example.com\"]\nat = \"8\"\n", "c.toml:3: at \"8\" is no time"),

@@ -1,7 +1,7 @@
 //! `connection.failing`: customers whose calls all fail while the integration as a whole is well (semantics section 3).
 //! The dead one of five hundred moves no success rate.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::lines::Lines;
 use super::say::{counted, when};
@@ -35,12 +35,21 @@ struct Failing<'s> {
 
 /// One value an integration that has connections.
 pub fn values(sight: &Sight<'_>, lines: &Lines<'_>, out: &mut Vec<Value>) {
+    // Of a peer whose spans are samples, failures are likelier to be kept than successes.
+    let sampled: BTreeSet<(&IntegrationKey, &str)> = sight
+        .part
+        .facets
+        .keys()
+        .filter(|(_, key)| key.facet == Facet::Connection)
+        .filter(|(_, key)| lines.sources.is_sampled(&key.integration, key.direction, &key.peer))
+        .map(|(_, key)| (&key.integration, &*key.id))
+        .collect();
     let mut all: BTreeMap<&IntegrationKey, (usize, Vec<Failing<'_>>)> = BTreeMap::new();
     for (key, track) in &sight.usual.tracks {
         let Some(id) = key.name.strip_prefix("connection:").filter(|_| key.figure == Figure::GoodUse) else {
             continue;
         };
-        if sight.tick.0 - track.seen.0 > CALLED {
+        if sight.tick.0 - track.seen.0 > CALLED || sampled.contains(&(&key.integration, id)) {
             continue;
         }
         let (known, failing) = all.entry(&key.integration).or_default();

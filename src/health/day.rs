@@ -2,6 +2,7 @@
 
 use super::readiness::Evidence;
 use crate::rollup::series::{Merge, Tally};
+use crate::signals::measure::CounterKey;
 use crate::signals::observation::Direction;
 use crate::signals::vocabulary::{Attr, Metric};
 
@@ -36,26 +37,22 @@ impl Day {
                 day.calls.1 += calls;
             }
         }
-        for ((_, key), row) in &evidence.day.counters {
-            let series = &key.series;
-            if series.integration != *evidence.key {
-                continue;
+        let own = |key: &CounterKey| key.series.integration == *evidence.key;
+        let label = |key: &CounterKey, attr: Attr| {
+            let found = key.series.attributes.iter().find(|(name, _)| &**name == attr.name());
+            found.map_or_else(String::new, |(_, value)| value.to_string())
+        };
+        for (_, key, row) in evidence.day.deliveries().filter(|(_, key, _)| own(key)) {
+            day.deliveries += row.sum;
+            if label(key, Attr::WebhookReason) == "bad_signature" {
+                day.rejected_by_signature += row.sum;
             }
-            let label = |attr: Attr| {
-                let found = series.attributes.iter().find(|(name, _)| &**name == attr.name());
-                found.map_or("", |(_, value)| &**value)
-            };
-            if &*series.metric == Metric::WebhookDeliveries.name() {
-                day.deliveries += row.sum;
-                if label(Attr::WebhookReason) == "bad_signature" {
-                    day.rejected_by_signature += row.sum;
-                }
-            }
-            if &*series.metric == Metric::CredentialRefreshes.name() {
-                day.triggers.push((label(Attr::Trigger).to_owned(), row.sum));
-            }
-            day.metrics.push(series.metric.to_string());
         }
+        for (_, key, row) in evidence.day.refreshes().filter(|(_, key, _)| own(key)) {
+            day.triggers.push((label(key, Attr::Trigger), row.sum));
+        }
+        let counters = evidence.day.counters.keys().filter(|(_, key)| own(key));
+        day.metrics.extend(counters.map(|(_, key)| key.series.metric.to_string()));
         for (_, key) in evidence.day.gauges.keys() {
             if key.integration == *evidence.key {
                 day.metrics.push(key.metric.to_string());

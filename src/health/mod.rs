@@ -33,8 +33,8 @@ use value::Value;
 pub fn values(sight: &Sight<'_>) -> Vec<Value> {
     let mut out = Vec::new();
     work::values(sight, &mut out);
-    credential::values(sight, &mut out);
     let lines = lines::Lines::of(sight);
+    credential::values(sight, &lines.sources, &mut out);
     connection::values(sight, &lines, &mut out);
     peer::values(sight, &lines, &mut out);
     latency::values(sight, &lines, &mut out);

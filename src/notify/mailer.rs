@@ -16,6 +16,10 @@ use crate::world::files::Files;
 /// Lines of a mail that is sent again as plain text alone, since what it said was refused.
 const SHORT: usize = 12;
 
+/// What a test answers to a mail.
+#[cfg(test)]
+pub type Scripted = Box<dyn Fn(&NewMail) -> Result<String, SendError> + Send + Sync>;
+
 /// Where mails go.
 pub enum Mailer {
     /// To a relay.
@@ -24,7 +28,7 @@ pub enum Mailer {
     File(PathBuf),
     /// As a test says.
     #[cfg(test)]
-    Test(Box<dyn Fn(&NewMail) -> Result<String, SendError> + Send + Sync>),
+    Test(Scripted),
 }
 
 impl Mailer {

@@ -16,15 +16,15 @@ pub mod rows;
 pub mod subject;
 
 /// So many others of a group are listed; the rest is counted.
-const LISTED: usize = 12;
+const LISTED: usize = 10;
 /// So many failing calls are shown.
 const SAMPLES: usize = 3;
 /// So many others who are told are named.
 const OTHERS: usize = 6;
 /// Longest sentence, name of an endpoint, and what a call said: a mail stays small whatever it is told.
-const SENTENCE: usize = 900;
-const NAME: usize = 120;
-const DETAIL: usize = 300;
+const SENTENCE: usize = 600;
+const NAME: usize = 100;
+const DETAIL: usize = 240;
 /// Columns of the text part.
 const COLUMNS: usize = 72;
 
@@ -182,6 +182,11 @@ struct Body {
 }
 
 impl Body {
+    /// What lists of mails show beside the subject.
+    fn preheader(&self) -> String {
+        shortened(&self.headline, 140)
+    }
+
     fn wrap(&self, text: &str) -> String {
         wrapped(text, COLUMNS, "")
     }
@@ -307,7 +312,7 @@ fn body(transition: &Transition, context: &Context, recipient: &Recipient) -> Bo
         also: also
             .iter()
             .take(LISTED)
-            .map(|(place, value)| (shortened(&safe(place), NAME), shortened(&safe(value), 60)))
+            .map(|(place, value)| (shortened(&safe(place), NAME), shortened(&safe(value), 40)))
             .collect(),
         more_also: match also.len().saturating_sub(LISTED) {
             0 => String::new(),

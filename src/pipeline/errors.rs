@@ -162,8 +162,8 @@ mod tests {
         errors.apply(&mut new, DAY + 6, &Gauges::default());
         assert_eq!(others(&new), 0, "yesterday's gave their places back");
         let known: Vec<_> =
-            kinds[..GROUPS].iter().map(|kind| (kind, request("shop", &[kind.clone()]))).collect();
-        let known = known.iter().map(|(_, seen)| (whose("shop"), seen.errors[0].key.fingerprint, DAY));
+            kinds[..GROUPS].iter().map(|kind| request("shop", std::slice::from_ref(kind))).collect();
+        let known = known.iter().map(|seen| (whose("shop"), seen.errors[0].key.fingerprint, DAY));
         let mut restarted = Errors::new(known.collect());
         let mut seen = request("shop", &kinds[GROUPS - 1..GROUPS + 1]);
         restarted.apply(&mut seen, DAY, &Gauges::default());

@@ -1,5 +1,6 @@
 //! What the corridor does when it is busy, and when something in it is broken.
 
+mod catalogue;
 mod golden;
 mod metrics;
 

@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use super::missed::net;
 use super::{CATCH_UP, Compose, Corridor, EVALUATION_DELAY, LOOKBACK};
 use crate::alert::evaluate::{Facts, evaluate, retire};
-use crate::alert::incident::{Incident, Instance, InstanceKey, Transition};
+use crate::alert::incident::{Incident, Instance, InstanceKey, Severity, Transition};
 use crate::health;
 use crate::health::sight::Sight;
 use crate::health::value::Value;
@@ -69,6 +69,7 @@ impl<C: Compose> Corridor<C> {
             .filter_map(|instance| {
                 instance.incident.as_ref().filter(|incident| incident.resolved_at.is_none())
             })
+            .filter(|incident| disturbs(incident))
             .filter_map(Incident::integration)
             .collect();
         let excluded = |key: &IntegrationKey| open.contains(key);
@@ -122,6 +123,7 @@ impl<C: Compose> Corridor<C> {
             recent,
             values: &self.values,
             seldom: &seldom,
+            providers: &self.context.providers,
             overlays: &self.overlays,
             tiers: &tiers,
             notifies: &notifies,
@@ -205,4 +207,12 @@ impl<C: Compose> Corridor<C> {
         }
         Ok(())
     }
+}
+
+/// Whether what goes on during an incident is no measure of what is usual. A date that comes nearer disturbs nothing, and
+/// may be told for a month.
+fn disturbs(incident: &Incident) -> bool {
+    const DATES: [Signal; 3] =
+        [Signal::CredentialExpiresIn, Signal::CredentialRotationOverdue, Signal::CredentialIdle];
+    incident.severity > Severity::Info && DATES.iter().all(|signal| signal.name() != incident.signal)
 }

@@ -64,4 +64,16 @@ mod tests {
         assert_eq!(shipped(RULES), names(folder, ".toml"));
         assert_eq!(shipped(RUNBOOKS), names(&format!("{folder}/runbooks"), ".md"));
     }
+
+    #[test]
+    fn the_documentation_knows_every_key() {
+        use crate::alert::{overrides, parse};
+        let text = include_str!("../../docs/alerts.md");
+        let keys =
+            parse::RULE_KEYS.iter().chain(parse::LEVEL_KEYS).chain(parse::BRANCH_KEYS).chain(overrides::KEYS);
+        for key in keys.filter(|key| !["level", "any"].contains(key)) {
+            assert!(text.contains(&format!("`{key}`")), "docs/alerts.md says nothing of {key}");
+        }
+        assert!(text.contains("`[[level]]`") && text.contains("`[[any]]`"));
+    }
 }

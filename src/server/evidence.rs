@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::rules::Rules;
@@ -28,7 +29,9 @@ const LOGS: usize = 50;
 /// Incidents that are looked at each minute.
 const INCIDENTS: u32 = 200;
 /// Failing spans that are read to find those of an incident.
-const READ: usize = 1_000;
+const READ: usize = 200;
+/// The same where the account or the credential tells them apart: one in hundreds.
+const READ_ALL: usize = 2_000;
 const MINUTE: Nanos = 60_000_000_000;
 /// How far before the first breach evidence is looked for, and at most before now.
 const BEFORE: Nanos = 5 * MINUTE;
@@ -46,22 +49,18 @@ pub enum Task {
 }
 
 /// What the room works with.
-pub struct Evidence {
-    /// Where it reads and writes.
-    pub store: Store,
-    /// The rules in force.
-    pub rules: Arc<Rules>,
-    /// The present.
-    pub clock: Clock,
-    /// Up to when the rules have judged: before that moves nothing new is to be pinned.
-    pub gauges: Arc<Gauges>,
-    /// How long evidence is kept.
-    pub kept: Nanos,
+struct Evidence {
+    store: Store,
+    rules: Arc<Rules>,
+    clock: Clock,
+    /// They say up to when the rules have judged: before that moves nothing new is to be pinned.
+    gauges: Arc<Gauges>,
+    days: u32,
 }
 
 impl Evidence {
     /// Runs until `stop`.
-    pub async fn run(self, mut due: mpsc::Receiver<Task>, stop: CancellationToken) {
+    async fn run(self, mut due: mpsc::Receiver<Task>, stop: CancellationToken) {
         self.forget().await;
         let mut judged = 0;
         loop {
@@ -88,7 +87,7 @@ impl Evidence {
     }
 
     async fn forget(&self) {
-        let before = (self.clock)().saturating_sub(self.kept);
+        let before = (self.clock)().saturating_sub(i64::from(self.days) * DAY);
         match self.store.forget_evidence(before).await {
             Ok(0) => {}
             Ok(pins) => tracing::info!(pins, "Evidence was forgotten, its time is over."),
@@ -158,8 +157,9 @@ impl Evidence {
     ) -> Result<Vec<NewPin>, Error> {
         let label = |name: &str| told(incident, name).map(str::to_owned);
         let mut found = Vec::new();
+        let of_all = label("connection").is_none() && label("credential").is_none();
         // What groups keep does not say whose account or credential it was.
-        if label("connection").is_none() && label("credential").is_none() {
+        if of_all {
             let exemplars = Exemplars {
                 integration: label("integration"),
                 environment: label("environment"),
@@ -188,7 +188,7 @@ impl Evidence {
                 min_ms: None,
                 from,
                 to,
-                limit: READ,
+                limit: if of_all { READ } else { READ_ALL },
             };
             let spans = self.store.spans(query).await?.into_iter().filter(|span| is_of(span, incident));
             let spans = spans.filter(|span| !known.contains(&pins::name_of(span)));
@@ -219,9 +219,19 @@ impl Evidence {
     }
 }
 
-/// For how long evidence is kept.
-pub fn kept(days: u32) -> Nanos {
-    i64::from(days) * DAY
+/// Starts the room; what it does when is told through what comes back. Evidence is kept for so many days.
+pub fn open(
+    store: &Store,
+    rules: &Arc<Rules>,
+    clock: &Clock,
+    gauges: &Arc<Gauges>,
+    days: u32,
+    stop: &CancellationToken,
+) -> (mpsc::Sender<Task>, JoinHandle<()>) {
+    let (store, rules) = (store.clone(), rules.clone());
+    let evidence = Evidence { store, rules, clock: clock.clone(), gauges: gauges.clone(), days };
+    let (tell, due) = mpsc::channel(2);
+    (tell, tokio::spawn(evidence.run(due, stop.clone())))
 }
 
 /// Whether failing calls show what an incident is about.

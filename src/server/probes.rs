@@ -9,7 +9,9 @@ use http::{HeaderMap, Method};
 use tokio_util::sync::CancellationToken;
 
 use super::own::Said;
+use super::settings;
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::config::probe::Probe;
 use crate::health;
 use crate::outgoing::client::Client;
@@ -19,6 +21,21 @@ use crate::rollup::state::row::{State, StateKey, StateKind};
 use crate::rollup::window::Map;
 use crate::signals::observation::IntegrationKey;
 use crate::store::Store;
+
+/// Who asks the probes' addresses, where there are probes; an address that may not be called is refused now.
+pub fn client(config: &Config) -> anyhow::Result<Option<Client>> {
+    if config.probe.is_empty() {
+        return Ok(None);
+    }
+    let client = settings::outgoing(config)?;
+    for probe in &config.probe {
+        client.check(&probe.url).map_err(|problem| {
+            let at = config.place("probe", "url");
+            anyhow::anyhow!("{at}[[probe]] \"{}\": its url may not be called: {problem}", probe.name)
+        })?;
+    }
+    Ok(Some(client))
+}
 
 /// What probes need.
 #[derive(Clone)]

@@ -1,10 +1,8 @@
 //! From the configuration to what each room needs of it.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use anyhow::{Context as _, bail};
 
@@ -16,27 +14,19 @@ use crate::clock::Clock;
 use crate::config::heartbeat::Heartbeat;
 use crate::config::mail::ChannelKind;
 use crate::config::{Config, Tls};
-use crate::decode::redact::Redactor;
 use crate::health::sight::Context;
-use crate::inbox::{self, Inbox};
-use crate::mappings;
+use crate::inbox;
 use crate::notify::channel::{Channel, Channels, Form};
 use crate::notify::mailer::Mailer;
 use crate::notify::smtp::{self, Relay};
 use crate::oidc::provider::{self, Provider};
 use crate::outgoing::client::{self, Client};
 use crate::outgoing::guard::{self, Policy};
-use crate::pipeline::gauges::Gauges;
 use crate::pipeline::{self, bounds};
-use crate::receive::intake::{Intake, Taken};
-use crate::receive::keys::Keys;
 use crate::rollup::stream;
 use crate::rules::Loaded;
-use crate::signals::integration::Naming;
-use crate::signals::observe::Rules;
 use crate::signals::provider::Providers;
 use crate::signals::telemetry::Nanos;
-use crate::store::Store;
 use crate::world::seal::Keyring;
 use crate::{config, notify, providers, receive, web};
 
@@ -74,34 +64,6 @@ pub fn vendors(config: &Config) -> anyhow::Result<Arc<Providers>> {
     loaded.map(Arc::new).map_err(|problems| anyhow::anyhow!("{}", problems.join("\n")))
 }
 
-/// The operator's naming rules, our own addresses, what vendors say of theirs, and metrics of others.
-pub fn observe_rules(
-    config: &Config,
-    addresses: &super::Addresses,
-    providers: Arc<Providers>,
-) -> anyhow::Result<Rules> {
-    let named = config.integration.iter().map(|rule| Naming {
-        name: rule.name.clone(),
-        service: rule.service.clone(),
-        peer: rule.peer.clone(),
-        route_prefix: rule.route_prefix.clone(),
-        queue: rule.queue.clone(),
-    });
-    let renamed =
-        config.integration.iter().flat_map(|one| one.was.iter().map(|old| (old.clone(), one.name.clone())));
-    let own = [addresses.otlp_http, addresses.otlp_grpc];
-    let own_addresses = own.map(|at| (at.ip().to_string(), at.port())).into();
-    let mappings = Arc::new(mappings::load(&config.metric).map_err(anyhow::Error::msg)?);
-    Ok(Rules {
-        naming: named.collect(),
-        renamed: renamed.collect(),
-        own_addresses,
-        scope: None,
-        providers,
-        mappings,
-    })
-}
-
 /// Tiers and environments.
 pub fn policy(config: &Config) -> pipeline::policy::Policy {
     let tier = |rule: &crate::config::integration::Integration| {
@@ -112,21 +74,6 @@ pub fn policy(config: &Config) -> pipeline::policy::Policy {
         non_production: config.environments.non_production.clone(),
         retired: config.retired(),
     }
-}
-
-/// Who asks the probes' addresses, where there are probes; an address that may not be called is refused now.
-pub fn probes(config: &Config) -> anyhow::Result<Option<Client>> {
-    if config.probe.is_empty() {
-        return Ok(None);
-    }
-    let client = outgoing(config)?;
-    for probe in &config.probe {
-        client.check(&probe.url).map_err(|problem| {
-            let at = config.place("probe", "url");
-            anyhow::anyhow!("{at}[[probe]] \"{}\": its url may not be called: {problem}", probe.name)
-        })?;
-    }
-    Ok(Some(client))
 }
 
 /// What values of signals need to know of the operator and the vendors.
@@ -414,65 +361,6 @@ pub fn rules_view(loaded: &Loaded, now: Nanos) -> web::RulesView {
         problems: Vec::new(),
         loaded_at: now,
     }
-}
-
-/// All counters of the server, by name.
-pub fn counters(
-    intake: &Intake,
-    redactor: &'static Redactor,
-    keys: Arc<Keys>,
-    inbox: Inbox<Taken>,
-    gauges: Arc<Gauges>,
-    store: Store,
-    clock: Clock,
-) -> web::Counters {
-    let (intake, budget) = (intake.counters(), intake.budget().clone());
-    Arc::new(move || {
-        let mut counters: BTreeMap<String, u64> = intake.snapshot().into_iter().collect();
-        counters.extend(keys.snapshot());
-        counters.insert("in_flight_bytes".into(), budget.used() as u64);
-        counters.extend(redactor.taken().map(|(kind, count)| (format!("redacted_{}", kind.name()), count)));
-        for (name, gauge) in [
-            ("duplicates", &gauges.duplicates),
-            ("claims", &gauges.claims),
-            ("claims_forgotten", &gauges.claims_forgotten),
-            ("late", &gauges.late),
-            ("lag_ms", &gauges.lag_ms),
-            ("folded", &gauges.folded),
-            ("errors_folded", &gauges.errors_folded),
-            ("changes_left_out", &gauges.changes_left_out),
-            ("streams", &gauges.streams),
-            ("told_by_the_hour", &gauges.coarsened),
-            ("hot_bytes", &gauges.hot_bytes),
-            ("flush_failures", &gauges.flush_failures),
-            ("set_aside", &gauges.set_aside),
-            ("defects", &gauges.defects),
-        ] {
-            counters.insert(name.into(), gauge.load(Ordering::Relaxed));
-        }
-        counters.insert("pins_left_out".into(), store.pins_left_out());
-        let judged = gauges.judged_until.load(Ordering::Relaxed);
-        if judged > 0 {
-            let lag = (clock() / 1_000_000 - judged as i64 * 1000).max(0) as u64;
-            counters.insert("judged_ago_ms".into(), lag);
-        }
-        let stats = inbox.stats();
-        counters.insert("inbox_bytes".into(), stats.bytes);
-        counters.insert("inbox_files".into(), stats.files);
-        counters.insert("inbox_failures".into(), stats.failures);
-        if let Ok(clocks) = gauges.clocks.lock() {
-            counters.insert("clock_corrected".into(), gauges.clock_corrected.load(Ordering::Relaxed));
-            counters.extend(clocks.iter().map(|(whose, by)| {
-                let way = if *by > 0 { "behind" } else { "ahead" };
-                let name = format!("clock of {} ({}) is {way} by_ms", whose.name, whose.environment);
-                (name, by.unsigned_abs() / 1_000_000)
-            }));
-        }
-        if let Ok(notices) = gauges.notices.lock() {
-            counters.extend(notices.iter().map(|(name, count)| (format!("notice: {name}"), *count)));
-        }
-        counters.into_iter().collect()
-    })
 }
 
 #[cfg(test)]

@@ -260,7 +260,7 @@ impl Store {
     pub async fn open(settings: Settings, world: &World) -> Result<Store, Error> {
         let Settings { folder, claims_kept, keyring } = settings;
         let lock = segments::folder::claim(&folder, &*world.files)?;
-        let catalog = catalog::sqlite::Catalog::open(&folder).await?;
+        let catalog = catalog::sqlite::Catalog::open(&folder).await?.with_keyring(keyring.clone());
         let segments = segments::Segments::open(&folder, world.files.clone(), keyring)?;
         let known = catalog.segment_paths().await?;
         let closed = segments.closed(&known);

@@ -123,6 +123,10 @@ contract! {
         a_trace_in_many_files_is_whole, a_missing_file_is_told, a_file_of_several_row_groups_is_read_by_row,
     }
     faults { a_failed_segment_leaves_all_hot, orphans_go_at_open }
+    errors {
+        all_failures_are_counted_and_twenty_a_day_are_kept_whole,
+        what_is_replayed_after_a_crash_is_counted_and_kept_once, evidence_is_forgotten_by_its_receipt,
+    }
 }
 
 /// Servers spawn these: a future that is not `Send` fails to compile here, not there.

@@ -9,6 +9,7 @@ use super::track::hour_of;
 use super::uses::uses;
 use crate::rollup::deliveries;
 use crate::rollup::latency::Latency;
+use crate::rollup::sources::Sources;
 use crate::rollup::window::{Minute, Part, RECEIVED};
 use crate::signals::call::{Class, finals, judge};
 use crate::signals::observation::{CallKey, Direction, IntegrationKey};
@@ -89,7 +90,9 @@ impl Usual {
     }
 
     fn learn_uses(&mut self, scene: &Scene<'_>, minute: Minute) {
-        for ((integration, name), tally) in uses(scene.part, minute, Minute(minute.0 + 1)) {
+        let next = Minute(minute.0 + 1);
+        let sources = Sources::of(scene.part, next);
+        for ((integration, name), tally) in uses(scene.part, &sources, minute, next) {
             let judged = judge(&tally.counts(), false);
             let refused = finals(&tally.counts())[Class::Auth as usize];
             if judged.good + judged.bad > 0.0

@@ -34,6 +34,8 @@ pub struct Loaded {
     pub incidents: Vec<Incident>,
     /// What the signals said at the last tick.
     pub values: Vec<Value>,
+    /// Counters of the last hour, where they are shown.
+    pub deliveries: Part,
     /// Error groups of the window, those that failed most first.
     pub errors: Vec<ErrorRecord>,
     /// What changed, the latest first.
@@ -90,6 +92,7 @@ pub async fn fleet(state: &State, now: Nanos) -> Result<Fleet, Error> {
             states: lately.states,
             incidents: state.store.incidents(false, INCIDENTS).await?,
             values: state.store.values(None).await?,
+            deliveries: Part::default(),
             errors: Vec::new(),
             changes: Vec::new(),
         },
@@ -112,6 +115,7 @@ pub async fn window(state: &State, period: Period, name: Option<&str>) -> Result
         states: Arc::new(state.store.states().await?),
         incidents: state.store.incidents(false, INCIDENTS).await?,
         values: state.store.values(name).await?,
+        deliveries: Part::default(),
         errors: Vec::new(),
         changes: Vec::new(),
     })

@@ -59,6 +59,11 @@ pub fn sealed(keyring: &Keyring, bytes: Vec<u8>) -> io::Result<Vec<u8>> {
     Ok(file)
 }
 
+/// Whether bytes begin as a sealed file does.
+pub fn is_sealed(bytes: &[u8]) -> bool {
+    bytes.starts_with(MAGIC)
+}
+
 /// All that was sealed in a file.
 pub fn opened(keyring: &Keyring, file: &[u8]) -> Result<Vec<u8>, Closed> {
     let sealed = Sealed::read(keyring, file, file.len() as u64)?;

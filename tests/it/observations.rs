@@ -162,12 +162,14 @@ fn what_is_sent_under_an_old_name_counts_under_the_new_and_what_is_retired_is_in
     let send = |server: &Server, name: &str, n| {
         server.export("/v1/traces", &otlp::traces(name, &[], vec![attempt(n).span()]));
     };
-    let server = home.start();
+    let mut server = home.start();
     for name in ["web-shop", "fax", "shop"] {
         send(&server, name, 2);
         server.counted(name, "GET /v1/x", 1);
     }
-    drop(server);
+    // Written down: what is replayed from the inbox is read by the rules of its day.
+    server.signal("TERM");
+    server.wait(SOON);
     home.configure(
         "[[integration]]\nname = \"shop\"\nwas = [\"web-shop\", \"store\"]\n\n\
          [[integration]]\nname = \"fax\"\nretired = true\n",

@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use crate::support::home::Home;
-use crate::support::{SOON, wait_until};
+use crate::support::{A_TICK, SOON, wait_until};
 use crate::support::{clients, person, story};
 
 #[test]
@@ -22,7 +22,7 @@ fn every_page_opens_in_a_browser_without_a_fault() {
     });
     let errors = server.json(&format!("/api/v1/errors?integration={}", story::INTEGRATION));
     let fingerprint = errors["items"][0]["fingerprint"].as_str().expect("an error group");
-    wait_until("the incident's evidence", SOON, || {
+    wait_until("the incident's evidence", A_TICK, || {
         server.get(&format!("/incidents/{code}")).text().contains("upstream pool is empty").then_some(())
     });
     let pages = [

@@ -117,6 +117,7 @@ impl Ground {
             values: &values,
             tiers: &|_| Tier::default(),
             seldom: &|_| None,
+            providers: &crate::signals::provider::Providers::default(),
             overlays: &self.overlays,
             notifies: &|_| true,
         };

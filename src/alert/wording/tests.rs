@@ -11,13 +11,16 @@ use crate::signals::call::Judged;
 const TICK: Minute = Minute(29_000_000);
 
 fn rules() -> RuleSet {
-    let rules = ["success-rate-low", "credential-expiry", "queue-behind", "reconciliation-gap"];
+    // All of them: a rule names those that explain it.
     let read = |folder: &str, ending: &str| -> Vec<(String, String)> {
-        let of = |name: &&str| {
-            let path = format!("{}/{folder}/{name}.{ending}", env!("CARGO_MANIFEST_DIR"));
-            (format!("{name}.{ending}"), std::fs::read_to_string(path).unwrap())
+        let folder = format!("{}/{folder}", env!("CARGO_MANIFEST_DIR"));
+        let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let files = files.filter(|path| path.extension().is_some_and(|found| found == ending));
+        let of = |path: std::path::PathBuf| {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            (name, std::fs::read_to_string(path).unwrap())
         };
-        rules.iter().map(of).collect()
+        files.map(of).collect()
     };
     load(&read("alerts", "toml"), &read("alerts/runbooks", "md")).unwrap()
 }

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use crate::health::trial::{Said, Trial, outbound, whose};
+use crate::rollup::series::CallsRow;
 use crate::rollup::window::Minute;
 use crate::signals::call::Class;
 use crate::signals::fact::{self, Fact};
-use crate::signals::signal::Signal;
+use crate::signals::observation::{CallKey, Source};
+use crate::signals::signal::{Label, Signal};
 
 /// A call for each of `of` connections; those that `class` names one for end in it.
 fn calls(now: Minute, said: &mut Said, of: usize, class: impl Fn(usize) -> Class) {
@@ -74,4 +76,27 @@ fn a_customer_who_disconnects_is_none_that_fails() {
     assert_eq!(trial.only(FAILING), Some(0.0));
     minutes(&mut trial, 20, 20, left);
     assert_eq!(trial.only(FAILING), Some(0.0), "it stays closed however often it is tried");
+}
+
+#[test]
+fn of_a_peer_whose_spans_are_samples_no_connection_is_judged() {
+    // A tail sampler keeps the failures, and of the successes one in twenty.
+    let mut trial = Trial::new();
+    for _ in 0..180 {
+        trial.minute(&[whose("shop")], |now, said| {
+            calls(now, said, 2, |at| if at == 1 { Class::Server } else { Class::Ok });
+            let key = CallKey { source: Source::Metric, ..outbound("shop", "api.shop.example", "PUT *") };
+            for (class, count) in [(Class::Ok, 40.0), (Class::Server, 1.0)] {
+                let mut row = CallsRow::default();
+                row.tally.attempts[class as usize] = count;
+                row.tally.unweighted[class as usize] = count as u64;
+                said.deltas.calls.push((now, key.clone(), row));
+            }
+        });
+    }
+    assert_eq!(trial.only(FAILING).unwrap_or(0.0), 0.0, "{}", trial.why(FAILING));
+    assert_eq!(
+        trial.of(Signal::CredentialAuthShare, Label::Credential),
+        [("peer:api.shop.example".to_owned(), 0.0)]
+    );
 }

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::say::{counted, span, when};
 use super::sight::Sight;
 use super::value::Value;
+use crate::rollup::sources::Sources;
 use crate::rollup::state::Slot;
 use crate::rollup::state::refreshes::{Failure, Refreshes, count, is_final};
 use crate::rollup::state::row::{State, StateKind};
@@ -39,7 +40,7 @@ struct Known<'s> {
 }
 
 /// All `credential.*` but `credential.expires_in`.
-pub fn values(sight: &Sight<'_>, out: &mut Vec<Value>) {
+pub fn values(sight: &Sight<'_>, sources: &Sources<'_>, out: &mut Vec<Value>) {
     let known = known(sight);
     let lately = Lately::of(sight);
     for one in known.values().filter(|one| !is_gone(one, sight)) {
@@ -53,7 +54,7 @@ pub fn values(sight: &Sight<'_>, out: &mut Vec<Value>) {
         out.extend(with_labels);
     }
     let start = out.len();
-    used::values(sight, out);
+    used::values(sight, sources, out);
     for value in out.iter_mut().skip(start) {
         let (environment, name) =
             (value.label(Label::Environment).into(), value.label(Label::Integration).into());

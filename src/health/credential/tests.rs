@@ -5,8 +5,7 @@ use std::sync::Arc;
 use crate::health::trial::{Said, Trial, outbound, whose};
 use crate::rollup::window::Minute;
 use crate::signals::call::Class;
-use crate::signals::credential::SlotUpdate;
-use crate::signals::credential::empty;
+use crate::signals::credential::{SlotUpdate, empty};
 use crate::signals::fact::{self, Fact, RefreshFailed};
 use crate::signals::signal::{Label, Signal};
 

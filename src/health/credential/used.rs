@@ -6,6 +6,7 @@ use crate::health::say::{counted, when};
 use crate::health::sight::Sight;
 use crate::health::value::Value;
 use crate::rollup::series::{Merge, Tally};
+use crate::rollup::sources::Sources;
 use crate::rollup::window::Minute;
 use crate::signals::call::{Class, finals, judge};
 use crate::signals::observation::{Direction, Facet, IntegrationKey};
@@ -22,12 +23,12 @@ const LEAST: f64 = 5.0;
 const WORKED: i64 = 7 * 24 * 60;
 
 /// By credential where calls name theirs, else by connection, else by peer.
-pub fn values(sight: &Sight<'_>, out: &mut Vec<Value>) {
-    let named = Named::of(sight);
+pub fn values(sight: &Sight<'_>, sources: &Sources<'_>, out: &mut Vec<Value>) {
+    let named = Named::of(sight, sources);
     let mut windows: Vec<BTreeMap<(&IntegrationKey, String), Tally>> = Vec::new();
     for back in 1..=WIDEN_TO {
         let minute = Minute(sight.tick.0 - back);
-        windows.push(uses::uses(sight.part, minute, Minute(minute.0 + 1)));
+        windows.push(uses::uses(sight.part, sources, minute, Minute(minute.0 + 1)));
     }
     for (key, track) in &sight.usual.tracks {
         if key.figure != Figure::GoodUse || !named.judges(&key.integration, &key.name) {
@@ -80,11 +81,12 @@ struct Named<'s> {
 }
 
 impl<'s> Named<'s> {
-    fn of(sight: &Sight<'s>) -> Named<'s> {
+    fn of(sight: &Sight<'s>, sources: &Sources<'_>) -> Named<'s> {
         let mut named =
             Named { by_credential: BTreeSet::new(), by_connection: BTreeSet::new(), peers: BTreeMap::new() };
         for (minute, key) in sight.part.facets.keys() {
-            if *minute >= sight.tick || key.direction != Direction::Outbound {
+            let sampled = sources.is_sampled(&key.integration, key.direction, &key.peer);
+            if *minute >= sight.tick || key.direction != Direction::Outbound || sampled {
                 continue;
             }
             let place = (&key.integration, &*key.peer);

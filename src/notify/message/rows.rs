@@ -9,7 +9,10 @@ use crate::signals::telemetry::Nanos;
 
 /// Longest name and text of a row: a mail stays small whatever it is told.
 const NAME: usize = 60;
-const TEXT: usize = 400;
+const TEXT: usize = 220;
+const SENTENCE: usize = 600;
+/// So many counts are shown.
+const COUNTS: usize = 8;
 
 /// (what, text), in order.
 pub fn of(
@@ -22,7 +25,8 @@ pub fn of(
     let mut rows: Vec<(String, String)> = Vec::new();
     let mut push = |what: &str, text: String| {
         if !text.is_empty() {
-            rows.push((shortened(what, NAME), shortened(&text, TEXT)));
+            let most = if ["Was", "Last known", "What changed"].contains(&what) { SENTENCE } else { TEXT };
+            rows.push((shortened(what, NAME), shortened(&text, most)));
         }
     };
     let since = speaker.say(incident.since);
@@ -56,7 +60,7 @@ pub fn of(
             push("Worst so far", incident.worst.clone());
         }
         push("Open for", lasted(end - incident.since));
-        for (what, figure) in &incident.evidence {
+        for (what, figure) in incident.evidence.iter().take(COUNTS) {
             push(what, speaker.sentence(figure));
         }
     }

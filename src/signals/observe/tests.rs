@@ -181,6 +181,9 @@ fn a_report_is_a_run_a_call_a_depth_a_slot_and_a_reconciliation() {
         token_expires_at: Some(1_900_000_000),
         expected: Some(10),
         reconciled: Some(9),
+        connection: Some("acme".into()),
+        next_at: Some(1_800_003_600),
+        records: Some(4),
         ..Report::default()
     };
     observer.report("zap", &report).unwrap();
@@ -189,6 +192,8 @@ fn a_report_is_a_run_a_call_a_depth_a_slot_and_a_reconciliation() {
     assert_eq!(seen.series[0].source, Source::Report);
     assert_eq!((seen.gauges.len(), seen.slots.len(), seen.runs.len()), (1, 1, 1));
     assert!(seen.reconciliations[0].net_only);
+    assert_eq!(seen.calls[0].connection.map(|at| &*seen.names[at as usize]), Some("acme"));
+    assert_eq!((seen.runs[0].next_at, seen.runs[0].written), (Some(1_800_003_600), Some(4)));
     let mut observer = Observer::new(Arc::default(), NOW);
     observer.report("zap", &Report::default()).unwrap();
     let seen = observer.finish();

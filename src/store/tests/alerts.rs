@@ -59,6 +59,7 @@ pub fn instance(integration: &str, phase: Phase) -> Instance {
         escalated: false,
         worse_at: None,
         explained_at: None,
+        explained_worst: None,
     }
 }
 

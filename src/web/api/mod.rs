@@ -11,6 +11,7 @@ use crate::store;
 
 pub mod integrations;
 pub mod metrics;
+pub mod parts;
 pub mod evidence;
 pub mod incidents;
 pub mod errors;

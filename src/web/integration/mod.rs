@@ -7,6 +7,7 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use self::evidence::{CredentialRow, QueuePanel, ReconciliationRow, RunRow};
+use self::parts::{ConnectionRow, LimitRow, WebhookRow};
 use self::traffic::{EndpointTable, Legend};
 use super::asked::{Asked, Named};
 use super::chart::{Columns, Plot};
@@ -25,11 +26,14 @@ use super::view::signal;
 use super::view::vendor::{self, Vendor};
 use super::{Settings, State, errors, load};
 use crate::signals::observation::Direction;
+use crate::signals::signal::Family;
 use crate::signals::telemetry::Nanos;
+use crate::store::Detail;
 use crate::store::query::errors::ErrorQuery;
 
 pub mod traffic;
 pub mod evidence;
+pub mod parts;
 
 /// Error groups that are read, of all environments.
 const ERRORS: u32 = 50;
@@ -73,6 +77,10 @@ pub struct Page {
     vendors: Vec<Vendor>,
     credentials: Vec<CredentialRow>,
     queues: Vec<QueuePanel>,
+    connections: Vec<ConnectionRow>,
+    more_connections: usize,
+    limits: Vec<LimitRow>,
+    webhooks: Vec<WebhookRow>,
     reconciliations: Vec<ReconciliationRow>,
     runs: Vec<RunRow>,
     errors: Vec<ErrorRow>,
@@ -123,6 +131,12 @@ pub async fn show(
     let failed = ErrorQuery { integration: Some(name.clone()), limit: ERRORS, ..failed };
     loaded.errors = state.store.errors(&failed).await?;
     loaded.changes = state.store.changes(&name, None, marked(shown.period), CHANGES).await?;
+    // What several integrations share stands under no name.
+    loaded.values.extend(state.store.values(Some("")).await?);
+    if loaded.values.iter().any(|value| value.signal.family() == Family::Webhook) {
+        let hour = Period::last(60, now);
+        loaded.deliveries = state.store.window(hour.from, hour.to, Some(&name), Detail::Measures).await?;
+    }
     let frame = Frame::new(&state, &who, &loaded.incidents, "integration", name.clone());
     let sources = loaded.sources(&state, now);
     let page = build(frame, &sources, &loaded, &shown, &name, asked.environment.as_deref(), &state.settings)
@@ -207,6 +221,7 @@ pub fn build(
     let mut own: Vec<_> =
         loaded.incidents.iter().filter(|incident| health::is_of(incident, &one.key)).cloned().collect();
     incident::sort(&mut own);
+    let (connections, more_connections) = parts::connections(one, sources.window, now);
     let (signals, quiet) = signal::rows(&loaded.values, &one.key, now);
     let readiness = figure::integration_href(&one.key).replacen('?', "/readiness?", 1);
     Some(Page {
@@ -234,6 +249,10 @@ pub fn build(
         tables: traffic::tables(one, sources, &settings.providers),
         credentials: evidence::credentials(one, sources),
         queues: evidence::queues(one, columns),
+        connections,
+        more_connections,
+        limits: parts::limits(one, loaded, &settings.providers, now),
+        webhooks: parts::webhooks(one, &loaded.deliveries, &loaded.values, now),
         reconciliations: evidence::reconciliations(one, sources),
         runs: evidence::runs(one, sources),
         errors: failures::rows(&groups, now),

@@ -6,3 +6,4 @@ mod errors;
 mod face;
 mod gate;
 mod many;
+mod parts;

@@ -5,7 +5,10 @@
 
 pub mod calls;
 pub mod queue;
+pub mod connection;
 pub mod credential;
+pub mod delivery;
+pub mod limit;
 pub mod reconciliation;
 pub mod health;
 pub mod incident;

@@ -84,11 +84,27 @@ pub struct PinRow {
     pub attributes: Vec<(String, String)>,
     /// Other spans of its trace: what, how it ended, how long it took.
     pub beside: Vec<(String, String, String)>,
+    /// Others that say the same: when, and their trace.
+    pub same: Vec<(When, String)>,
 }
 
-/// Rows of the pins of a kind.
+impl PinRow {
+    fn says_what(&self, other: &PinRow) -> bool {
+        (&self.what, &self.place, &self.message, &self.payload, &self.group)
+            == (&other.what, &other.place, &other.message, &other.payload, &other.group)
+    }
+}
+
+/// Rows of the pins of a kind; those that say the same as one before stand with it.
 pub fn rows(pins: &[Pin], kind: Kind, now: i64) -> Vec<PinRow> {
-    pins.iter().filter(|pin| pin.kind == kind).map(|pin| row(pin, now)).collect()
+    let mut rows: Vec<PinRow> = Vec::new();
+    for row in pins.iter().filter(|pin| pin.kind == kind).map(|pin| row(pin, now)) {
+        match rows.iter_mut().find(|before| before.says_what(&row)) {
+            Some(before) => before.same.push((row.at, row.trace)),
+            None => rows.push(row),
+        }
+    }
+    rows
 }
 
 fn row(pin: &Pin, now: i64) -> PinRow {
@@ -108,6 +124,7 @@ fn row(pin: &Pin, now: i64) -> PinRow {
         group,
         attributes: attributes.map(|(name, value)| (name.clone(), text(Some(value)).to_owned())).collect(),
         beside: pin.content.trace.iter().map(beside).collect(),
+        same: Vec::new(),
     }
 }
 
@@ -152,6 +169,18 @@ mod tests {
             ("GET /x", "api.example", "503", "server")
         );
         assert_eq!((told.message, told.trace_id), ("last", "0f"));
+    }
+
+    #[test]
+    fn what_says_the_same_stands_together() {
+        let span = |said: &str, trace: &str| {
+            let span = json!({"endpoint": "GET /x", "status_message": said, "trace_id": trace});
+            pin(Content { span: Some(span), ..Content::default() })
+        };
+        let rows = rows(&[span("a", "01"), span("b", "02"), span("a", "03")], Kind::Failure, 2);
+        assert_eq!(rows.len(), 2);
+        assert_eq!(rows[0].same.iter().map(|(_, trace)| &**trace).collect::<Vec<_>>(), ["03"]);
+        assert!(rows[1].same.is_empty());
     }
 
     #[test]

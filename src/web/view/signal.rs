@@ -1,6 +1,6 @@
 //! What the signals of an integration said at the last tick, as rows: those that say something is wrong first.
 
-use super::super::format::When;
+use super::super::format::{Prose, When};
 use crate::alert::figure;
 use crate::health::value::Value;
 use crate::signals::observation::IntegrationKey;
@@ -19,7 +19,7 @@ pub struct Row {
     /// The value with its unit.
     pub value: String,
     /// What it rests on.
-    pub why: String,
+    pub why: Option<Prose>,
     /// When it was true.
     pub at: When,
 }
@@ -58,7 +58,7 @@ fn row(value: &Value, now: Nanos) -> Row {
         name: value.signal.name(),
         of: of.map(|(_, text)| &**text).collect::<Vec<_>>().join(" · "),
         value: figure::typeset(&figure::value(value.signal.unit(), value.value)),
-        why: value.why.clone(),
+        why: (!value.why.is_empty()).then(|| Prose::new(&value.why, now)),
         at: When::new(value.at, now),
     }
 }

@@ -197,7 +197,7 @@ fn all_taken(server: &Server, vectors: &[Vector]) {
 #[test]
 fn v2_what_real_clients_sent_is_taken_whole() {
     let captured = vectors(&data("tests/data/otlp/captured"));
-    assert_eq!(captured.len(), 10);
+    assert_eq!(captured.len(), 11);
     all_taken(&start(""), &captured);
 }
 

@@ -89,7 +89,7 @@ impl Catalog {
         states::write_states(write, &part.states).await?;
         states::write_facts(write, to, part).await?;
         errors::write(write, flush.errors).await?;
-        pins::write(write, flush.pins).await?;
+        pins::write(write, flush.pins, &self.keyring).await?;
         Ok(Fresh { calls, facets, gauges, counters, durations })
     }
 }

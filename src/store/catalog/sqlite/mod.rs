@@ -17,6 +17,7 @@ use crate::signals::measure::{CounterKey, DurationKey};
 use crate::signals::observation::{CallKey, FacetKey, GaugeKey};
 use crate::store::Error;
 use crate::store::segments::folder::private_file;
+use crate::world::seal::Keyring;
 use series::Interned;
 
 pub mod alerts;
@@ -56,6 +57,8 @@ pub struct Catalog {
     gauges: Interned<GaugeKey>,
     counters: Interned<CounterKey>,
     durations: Interned<DurationKey>,
+    /// Seals what is kept whole of failures.
+    keyring: Keyring,
 }
 
 impl Catalog {
@@ -86,7 +89,13 @@ impl Catalog {
             gauges: Interned::default(),
             counters: Interned::default(),
             durations: Interned::default(),
+            keyring: Keyring::default(),
         })
+    }
+
+    /// The same, with what seals and opens what is kept whole of failures.
+    pub fn with_keyring(self, keyring: Keyring) -> Catalog {
+        Catalog { keyring, ..self }
     }
 
     /// The same while a server works on the folder: its schema is left to that server.

@@ -1,15 +1,20 @@
 //! Pins: written once, read by their owner, forgotten by their receipt.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
-use super::{Catalog, errors, fault, from_name, json, name};
+use super::{Catalog, damaged, errors, fault, from_name, json, name};
 use crate::signals::telemetry::Nanos;
 use crate::store::Error;
 use crate::store::pins::{Content, DAY, NewPin, Pin};
 use crate::store::query::pinned::{Exemplars, Pinned};
+use crate::world::seal::Keyring;
+use crate::world::sealed;
 
+/// An exemplar: owner, name, kind, when, received when, payload, content.
+type Exemplar = (String, String, String, Nanos, Nanos, String, Vec<u8>);
 /// Rows of one statement.
 const CHUNK: usize = 1_000;
 
@@ -54,6 +59,7 @@ impl Catalog {
         .await
         .map_err(fault("read the pins"))?;
         let pin = |(kind, fingerprint, at, received_at, payload, content): (_, _, _, _, _, Vec<u8>)| {
+            let (payload, content) = opened(&self.keyring, payload, content)?;
             let content = Content::unpacked(&content)?;
             Ok(Pin { kind: from_name(kind)?, fingerprint, at, received_at, payload, content })
         };
@@ -72,7 +78,7 @@ impl Catalog {
 
     /// Exemplars that match, the latest first, as pins of their groups.
     pub async fn exemplars(&self, of: &Exemplars, limit: u32) -> Result<Vec<NewPin>, Error> {
-        let rows: Vec<(String, String, String, Nanos, Nanos, String, Vec<u8>)> = sqlx::query_as(
+        let rows: Vec<Exemplar> = sqlx::query_as(
             "SELECT owner, name, pins.kind, at, pins.received_at, payload, content \
              FROM error_groups AS g CROSS JOIN pins ON owner = g.fingerprint \
              WHERE last_seen >= ?1 AND at >= ?1 AND at < ?2 AND (?3 IS NULL OR integration = ?3) \
@@ -90,8 +96,9 @@ impl Catalog {
         .fetch_all(&self.readers)
         .await
         .map_err(fault("read the exemplars"))?;
-        let pin = |(owner, name, kind, at, received_at, payload, content): (String, _, _, _, _, _, _)| {
+        let pin = |(owner, name, kind, at, received_at, payload, content): Exemplar| {
             let fingerprint = owner.clone();
+            let (payload, content) = opened(&self.keyring, payload, content)?;
             Ok(NewPin { owner, name, kind: from_name(kind)?, fingerprint, at, received_at, payload, content })
         };
         rows.into_iter().map(pin).collect()
@@ -100,7 +107,7 @@ impl Catalog {
     /// Keeps pins; those that are there already stay as they are.
     pub async fn pin(&self, pins: &[NewPin]) -> Result<(), Error> {
         let mut transaction = self.write().await?;
-        if let Err(error) = write(&mut transaction, pins).await {
+        if let Err(error) = write(&mut transaction, pins, &self.keyring).await {
             let _ = transaction.rollback().await;
             return Err(error);
         }
@@ -131,20 +138,48 @@ impl Catalog {
 }
 
 /// Keeps pins; those that are there already stay as they are.
-pub async fn write(write: &mut SqliteConnection, pins: &[NewPin]) -> Result<(), Error> {
+pub async fn write(write: &mut SqliteConnection, pins: &[NewPin], keyring: &Keyring) -> Result<(), Error> {
     for chunk in pins.chunks(CHUNK) {
+        let kept = chunk.iter().map(|pin| kept(keyring, pin)).collect::<Result<Vec<_>, Error>>()?;
         let kinds: Vec<String> = chunk.iter().map(|pin| name(&pin.kind)).collect::<Result<_, Error>>()?;
         let mut statement = QueryBuilder::<Sqlite>::new(
             "INSERT INTO pins (owner, name, kind, fingerprint, at, received_at, day, payload, content) ",
         );
-        statement.push_values(chunk.iter().zip(kinds), |mut values, (pin, kind)| {
+        let rows = chunk.iter().zip(kinds).zip(&kept);
+        statement.push_values(rows, |mut values, ((pin, kind), (payload, content))| {
             values.push_bind(&pin.owner).push_bind(&pin.name).push_bind(kind).push_bind(&pin.fingerprint);
             values.push_bind(pin.at).push_bind(pin.received_at).push_bind(pin.received_at.div_euclid(DAY));
-            values.push_bind(&pin.payload).push_bind(&pin.content);
+            values.push_bind(&**payload).push_bind(&**content);
         });
         statement.push(" ON CONFLICT (owner, name) DO NOTHING");
         let query = statement.build().persistent(false);
         query.execute(&mut *write).await.map_err(fault("write pins"))?;
     }
     Ok(())
+}
+
+/// Payload and content as they are kept: where files are encrypted, both in one as a file is, and no text to be searched.
+fn kept<'p>(keyring: &Keyring, pin: &'p NewPin) -> Result<(Cow<'p, str>, Cow<'p, [u8]>), Error> {
+    if keyring.current().is_none() {
+        return Ok((pin.payload.as_str().into(), pin.content.as_slice().into()));
+    }
+    let length = u32::try_from(pin.payload.len()).unwrap_or(u32::MAX).to_le_bytes();
+    let both = [&length, pin.payload.as_bytes(), &pin.content].concat();
+    let unkept = |error| Error::Disk(format!("What is kept of a failure could not be encrypted: {error}."));
+    Ok(("".into(), sealed::sealed(keyring, both).map_err(unkept)?.into()))
+}
+
+/// The two of them again.
+fn opened(keyring: &Keyring, payload: String, content: Vec<u8>) -> Result<(String, Vec<u8>), Error> {
+    if !sealed::is_sealed(&content) {
+        return Ok((payload, content));
+    }
+    let both = sealed::opened(keyring, &content)
+        .map_err(|closed| Error::Damaged(format!("What was kept of a failure {closed}.")))?;
+    let apart = || {
+        let (length, rest) = both.split_first_chunk()?;
+        let (payload, content) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+        Some((String::from_utf8(payload.to_vec()).ok()?, content.to_vec()))
+    };
+    apart().ok_or_else(|| damaged("what was kept of a failure is cut"))
 }
