@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::asked::{Asked, Named};
 use super::format::{self, Prose, When};
-use super::gate::posted::Posted;
+use super::gate::posted::{self, Posted};
 use super::gate::who::Who;
 use super::page::{self, Error, Frame};
 use super::silences::Nothing;
@@ -87,7 +87,7 @@ pub struct AckRow {
 pub struct Looks {
     #[serde(default)]
     note: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "posted::number")]
     hours: i64,
 }
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::asked::Named;
 use super::format::When;
-use super::gate::posted::Stranger;
+use super::gate::posted::{self, Stranger};
 use super::gate::who;
 use super::page::{self, Error};
 use super::{State, assets, incidents, login, silences};
@@ -45,7 +45,7 @@ pub struct Sent {
     note: String,
     #[serde(default)]
     reason: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "posted::number")]
     hours: i64,
 }
 

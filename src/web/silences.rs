@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::asked::{Asked, Named};
 use super::format::When;
-use super::gate::posted::Posted;
+use super::gate::posted::{self, Posted};
 use super::gate::who::Who;
 use super::page::{self, Error, Frame};
 use super::{State, load};
@@ -71,7 +71,7 @@ pub struct New {
     matchers: String,
     #[serde(default)]
     reason: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "posted::number")]
     hours: i64,
     #[serde(default, rename = "do")]
     what: String,
