@@ -8,10 +8,12 @@ use serde::{Deserialize, Deserializer};
 
 pub mod access;
 pub mod encryption;
+pub mod endpoint;
 pub mod heartbeat;
 pub mod integration;
 pub mod mail;
 pub mod metric;
+pub mod notice;
 pub mod oidc;
 pub mod outgoing;
 pub mod probe;
@@ -59,8 +61,12 @@ pub struct Config {
     pub owners: BTreeMap<String, mail::Owner>,
     /// `[[integration]]`: what the operator says of integrations.
     pub integration: Vec<integration::Integration>,
+    /// `[[notice]]`: what vendors announced to end.
+    pub notice: Vec<notice::Notice>,
     /// `[[probe]]`: receivers that are asked from outside.
     pub probe: Vec<probe::Probe>,
+    /// `[[endpoint]]`: what ambiguous answers mean.
+    pub endpoint: Vec<endpoint::Endpoint>,
     /// `[[metric]]`: metrics of others that are one of ours.
     pub metric: Vec<metric::Metric>,
     /// The file as it was written, to say where in it a problem is.
@@ -271,34 +277,8 @@ impl Config {
         self.access.check()?;
         self.check_names()?;
         self.metric.iter().try_for_each(|metric| metric.mapping().map(|_| ()))?;
-        for rule in &self.integration {
-            let matches = [&rule.service, &rule.peer, &rule.route_prefix, &rule.queue];
-            let overrides =
-                rule.tier.is_some() || rule.owner.is_some() || !rule.was.is_empty() || rule.retired;
-            if matches.iter().all(|pattern| pattern.is_none()) && !overrides {
-                let problem = format!(
-                    "integration \"{}\" matches nothing and overrides nothing; give it service, peer, \
-                     route_prefix or queue to name telemetry, tier or owner to override what it says, was to take over \
-                     another name, or retired = true.",
-                    rule.name
-                );
-                return Err((format!("\"{}\"", rule.name), problem));
-            }
-            if let Some(tier) = &rule.tier
-                && !["critical", "standard", "simple"].contains(&tier.as_str())
-            {
-                let problem = format!("tier \"{tier}\" is not one of critical, standard, simple.");
-                return Err((format!("\"{tier}\""), problem));
-            }
-            if let Some(owner) = &rule.owner
-                && !self.owners.contains_key(owner)
-            {
-                let problem = format!(
-                    "owner \"{owner}\" is not in [owners]; add [owners.{owner}] with to = [\"address\"]."
-                );
-                return Err((format!("\"{owner}\""), problem));
-            }
-        }
+        self.check_integrations()?;
+        self.notice.iter().try_for_each(notice::Notice::check)?;
         self.check_told()?;
         if let Some(smtp) = &self.smtp
             && smtp.tls == Tls::None

@@ -30,6 +30,7 @@ use certificates::Certificates;
 use receive::listen::Port;
 use rules::Rules;
 
+mod judging;
 mod certificates;
 mod composer;
 mod counters;
@@ -153,7 +154,9 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
     let (stop, stop_mail) = (CancellationToken::new(), CancellationToken::new());
     let wake_mailer = Arc::new(Notify::new());
     let gauges = Arc::new(pipeline::gauges::Gauges::default());
-    let observe_rules = Arc::new(meaning::observe_rules(&config, &addresses, vendors.clone())?);
+    let classified = Arc::new(meaning::classified(&config, &store.states().await?.states));
+    let observe_rules =
+        Arc::new(meaning::observe_rules(&config, &addresses, vendors.clone(), classified.clone())?);
     let rules = Arc::new(Rules::new(origin, loaded, &clock, store.clone()));
     let door = Door::default();
     door.note(made.keys, made.users);
@@ -170,8 +173,8 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
     let mut corridor = Corridor::open(pipeline::Parts {
         store: store.clone(),
         world: world.clone(),
-        policy: settings::policy(&config),
-        context: settings::context(&config, &vendors),
+        policy: judging::policy(&config),
+        context: judging::context(&config, &vendors),
         own: own_values.clone(),
         probes: probe_values.clone(),
         compose: composer::Composer::new(
@@ -296,6 +299,7 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         rooms.push(tokio::spawn(probes.run(stop.clone())));
     }
     let state = web::State {
+        classified,
         troubles,
         store: store.clone(),
         clock: clock.clone(),
@@ -305,15 +309,11 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         stop: stop.clone(),
         mail: mail_info,
         oidc: settings::oidc(&config, &base_url, &clock)?.map(web::sso::Sso::new),
-        looked_at: {
-            let channels = channels.clone();
-            Arc::new(move |incident, by, told, now| channels.acknowledged(incident, by, told, now))
-        },
+        looked_at: settings::looked_at(&channels),
         access: Arc::new(access),
         settings: Arc::new(settings::web(&config, &addresses, vendors, &keyring)),
     };
-    let plans = digest::Plan::of(&config.digest);
-    rooms.push(tokio::spawn(digest::run(plans, state.clone(), wake_digest, stop.clone())));
+    rooms.push(tokio::spawn(digest::run(config.digest.clone(), state.clone(), wake_digest, stop.clone())));
     let over_tls = certificates.web.is_some();
     let port = |listener, tls: &Option<_>| Port { listener, tls: tls.clone() };
     let doors = vec![

@@ -1,6 +1,7 @@
 //! Who the integration is and where its telemetry goes.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
 use opentelemetry::{KeyValue, Value};
@@ -16,6 +17,7 @@ use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, Sampler, 
 use crate::error::Error;
 use crate::integration::Integration;
 use crate::names;
+use crate::numbered::{Numbered, Numbers};
 
 /// Finished spans and events that wait for export; what comes on top is dropped, as OpenTelemetry has it.
 pub const QUEUE_SIZE: usize = 65_536;
@@ -67,6 +69,7 @@ impl Exporter {
             attributes: vec![
                 KeyValue::new(names::INTEGRATION_NAME, name.clone()),
                 KeyValue::new("service.name", name),
+                KeyValue::new(names::SERVICE_INSTANCE_ID, process()),
             ],
             bearer: None,
             interval: Duration::from_secs(15),
@@ -121,7 +124,7 @@ impl Builder {
         self.attribute(names::SERVICE_VERSION, version.into())
     }
 
-    /// `service.instance.id`: tells processes of one integration apart.
+    /// `service.instance.id`: tells processes of one integration apart. Unless set it is new with each process.
     pub fn instance(self, id: impl Into<String>) -> Builder {
         self.attribute(names::SERVICE_INSTANCE_ID, id.into())
     }
@@ -173,11 +176,16 @@ impl Builder {
             .with_max_export_batch_size(BATCH_SIZE)
             .with_scheduled_delay(self.interval)
             .build();
+        let numbers = Numbers::default();
         // Every call counts in a success rate: only a caller that was not sampled is followed.
         let tracers = SdkTracerProvider::builder()
             .with_resource(resource.clone())
             .with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOn)))
-            .with_span_processor(BatchSpanProcessor::builder(spans).with_batch_config(span_batch).build())
+            .with_span_processor(
+                BatchSpanProcessor::builder(Numbered::new(spans, &numbers))
+                    .with_batch_config(span_batch)
+                    .build(),
+            )
             .build();
         let meters = SdkMeterProvider::builder()
             .with_resource(resource.clone())
@@ -185,7 +193,11 @@ impl Builder {
             .build();
         let loggers = SdkLoggerProvider::builder()
             .with_resource(resource)
-            .with_log_processor(BatchLogProcessor::builder(logs).with_batch_config(log_batch).build())
+            .with_log_processor(
+                BatchLogProcessor::builder(Numbered::new(logs, &numbers))
+                    .with_batch_config(log_batch)
+                    .build(),
+            )
             .build();
         Ok(Integration::new(tracers, meters, loggers))
     }
@@ -213,6 +225,11 @@ impl Builder {
         }
         Ok(())
     }
+}
+
+/// A name for this process that no other has.
+fn process() -> String {
+    format!("{:016x}", RandomState::new().build_hasher().finish())
 }
 
 fn http<B: WithExportConfig + WithHttpConfig>(

@@ -36,4 +36,5 @@ pub mod queue;
 pub mod credential;
 pub mod event;
 mod names;
+mod numbered;
 mod readings;

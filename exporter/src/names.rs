@@ -7,6 +7,7 @@ pub const DESTINATION_NAME: &str = "integration.destination.name";
 pub const OWNER_NAME: &str = "integration.owner.name";
 pub const TIER: &str = "integration.tier";
 pub const SERVICE_VERSION: &str = "service.version";
+pub const SEQUENCE: &str = "integration.sequence";
 pub const SERVICE_INSTANCE_ID: &str = "service.instance.id";
 pub const CONNECTION_ID: &str = "integration.connection.id";
 pub const ENTITY: &str = "integration.entity";

@@ -200,7 +200,8 @@ fn readings<'r>(
     out
 }
 
-fn integration_of(key: &InstanceKey) -> Option<IntegrationKey> {
+/// Whose an instance is; none where it is of something that several integrations share.
+pub fn integration_of(key: &InstanceKey) -> Option<IntegrationKey> {
     let label = |label: Label| key.labels.get(label.name()).map(|value| Arc::from(value.as_str()));
     Some(IntegrationKey { environment: label(Label::Environment)?, name: label(Label::Integration)? })
 }

@@ -1,6 +1,6 @@
 //! One subject at one tick: the verdict, the level or branch that stands, and the figures behind it.
 
-use crate::rollup::state::OpenGap;
+use crate::rollup::gap::OpenGap;
 use crate::rollup::window::Minute;
 use crate::signals::call::Class;
 use crate::signals::telemetry::Nanos;
@@ -8,10 +8,11 @@ use crate::signals::telemetry::Nanos;
 use super::incident::{Incident, Instance, Severity};
 use super::rule::{Branch, Condition, Extra, Level, Measure, Resolve, Rule};
 use super::sample::{CallSample, WEEK, take};
-use super::subjects::{Data, Labels, Subject};
+use super::subjects::{Data, Labels, Subject, of_gap};
 use super::threshold::Threshold;
 use super::tier::Tier;
 use super::verdict::{Evidence, Ratio, Verdict, any, percentile, plain, ratio};
+use crate::health::value::Value;
 use crate::signals::signal::{Family, Label, Signal};
 
 /// What a tick says of an instance.
@@ -166,6 +167,14 @@ struct Scene<'s> {
 struct Taken {
     value: Option<f64>,
     figures: Figures,
+    /// Within what is usual, so that no threshold is breached.
+    is_usual: bool,
+}
+
+impl Taken {
+    fn of(value: Option<f64>, figures: Figures) -> Taken {
+        Taken { value, figures, is_usual: false }
+    }
 }
 
 impl Scene<'_> {
@@ -311,31 +320,33 @@ impl Scene<'_> {
     }
 
     fn take(&self, measure: &Measure, tick: Minute) -> Taken {
-        if let Some(worst) = self.subject.worst(measure.signal) {
+        let worst = self.subject.worst(measure.signal);
+        let mut taken = self.take_data(measure, tick);
+        if let Some(worst) = worst.filter(|_| taken.value.is_none()) {
             let figures = Figures::Value { why: worst.why.clone(), at: worst.at };
-            return Taken { value: Some(worst.value), figures };
+            taken = Taken::of(Some(worst.value), figures);
         }
+        taken.is_usual = worst.is_some_and(Value::is_usual);
+        taken
+    }
+
+    /// What the subject's own figures say.
+    fn take_data(&self, measure: &Measure, tick: Minute) -> Taken {
         match &self.subject.data {
-            Data::Values => Taken { value: None, figures: Figures::Nothing },
-            Data::Calls(_) if !measure.signal.is_of_calls() => {
-                Taken { value: None, figures: Figures::Nothing }
-            }
-            Data::Calls(series) => {
+            Data::Calls(series) if measure.signal.is_of_calls() => {
                 let gone_before = self.incident.is_some_and(|open| {
                     open.resolved_at.is_none() && open.cause == Class::AmbiguousRead.name()
                 });
                 let sample = take(series, measure, tick, gone_before);
-                Taken { value: sample.value(measure.signal), figures: Figures::Calls(Box::new(sample)) }
+                Taken::of(sample.value(measure.signal), Figures::Calls(Box::new(sample)))
             }
-            Data::Slot(slot) => {
-                let now = tick.start() / 1_000_000_000;
-                let Some(expires_at) = slot.expires_at() else {
-                    return Taken { value: None, figures: Figures::Nothing };
-                };
-                let value = Some(expires_at.saturating_sub(now) as f64);
-                Taken { value, figures: Figures::Credential { expires_at, now } }
+            Data::Slot(slot) if measure.signal == Signal::CredentialExpiresIn => {
+                let (now, expires_at) = (tick.start() / 1_000_000_000, slot.expires_at());
+                let value = expires_at.map(|at| at.saturating_sub(now) as f64);
+                let figures = |expires_at| Figures::Credential { expires_at, now };
+                Taken::of(value, expires_at.map_or(Figures::Nothing, figures))
             }
-            Data::Queue(rows) => {
+            Data::Queue(rows) if matches!(measure.signal, Signal::QueueDepth | Signal::QueueOldestAge) => {
                 let (depth, age) = (rows.depth(tick), rows.oldest_age(tick));
                 let value = if measure.signal == Signal::QueueDepth { depth } else { age };
                 let figures = Figures::Queue {
@@ -343,29 +354,21 @@ impl Scene<'_> {
                     oldest_age: age.map(|at| at.0),
                     at: value.map_or(tick.start(), |at| at.1),
                 };
-                Taken { value: value.map(|at| at.0), figures }
+                Taken::of(value.map(|at| at.0), figures)
             }
-            Data::Runs(gap) => Taken {
-                value: reconciliation_value(gap, measure.signal),
-                figures: Figures::Reconciliation((*gap).clone()),
-            },
+            Data::Runs(gap) => {
+                let value = of_gap(gap, measure.signal);
+                Taken::of(value, value.map_or(Figures::Nothing, |_| Figures::Reconciliation((*gap).clone())))
+            }
+            _ => Taken::of(None, Figures::Nothing),
         }
     }
 }
 
-fn reconciliation_value(gap: &OpenGap, signal: Signal) -> Option<f64> {
-    Some(match signal {
-        Signal::ReconciliationGap => gap.records as f64,
-        Signal::ReconciliationGapShare if gap.expected > 0 => gap.records as f64 / gap.expected as f64,
-        // Nothing was expected, so whatever is there is all wrong.
-        Signal::ReconciliationGapShare => f64::from(u8::from(gap.records > 0)),
-        Signal::ReconciliationOpenRuns => gap.runs_since as f64,
-        Signal::ReconciliationAmountDiffers => f64::from(u8::from(gap.amount_differs)),
-        _ => return None,
-    })
-}
-
 fn verdict_of(measure: &Measure, taken: &Taken, fire: &Threshold, resolve: &Resolve) -> Verdict {
+    if taken.is_usual {
+        return Verdict::Clear;
+    }
     let Figures::Calls(sample) = &taken.figures else { return plain(taken.value, fire, resolve) };
     let signal = measure.signal;
     if signal.is_ratio_of_calls() {

@@ -31,6 +31,7 @@ pub mod group;
 pub mod told;
 pub mod overrides;
 pub mod sentence;
+pub mod saying;
 pub mod telling;
 pub mod wording;
 pub mod evaluate;

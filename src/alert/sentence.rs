@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::rollup::state::OpenGap;
+use crate::rollup::gap::OpenGap;
 use crate::signals::call::Class;
 
 use super::figure;
@@ -10,6 +10,7 @@ use super::instant::{written, written_seconds};
 use super::judge::{Figures, Reading, Standing};
 use super::rule::{Condition, Rule};
 use super::sample::CallSample;
+use super::saying;
 use super::telling::{self, Told};
 use super::threshold::Comparison;
 use super::verdict::{Verdict, reaches};
@@ -267,11 +268,11 @@ fn value(labels: &Labels, standing: &Standing, why: &str, verdict: Verdict) -> S
     if let Some(sentence) = telling::of(&told) {
         return sentence;
     }
-    let said = figure::value(standing.signal.unit(), value);
-    let said = if said.is_empty() { value.to_string() } else { said };
+    let by_name = || format!("{}: {}", standing.signal.title(), figure::value(standing.signal.unit(), value));
+    let said = saying::of(labels, standing, verdict).unwrap_or_else(by_name);
     let against = if verdict == Verdict::Breach { format!("; {}", wanted(standing)) } else { String::new() };
     let because = if why.is_empty() { String::new() } else { format!(": {why}") };
-    format!("{}: {said}{against}{because}.", standing.signal.title())
+    format!("{said}{against}{because}.")
 }
 
 fn reconciliation(labels: &Labels, standing: &Standing, gap: &OpenGap) -> String {

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::rollup::gap::{Beside, OpenGap, open_gap};
 use crate::rollup::series::GaugeRow;
 use crate::rollup::sources::Sources;
-use crate::rollup::state::{OpenGap, Slot, open_gap};
+use crate::rollup::state::Slot;
 use crate::rollup::window::{Minute, Part, SlotKey};
 use crate::signals::observation::{CallKey, Direction, Facet, GaugeKey, IntegrationKey, ReconciliationRun};
 use crate::signals::telemetry::Nanos;
@@ -348,5 +349,18 @@ fn gaps(part: &Part, tick: Minute) -> BTreeMap<(&IntegrationKey, &str, &str), Op
     for run in part.reconciliations.values().filter(|run| run.time < tick.start()) {
         runs.entry((&run.integration, &run.name, &run.entity)).or_default().push(run.clone());
     }
-    runs.into_iter().map(|(key, runs)| (key, open_gap(&runs))).collect()
+    runs.into_iter().map(|(key, runs)| (key, open_gap(&runs, &Beside::of(&part.states, &runs)))).collect()
+}
+
+/// What a signal says of open windows.
+pub fn of_gap(gap: &OpenGap, signal: Signal) -> Option<f64> {
+    Some(match signal {
+        Signal::ReconciliationGap => gap.records as f64,
+        Signal::ReconciliationGapShare if gap.expected > 0 => gap.records as f64 / gap.expected as f64,
+        // Nothing was expected, so whatever is there is all wrong.
+        Signal::ReconciliationGapShare => f64::from(u8::from(gap.records > 0)),
+        Signal::ReconciliationOpenRuns => gap.runs_since as f64,
+        Signal::ReconciliationAmountDiffers => f64::from(u8::from(gap.amount_differs)),
+        _ => return None,
+    })
 }

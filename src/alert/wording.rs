@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::rollup::state::OpenGap;
+use crate::rollup::gap::OpenGap;
 use crate::rollup::window::Minute;
 use crate::signals::call::Class;
 use crate::signals::telemetry::Nanos;

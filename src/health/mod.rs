@@ -6,25 +6,34 @@
 
 pub mod blind;
 pub mod cause;
-pub mod day;
-pub mod readiness;
 pub mod connection;
+pub mod contract;
 pub mod credential;
+pub mod day;
 pub mod gone;
 pub mod latency;
 pub mod lines;
 pub mod objective;
 pub mod peer;
 pub mod probe;
+pub mod queue;
 pub mod rate_limit;
+pub mod readiness;
+pub mod reconciliation;
+pub mod run;
 pub mod say;
+pub mod shape;
 pub mod sight;
 pub mod value;
+pub mod vendor;
 pub mod webhook;
 pub mod work;
 pub mod writes;
 #[cfg(test)]
 pub mod trial;
+
+#[cfg(test)]
+mod feed;
 
 use sight::Sight;
 use value::Value;
@@ -33,6 +42,11 @@ use value::Value;
 pub fn values(sight: &Sight<'_>) -> Vec<Value> {
     let mut out = Vec::new();
     work::values(sight, &mut out);
+    queue::values(sight, &mut out);
+    run::values(sight, &mut out);
+    reconciliation::values(sight, &mut out);
+    contract::values(sight, &mut out);
+    vendor::values(sight, &mut out);
     let lines = lines::Lines::of(sight);
     credential::values(sight, &lines.sources, &mut out);
     connection::values(sight, &lines, &mut out);

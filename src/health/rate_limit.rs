@@ -209,7 +209,7 @@ fn foreign(
             told = true;
             tally.attempts.iter().sum::<f64>()
         });
-        let own = own.sum();
+        let own = own.fold(0.0, |sum, more: f64| sum + more);
         told.then_some(own)?
     };
     let others = (fall - own).max(0.0);

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::rollup::state::row::Announced;
 use crate::rollup::window::{Minute, Part};
 use crate::signals::observation::IntegrationKey;
 use crate::signals::provider::Providers;
 use crate::signals::telemetry::Nanos;
 use crate::usual::Usual;
+use crate::usual::calendar::Calendar;
+use crate::usual::learn::Down;
 
 /// What the operator and the vendors say that values need.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +19,12 @@ pub struct Context {
     pub providers: Arc<Providers>,
     /// The tier's name of an integration by name, where the configuration gives one.
     pub tiers: BTreeMap<String, String>,
+    /// The clock and the holidays of an integration by name, where the configuration gives any.
+    pub calendars: BTreeMap<String, Calendar>,
+    /// When we ourselves were down last.
+    pub down: Option<Down>,
+    /// What vendors announced, as an operator typed it in.
+    pub notices: Vec<Announced>,
     /// Environments that are not production.
     pub non_production: Vec<String>,
 }

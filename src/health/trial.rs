@@ -162,7 +162,9 @@ impl Trial {
         self.part.absorb(&said.seen, now.start());
         self.part.absorb_deltas(&said.deltas);
         let excluded = self.excluded;
-        self.usual.learn(&Scene { part: &self.part, excluded: &|_| excluded }, now);
+        let (calendars, down) = (&self.context.calendars, self.context.down);
+        let scene = Scene { part: &self.part, excluded: &|_| excluded, calendars, down };
+        self.usual.learn(&scene, now);
         self.now = Minute(now.0 + 1);
         if self.now.0 % 10 == 0 {
             self.part.forget_before(Minute(self.now.0 - 130));

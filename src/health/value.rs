@@ -23,6 +23,9 @@ pub struct Value {
     pub at: Nanos,
     /// What it rests on, as a sentence: `invalid_grant since 02:04, 31 calls`.
     pub why: String,
+    /// Up to here it is within what is usual, where that counts: then no threshold is breached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usual: Option<f64>,
 }
 
 impl Value {
@@ -32,12 +35,13 @@ impl Value {
             (Label::Integration, integration.name.clone()),
             (Label::Environment, integration.environment.clone()),
         ];
-        Value { signal, labels, value, at, why: String::new() }
+        // A negative zero reads as if something were less than none.
+        Value { signal, labels, value: value + 0.0, at, why: String::new(), usual: None }
     }
 
     /// Of something that several integrations share.
     pub fn shared(signal: Signal, value: f64, at: Nanos) -> Value {
-        Value { signal, labels: Vec::new(), value, at, why: String::new() }
+        Value { signal, labels: Vec::new(), value: value + 0.0, at, why: String::new(), usual: None }
     }
 
     /// With a label; an empty one is left out.
@@ -55,6 +59,18 @@ impl Value {
     pub fn because(mut self, why: String) -> Value {
         self.why = why;
         self
+    }
+
+    /// With the value up to which it is within what is usual; none where that is not known.
+    #[must_use]
+    pub fn usually(mut self, usual: Option<f64>) -> Value {
+        self.usual = usual;
+        self
+    }
+
+    /// Whether it is within what is usual, so that no rule of fixed figures applies.
+    pub fn is_usual(&self) -> bool {
+        self.usual.is_some_and(|usual| self.value <= usual)
     }
 
     /// The value of a label, empty where it has none.

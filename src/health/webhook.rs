@@ -76,7 +76,8 @@ fn rejected(sight: &Sight<'_>, place: Place<'_>, all: &[&Delivered<'_>], out: &m
                 one.result == "rejected" && one.reason == reason && sight.within(one.minute, minutes)
             })
             .map(|one| one.count)
-            .sum();
+            // The sum of nothing is a negative zero.
+            .fold(0.0, |sum, count| sum + count);
         let share = if received > 0.0 { bad / received } else { 0.0 };
         let enough = received >= ENOUGH && (bad >= LEAST_BAD || share <= WELL);
         // However few came: all of the last were turned away, or none was.

@@ -22,6 +22,8 @@ use crate::world::points::Point;
 const LEASE: Duration = Duration::from_secs(300);
 /// Rows are looked for this often even when nobody says that there are some.
 const IDLE: Duration = Duration::from_secs(5);
+/// How long after a pause the mail is tried at which it began.
+const BEHIND: Nanos = 30_000_000_000;
 /// A recipient that is busy for so long is given up.
 const GIVEN_UP: Nanos = 2 * 24 * 3_600_000_000_000;
 
@@ -56,6 +58,10 @@ pub struct Outbox {
 impl Outbox {
     /// Sends what is due until `stop`.
     pub async fn run(self, wake: Arc<Notify>, stop: CancellationToken) {
+        // Another configuration, or another day: what failed before this start is tried at once.
+        if let Err(error) = self.store.mails_due((self.world.clock)()).await {
+            tracing::warn!(%error, "Mails that wait are tried when they are due.");
+        }
         while !stop.is_cancelled() {
             match self.step().await {
                 Ok(true) => continue,
@@ -127,7 +133,8 @@ impl Outbox {
         }
         let until = match blame {
             Blame::Busy => now + backoff(mail.attempts, seed).as_nanos() as Nanos,
-            _ => self.pauses.begin(channel, blame == Blame::Ours, &message, seed, now),
+            // Behind the others once the pause is over: it may be this one that the relay cannot take.
+            _ => self.pauses.begin(channel, blame == Blame::Ours, &message, seed, now) + BEHIND,
         };
         tracing::warn!(
             mail_id = id,

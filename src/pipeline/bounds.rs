@@ -8,9 +8,9 @@ use std::collections::hash_map::Entry;
 use std::hash::Hash;
 use std::sync::Arc;
 
+use super::names;
 use crate::rollup::measure::Deltas;
 use crate::rollup::window::{Map, Part};
-use crate::signals::fact::Said;
 use crate::signals::measure::{SeriesKey, series_hash};
 use crate::signals::observation::{CallKey, GaugeKey, IntegrationKey, Observations};
 use crate::signals::observe::hash;
@@ -253,12 +253,12 @@ impl Bounds {
             self.of(key, at);
         }
         // A state each, for good.
-        seen.facts.retain(|fact| match &fact.said {
-            Said::ConnectionClosed { connection } => {
-                self.admit_name(&fact.integration, ("(closed)".into(), connection.clone()), at)
-            }
-            _ => true,
+        seen.facts.retain(|fact| {
+            let name = names::of(&fact.said);
+            name.is_none_or(|name| self.admit_name(&fact.integration, name, at))
         });
+        seen.runs.retain(|run| self.admit_name(&run.integration, ("(run)".into(), run.name.clone()), at));
+        seen.batches.retain(|batch| self.admit_name(&batch.integration, names::of_sender(batch), at));
         seen.reconciliations.retain(|run| {
             let pair = (run.name.clone(), run.entity.clone());
             self.admit_run(&run.integration, (pair, run.run_id.clone()), at)

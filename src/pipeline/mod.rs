@@ -8,6 +8,7 @@ pub mod derived;
 pub mod errors;
 pub mod gauges;
 pub mod missed;
+pub mod names;
 pub mod past;
 pub mod skew;
 pub mod policy;
@@ -37,6 +38,7 @@ use crate::signals::telemetry::Nanos;
 use crate::store::mail::NewMail;
 use crate::store::{Detail, Store};
 use crate::usual::Usual;
+use crate::usual::learn::Down;
 use crate::world::World;
 use crate::world::points::Point;
 use bounds::Bounds;
@@ -229,6 +231,8 @@ impl<C: Compose> Corridor<C> {
             wake_mailer,
             set_aside,
         };
+        let (judged, now) = (corridor.last_tick, Minute::of(now));
+        corridor.context.down = judged.filter(|judged| *judged < now).map(|judged| Down::new(judged, now));
         // What was learned is kept when an hour closes; the minutes since then are learned again, up to the last tick.
         if let (Some(until), Some(tick)) = (corridor.usual.until, corridor.last_tick) {
             (until.0..tick.0).map(Minute).for_each(|minute| corridor.learn(minute));

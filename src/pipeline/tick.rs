@@ -9,14 +9,16 @@ use futures_util::FutureExt;
 
 use super::missed::net;
 use super::{CATCH_UP, Compose, Corridor, EVALUATION_DELAY, LOOKBACK};
-use crate::alert::evaluate::{Facts, evaluate, retire};
-use crate::alert::incident::{Incident, Instance, InstanceKey, Severity, Transition};
+use crate::alert::evaluate::{Facts, evaluate, integration_of, retire};
+use crate::alert::incident::{Incident, Instance, InstanceKey, Phase, Severity, Transition};
+use crate::alert::rule::{Rule, RuleSet};
 use crate::health;
 use crate::health::sight::Sight;
 use crate::health::value::Value;
+use crate::rollup::series::Merge;
 use crate::rollup::window::Minute;
 use crate::signals::observation::{CallKey, IntegrationKey};
-use crate::signals::signal::Signal;
+use crate::signals::signal::{Family, Signal};
 use crate::store::catalog::{Learned, Tick};
 use crate::usual::learn::Scene;
 use crate::world::points::Point;
@@ -33,6 +35,7 @@ impl<C: Compose> Corridor<C> {
         if !self.flush().await {
             return;
         }
+        self.heed().await;
         let mut transitions = Vec::new();
         for tick in (next..=due.0).map(Minute) {
             self.learn(Minute(tick.0 - 1));
@@ -61,19 +64,18 @@ impl<C: Compose> Corridor<C> {
         self.live.send_modify(|version| *version += 1);
     }
 
-    /// Takes a closed minute into what is usual; what goes on while an incident is open is not usual.
+    /// Takes a closed minute into what is usual; what goes on while something breaches is not usual.
     pub(super) fn learn(&mut self, minute: Minute) {
-        let open: BTreeSet<IntegrationKey> = self
-            .instances
-            .values()
-            .filter_map(|instance| {
-                instance.incident.as_ref().filter(|incident| incident.resolved_at.is_none())
-            })
-            .filter(|incident| disturbs(incident))
-            .filter_map(Incident::integration)
-            .collect();
+        let breaching = self.instances.values().filter(|instance| instance.phase != Phase::Inactive);
+        let unusual = breaching.filter(|instance| {
+            let told = instance.incident.as_ref().map(|incident| incident.severity);
+            told != Some(Severity::Info) && is_of_traffic(&self.rules, &instance.key)
+        });
+        let open: BTreeSet<IntegrationKey> =
+            unusual.filter_map(|instance| integration_of(&instance.key)).collect();
         let excluded = |key: &IntegrationKey| open.contains(key);
-        let scene = Scene { part: &self.recent, excluded: &excluded };
+        let (calendars, down) = (&self.context.calendars, self.context.down);
+        let scene = Scene { part: &self.recent, excluded: &excluded, calendars, down };
         self.usual.learn(&scene, minute);
     }
 
@@ -85,6 +87,20 @@ impl<C: Compose> Corridor<C> {
         self.values.push(Value::shared(Signal::SelfLag, late, now).because(why));
         for from in [&self.own, &self.probes] {
             self.values.extend(from.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
+        }
+    }
+
+    /// What people decided of gaps and shapes. What cannot be read stays as it was.
+    async fn heed(&mut self) {
+        match self.store.words().await {
+            Ok(words) => {
+                words.iter().for_each(|(key, word)| {
+                    self.recent.states.entry(key.clone()).or_default().merge(word);
+                });
+            }
+            Err(error) => {
+                tracing::error!(%error, "What people decided cannot be read; what is known stands.")
+            }
         }
     }
 
@@ -209,10 +225,16 @@ impl<C: Compose> Corridor<C> {
     }
 }
 
-/// Whether what goes on during an incident is no measure of what is usual. A date that comes nearer disturbs nothing, and
-/// may be told for a month.
-fn disturbs(incident: &Incident) -> bool {
-    const DATES: [Signal; 3] =
-        [Signal::CredentialExpiresIn, Signal::CredentialRotationOverdue, Signal::CredentialIdle];
-    incident.severity > Severity::Info && DATES.iter().all(|signal| signal.name() != incident.signal)
+/// Whether a rule judges what goes on, rather than a date that comes nearer or a gap that stays until somebody closes
+/// it: a certificate that ends in a month is no reason to learn nothing for a month.
+fn is_of_traffic(rules: &RuleSet, key: &InstanceKey) -> bool {
+    let signals = rules.rule(&key.rule).into_iter().flat_map(Rule::signals);
+    let still = |signal: Signal| {
+        matches!(signal.family(), Family::Reconciliation | Family::Vendor | Family::Server)
+            || matches!(
+                signal,
+                Signal::CredentialExpiresIn | Signal::CredentialRotationOverdue | Signal::CredentialIdle
+            )
+    };
+    !signals.into_iter().all(still)
 }

@@ -5,14 +5,17 @@ use std::sync::Arc;
 
 use super::measure::CounterRow;
 use super::window::{Minute, Part};
-use crate::signals::fact::Said;
+use crate::signals::fact::{Count, Fact, Said, VIOLATIONS, Violation};
 use crate::signals::measure::CounterKey;
-use crate::signals::observation::{IntegrationKey, Observations};
-use crate::signals::vocabulary::Metric;
+use crate::signals::observation::{Gauge, IntegrationKey, Observations};
+use crate::signals::vocabulary::{Attr, Metric};
 use crate::signals::{refresh, webhook};
 
 use super::series::Merge;
-use super::state::row::{State, StateKey, StateKind};
+use super::state::Timed;
+use super::state::row::{Announced, State, StateKey, StateKind, for_endpoint, of_run};
+use super::state::shapes::{Shapes, word};
+use crate::signals::telemetry::Nanos;
 
 /// A minute of a counter.
 pub type Counted<'p> = (Minute, &'p CounterKey, &'p CounterRow);
@@ -40,28 +43,77 @@ impl Part {
         })
     }
 
+    /// When a reconciliation runs next is told once a run, and counts until it has run.
+    pub(super) fn absorb_schedule(&mut self, gauge: &Gauge) {
+        if &*gauge.key.metric != Metric::ReconciliationNextRunAt.name() {
+            return;
+        }
+        let Some(name) = gauge.key.attribute(Attr::ReconciliationName.name()) else { return };
+        let (integration, kind) = (gauge.key.integration.clone(), StateKind::NextRun);
+        let key = StateKey { integration, kind, name: name.into() };
+        let next = State::NextRun(Timed(Some((gauge.time, gauge.value as i64))));
+        self.states.entry(key).or_default().merge(&next);
+    }
+
     /// Takes in the facts that are states.
-    pub(super) fn absorb_facts(&mut self, seen: &Observations) {
+    pub(super) fn absorb_facts(&mut self, seen: &Observations, received_at: Nanos) {
+        for info in seen.integrations.iter().filter(|info| !info.version.is_empty()) {
+            let (integration, kind) = (info.key.clone(), StateKind::Versions);
+            let versions = State::Versions([(info.version.clone(), received_at)].into());
+            let key = StateKey { integration, kind, name: "".into() };
+            self.states.entry(key).or_default().merge(&versions);
+        }
         for fact in &seen.facts {
             let (kind, name, state) = match &fact.said {
                 Said::ConnectionClosed { connection } => {
-                    (StateKind::ConnectionClosed, connection, State::ConnectionClosed(fact.time))
+                    (StateKind::ConnectionClosed, connection.clone(), State::ConnectionClosed(fact.time))
+                }
+                Said::Missing(missing) => {
+                    let name = of_run(&missing.name, &missing.entity, &missing.run_id);
+                    let mut keys = State::MissingKeys(Vec::new());
+                    keys.merge(&State::MissingKeys(missing.keys.clone()));
+                    (StateKind::MissingKeys, name, keys)
+                }
+                Said::Shape(shape) => {
+                    let name = for_endpoint(word(shape.message), &shape.endpoint);
+                    (StateKind::Shapes, name, State::Shapes(Shapes::of(shape, fact.time)))
+                }
+                Said::Violation(violation) => {
+                    let count = violation_count(fact, violation);
+                    let key = (Minute::of(count.time), Arc::new(count.key));
+                    self.counters.entry(key).or_default().sum += count.count;
+                    continue;
+                }
+                Said::Announced { peer, endpoint, effective_at, text } => {
+                    let (at, effective_at) = (fact.time, *effective_at);
+                    let (peer, endpoint, text) = (peer.to_string(), endpoint.to_string(), text.clone());
+                    let name = for_endpoint(&peer, &endpoint);
+                    let announced = Announced { at, effective_at, peer, endpoint, text };
+                    (StateKind::Announced, name, State::Announced(announced))
                 }
                 // Families of signals take theirs where they keep them.
                 _ => continue,
             };
-            let key = StateKey { integration: fact.integration.clone(), kind, name: Arc::clone(name) };
+            let key = StateKey { integration: fact.integration.clone(), kind, name };
             self.states.entry(key).or_default().merge(&state);
         }
     }
+}
+
+fn violation_count(fact: &Fact, violation: &Violation) -> Count {
+    let attributes = [
+        (Attr::Endpoint, &*violation.endpoint),
+        (Attr::ContractPath, &*violation.path),
+        (Attr::ContractKind, &*violation.kind),
+        (Attr::ContractDirection, word(violation.message)),
+    ];
+    Count::of(fact.integration.clone(), VIOLATIONS, "{violation}", &attributes, (fact.time, 1.0))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::rollup::measure::Deltas;
-    use crate::signals::fact::{Count, Fact};
-    use crate::signals::vocabulary::Attr;
 
     fn of(name: &str) -> IntegrationKey {
         IntegrationKey { environment: "default".into(), name: name.into() }

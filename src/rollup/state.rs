@@ -3,14 +3,14 @@
 pub mod probe;
 pub mod refreshes;
 pub mod row;
-
-use std::collections::BTreeMap;
+pub mod runs;
+pub mod shapes;
 
 use serde::{Deserialize, Serialize};
 
 use super::series::Merge;
 use crate::signals::credential::SlotUpdate;
-use crate::signals::observation::{IntegrationInfo, ReconciliationRun};
+use crate::signals::observation::IntegrationInfo;
 use crate::signals::telemetry::Nanos;
 
 /// A value with the time it was observed; the later wins, ties go to the greater value.
@@ -18,7 +18,8 @@ use crate::signals::telemetry::Nanos;
 pub struct Timed<T>(pub Option<(Nanos, T)>);
 
 impl<T: Clone + PartialOrd> Timed<T> {
-    fn take(&mut self, other: &Timed<T>) {
+    /// Takes the later of both.
+    pub fn take(&mut self, other: &Timed<T>) {
         if let Some(theirs) = &other.0
             && self.0.as_ref().is_none_or(|ours| theirs > ours)
         {
@@ -296,101 +297,6 @@ impl Registration {
             version: said(&info.version),
         }
     }
-}
-
-/// Settled records that do not agree, of one run: missing + mismatched + unexpected.
-///
-/// Amounts that differ while counts agree and nothing is pending count as one mismatched.
-pub fn gap(run: &ReconciliationRun) -> u64 {
-    let records = missing(run).saturating_add(run.mismatched).saturating_add(run.unexpected);
-    if records == 0 && run.pending == 0 && amounts_differ(run) { 1 } else { records }
-}
-
-/// Records that are not there, as the run says or as its counts leave it.
-fn missing(run: &ReconciliationRun) -> u64 {
-    run.missing.unwrap_or_else(|| {
-        run.expected.saturating_sub(run.matched.saturating_add(run.mismatched).saturating_add(run.pending))
-    })
-}
-
-/// Whether both amounts are known and differ by more than half a cent.
-pub fn amounts_differ(run: &ReconciliationRun) -> bool {
-    matches!((run.amount_expected, run.amount_matched), (Some(a), Some(b)) if (a - b).abs() > 0.005)
-}
-
-/// The windows of one (name, entity) that are still open.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct OpenGap {
-    /// Records that do not agree, over all open windows.
-    pub records: u64,
-    /// Records expected in the open windows.
-    pub expected: u64,
-    /// Of those that do not agree: not there.
-    pub missing: u64,
-    /// There though they should not be.
-    pub unexpected: u64,
-    /// There, but different.
-    pub mismatched: u64,
-    /// Runs completed since the oldest open window's run, that one left out.
-    pub runs_since: u64,
-    /// Whether amounts differ in an open window.
-    pub amount_differs: bool,
-    /// When the oldest open window's run completed.
-    pub since: Option<Nanos>,
-}
-
-/// Reads the runs of one (name, entity) in any order and says what is still open (semantics section 8).
-///
-/// A window closes when later clean runs together cover it. A run without a window replaces the earlier one
-/// without a window. A later run of the same window replaces the earlier.
-pub fn open_gap(runs: &[ReconciliationRun]) -> OpenGap {
-    let mut by_id: BTreeMap<&str, &ReconciliationRun> = BTreeMap::new();
-    for run in runs {
-        let kept = by_id.entry(&run.run_id).or_insert(run);
-        if run.time > kept.time {
-            *kept = run;
-        }
-    }
-    let mut ordered: Vec<_> = by_id.into_values().collect();
-    ordered.sort_by_key(|run| run.time);
-    let mut open: Vec<(&ReconciliationRun, Vec<(i64, i64)>)> = Vec::new();
-    for run in &ordered {
-        match run.window {
-            None => open.retain(|(earlier, _)| earlier.window.is_some()),
-            Some(window) => {
-                open.retain(|(earlier, _)| earlier.window != Some(window));
-                if gap(run) == 0 && run.pending == 0 {
-                    for (_, left) in &mut open {
-                        *left = left.iter().flat_map(|piece| without(*piece, window)).collect();
-                    }
-                    open.retain(|(earlier, left)| earlier.window.is_none() || !left.is_empty());
-                }
-            }
-        }
-        if gap(run) > 0 {
-            open.push((run, run.window.into_iter().collect()));
-        }
-    }
-    let since = open.first().map(|(run, _)| run.time);
-    let sum = |count: fn(&ReconciliationRun) -> u64| {
-        open.iter().map(|(run, _)| count(run)).fold(0, u64::saturating_add)
-    };
-    OpenGap {
-        records: sum(gap),
-        expected: sum(|run| run.expected),
-        missing: sum(missing),
-        unexpected: sum(|run| run.unexpected),
-        mismatched: sum(|run| run.mismatched),
-        runs_since: since.map_or(0, |since| ordered.iter().filter(|run| run.time > since).count() as u64),
-        amount_differs: open.iter().any(|(run, _)| amounts_differ(run)),
-        since,
-    }
-}
-
-/// The piece of a window that another does not cover: none, one or two pieces.
-fn without((start, end): (i64, i64), (from, to): (i64, i64)) -> impl Iterator<Item = (i64, i64)> {
-    let (before, after) = ((start, end.min(from)), (start.max(to), end));
-    [before, after].into_iter().filter(|(a, b)| a < b)
 }
 
 #[cfg(test)]

@@ -8,8 +8,10 @@ use rapidhash::fast::RapidHasher;
 use serde::{Deserialize, Serialize};
 
 use super::measure::{CounterRow, DurationRow};
+use super::sequence;
 use super::series::{CallsRow, GaugeRow, Merge, Outcomes, Tally};
-use super::state::row::{State, StateKey};
+use super::state::row::{State, StateKey, StateKind};
+use super::state::runs::Runs;
 use super::state::{Registration, Slot};
 use crate::signals::call::Class;
 use crate::signals::measure::{Aspect, CounterKey, DurationKey, SeriesKey};
@@ -109,6 +111,7 @@ impl Part {
         for gauge in &seen.gauges {
             let key = (Minute::of(gauge.time), Arc::new(gauge.key.clone()));
             self.gauges.entry(key).or_default().merge(&GaugeRow::of(gauge.time, gauge.value));
+            self.absorb_schedule(gauge);
         }
         for update in &seen.slots {
             let key =
@@ -118,8 +121,16 @@ impl Part {
         for run in &seen.reconciliations {
             self.absorb_reconciliation(run);
         }
+        for run in &seen.runs {
+            let (integration, name) = (run.integration.clone(), run.name.clone());
+            let key = StateKey { integration, kind: StateKind::Runs, name };
+            self.states.entry(key).or_default().merge(&State::Runs(Runs::of(run)));
+        }
         self.runs.extend(seen.runs.iter().cloned());
-        self.absorb_facts(seen);
+        for batch in &seen.batches {
+            sequence::absorb(self, batch, received_at);
+        }
+        self.absorb_facts(seen, received_at);
     }
 
     /// Adds calls, all of one series and minute together: one look-up a group instead of one a call.

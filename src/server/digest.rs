@@ -35,7 +35,7 @@ const NOISY: usize = 5;
 const MAILS: u32 = 5_000;
 
 /// Who gets a digest, and when.
-pub struct Plan {
+struct Plan {
     to: Vec<String>,
     table: Timetable,
     weekly: bool,
@@ -43,7 +43,7 @@ pub struct Plan {
 
 impl Plan {
     /// As configured; what the configuration refuses is left out.
-    pub fn of(configured: &[Configured]) -> Vec<Plan> {
+    fn of(configured: &[Configured]) -> Vec<Plan> {
         let one = |digest: &Configured| {
             let (at, zone) = digest.time().ok()?;
             let weekly = digest.every == Every::Week;
@@ -55,7 +55,8 @@ impl Plan {
 }
 
 /// Writes what is due until `stop`.
-pub async fn run(plans: Vec<Plan>, state: State, wake: Arc<Notify>, stop: CancellationToken) {
+pub async fn run(configured: Vec<Configured>, state: State, wake: Arc<Notify>, stop: CancellationToken) {
+    let plans = Plan::of(&configured);
     if plans.is_empty() {
         return;
     }

@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use crate::config::Config;
+use crate::config::endpoint::Ambiguous;
 use crate::mappings;
+use crate::rollup::state::row::{State, StateKey};
+use crate::rollup::window::Map;
+use crate::signals::classified::{self, Classified, Whose};
 use crate::signals::integration::Naming;
 use crate::signals::observe::Rules;
 use crate::signals::provider::Providers;
@@ -13,6 +17,7 @@ pub fn observe_rules(
     config: &Config,
     addresses: &super::Addresses,
     providers: Arc<Providers>,
+    classified: Arc<Classified>,
 ) -> anyhow::Result<Rules> {
     let named = config.integration.iter().map(|rule| Naming {
         name: rule.name.clone(),
@@ -31,7 +36,29 @@ pub fn observe_rules(
         renamed: renamed.collect(),
         own_addresses,
         scope: None,
+        classified,
         providers,
         mappings,
     })
+}
+
+/// What ambiguous answers were said to be: by the configuration, and by people on pages.
+pub fn classified(config: &Config, states: &Map<StateKey, State>) -> Classified {
+    let configured = config.endpoint.iter().map(|one| {
+        let whose = Whose {
+            environment: one.environment.clone(),
+            integration: one.integration.clone(),
+            peer: one.peer.clone(),
+            endpoint: one.endpoint.clone(),
+        };
+        (whose, one.ambiguous == Ambiguous::Good)
+    });
+    let clicked = states.iter().filter_map(|(key, state)| match state {
+        State::Classified(word) => {
+            let whose = classified::named(&key.integration, &key.name)?;
+            Some((whose, classified::good(&word.reason)?))
+        }
+        _ => None,
+    });
+    Classified::new(configured.collect(), clicked)
 }

@@ -9,12 +9,10 @@ use anyhow::{Context as _, bail};
 use crate::access::link::Signer;
 use crate::access::oidc::Mapping;
 use crate::alert::incident::Severity;
-use crate::alert::tier::Tier;
 use crate::clock::Clock;
 use crate::config::heartbeat::Heartbeat;
 use crate::config::mail::ChannelKind;
 use crate::config::{Config, Tls};
-use crate::health::sight::Context;
 use crate::inbox;
 use crate::notify::channel::{Channel, Channels, Form};
 use crate::notify::mailer::Mailer;
@@ -62,25 +60,6 @@ fn scheme(config: &Config, name: &str, port: &crate::config::tls::Port) -> &'sta
 pub fn vendors(config: &Config) -> anyhow::Result<Arc<Providers>> {
     let loaded = providers::load(config.server.providers.as_deref());
     loaded.map(Arc::new).map_err(|problems| anyhow::anyhow!("{}", problems.join("\n")))
-}
-
-/// Tiers and environments.
-pub fn policy(config: &Config) -> pipeline::policy::Policy {
-    let tier = |rule: &crate::config::integration::Integration| {
-        Some((rule.name.clone(), Tier::from_name(rule.tier.as_deref()?)?))
-    };
-    pipeline::policy::Policy {
-        tiers: config.integration.iter().filter_map(tier).collect(),
-        non_production: config.environments.non_production.clone(),
-        retired: config.retired(),
-    }
-}
-
-/// What values of signals need to know of the operator and the vendors.
-pub fn context(config: &Config, providers: &Arc<Providers>) -> Context {
-    let tiers = config.integration.iter().filter_map(|one| Some((one.name.clone(), one.tier.clone()?)));
-    let non_production = config.environments.non_production.clone();
-    Context { providers: providers.clone(), tiers: tiers.collect(), non_production }
 }
 
 /// For how long the same request counts once.
@@ -305,6 +284,12 @@ pub fn channels(config: &Config) -> anyhow::Result<Arc<Channels>> {
     };
     let all = config.channel.iter().map(one).collect::<anyhow::Result<Vec<Channel>>>()?;
     Ok(Arc::new(Channels { client: outgoing(config)?, all }))
+}
+
+/// What tells channels that somebody looks at an incident.
+pub fn looked_at(channels: &Arc<Channels>) -> web::LookedAt {
+    let channels = channels.clone();
+    Arc::new(move |incident, by, told, now| channels.acknowledged(incident, by, told, now))
 }
 
 /// What the pages need of the configuration.

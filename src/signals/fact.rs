@@ -9,6 +9,9 @@ use super::observation::IntegrationKey;
 use super::telemetry::Nanos;
 use super::vocabulary::Attr;
 
+/// A counter of ours: violations that events tell of, beside those that the integration counts itself.
+pub const VIOLATIONS: &str = "integration.contract.violation";
+
 /// One event.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fact {
@@ -51,6 +54,17 @@ pub enum Said {
     Violation(Violation),
     /// `integration.webhook.rejected`
     WebhookRejected(WebhookRejected),
+    /// `integration.change` with a date, or a vendor's `Deprecation` or `Sunset` header.
+    Announced {
+        /// Host, empty when not given.
+        peer: Arc<str>,
+        /// Endpoint, empty for all of the host.
+        endpoint: Arc<str>,
+        /// Unix seconds of the end.
+        effective_at: i64,
+        /// What ends.
+        text: String,
+    },
 }
 
 /// A credential that could not be refreshed.

@@ -303,6 +303,17 @@ pub struct JobRun {
     pub message: String,
 }
 
+/// A batch that its sender counted (`integration.sequence`).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Numbered {
+    /// Whose.
+    pub integration: IntegrationKey,
+    /// Hash of the sending process (`service.instance.id`).
+    pub sender: u64,
+    /// Its number.
+    pub number: i64,
+}
+
 /// All that one request says.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Observations {
@@ -324,6 +335,8 @@ pub struct Observations {
     pub reconciliations: Vec<ReconciliationRun>,
     /// Job runs and heartbeats.
     pub runs: Vec<JobRun>,
+    /// Batches that were counted by their senders.
+    pub batches: Vec<Numbered>,
     /// Beats of points that count them: each is a run where its point adds something.
     pub beats: Vec<JobRun>,
     /// Events beside these.

@@ -13,17 +13,17 @@ use std::sync::Arc;
 use rapidhash::fast::{RandomState, RapidHasher};
 
 use super::call::Class;
+use super::classified::{Classified, Whose};
 use super::failure::Fingerprint;
 use super::integration::{Identity, Naming, identify, renamed};
 use super::lookup::Lookup;
 use super::mapping::Mappings;
-use super::mark::Mark;
 use super::observation::{Call, CallKey, Direction, IntegrationKey, Observations, Source};
 use super::provider::{Provider, Providers};
 use super::scope::Scope;
 use super::telemetry::{Nanos, Origin, Refusal, Span};
 use super::vocabulary::Attr;
-use super::{classify, endpoint, retry, sampling};
+use super::{classify, endpoint, retry, sampling, sequence};
 use derived::Counted;
 
 /// An event may be this far ahead of its receipt before the receipt's time is used.
@@ -42,6 +42,8 @@ pub struct Rules {
     pub providers: Arc<Providers>,
     /// Which metrics of others are one of ours.
     pub mappings: Arc<Mappings>,
+    /// What ambiguous answers of some endpoints were said to be.
+    pub classified: Arc<Classified>,
     /// For whom the sender may speak; none for everybody.
     pub scope: Option<Arc<Scope>>,
 }
@@ -148,6 +150,8 @@ impl Observer {
         let asks = direction == Direction::Outbound && classify::asks_provider(&look);
         let provider = if asks { self.provider(series, peer) } else { None };
         let class = classify::classify(span, &look, direction, provider);
+        let class =
+            self.rules.classified.class(class, || self.seen.series.get(series as usize).map(Whose::of));
         let call = self.call(series, class, span, &look);
         self.attempts.push(retry::Attempt::of(span, &look, &call));
         let (end, weight) = (call.end, call.weight);
@@ -214,6 +218,7 @@ impl Observer {
     /// Links retries to what they replace and gives all that was seen.
     pub fn finish(mut self) -> Observations {
         retry::link(&self.attempts, &mut self.seen.calls);
+        sequence::keep_known(&mut self.seen);
         // All of it was refused: nothing begins anywhere.
         if self.seen.integrations.is_empty() {
             self.seen.marks.clear();
@@ -250,7 +255,9 @@ impl Observer {
     ) -> Result<usize, Refusal> {
         // Resources come one after another, so the latest is the one or it is new.
         if self.identity.as_ref().is_none_or(|(index, _)| *index != origin.resource_index) {
-            self.identity = Some((origin.resource_index, identify(origin.resource)));
+            let identity = identify(origin.resource);
+            self.seen.batches.extend(sequence::of(origin.resource, &identity.info.key));
+            self.identity = Some((origin.resource_index, identity));
         }
         let Some((_, identity)) = &self.identity else { return Ok(0) };
         let other = renamed(identity, &self.rules.naming, look, peer);
@@ -284,15 +291,6 @@ impl Observer {
         self.note_version(at);
         self.latest = settled.then_some((origin.resource_index, at));
         Ok(at)
-    }
-
-    /// Notes where what a resource says begins.
-    fn mark(&mut self, origin: &Origin<'_, '_>, integration: usize) {
-        if self.marked != Some(origin.resource_index) {
-            self.marked = Some(origin.resource_index);
-            let (sender, integration) = (self.resource(origin) as u64, integration as u32);
-            self.seen.marks.push(Mark { sender, integration, ..Mark::end_of(&self.seen) });
-        }
     }
 
     fn is_own(&self, host: &str, port: u16) -> bool {

@@ -186,27 +186,27 @@ signals! {
     ProbeFailures = "probe.failures", Unit::Count("failure"), PROBE, Probe;
     QueueDepth = "queue.depth", Unit::Count("item"), QUEUE, Queue;
     QueueOldestAge = "queue.oldest_age", Unit::Duration, QUEUE, Queue;
-    QueueGrowth = "queue.growth", Unit::Times, QUEUE, Other;
-    QueueStalled = "queue.stalled", Unit::Duration, QUEUE, Other;
-    QueueDeadLetters = "queue.dead_letters", Unit::Count("item"), QUEUE, Other;
-    RunFailed = "run.failed", Unit::Count("run"), RUN, Other;
-    RunOverdue = "run.overdue", Unit::Duration, RUN, Other;
-    RunPartial = "run.partial", Unit::Count("run"), RUN, Other;
-    RunFreshness = "run.freshness", Unit::Duration, RUN, Other;
+    QueueGrowth = "queue.growth", Unit::Times, QUEUE, Queue;
+    QueueStalled = "queue.stalled", Unit::Duration, QUEUE, Queue;
+    QueueDeadLetters = "queue.dead_letters", Unit::Count("item"), QUEUE, Queue;
+    RunFailed = "run.failed", Unit::Count("run"), RUN, Run;
+    RunOverdue = "run.overdue", Unit::Duration, RUN, Run;
+    RunPartial = "run.partial", Unit::Count("run"), RUN, Run;
+    RunFreshness = "run.freshness", Unit::Duration, RUN, Run;
     WorkMissed = "work.missed", Unit::Count("event"), INTEGRATION, Work;
     TelemetrySilence = "telemetry.silence", Unit::Duration, INTEGRATION, Work;
-    TelemetryLostShare = "telemetry.lost_share", Unit::Share, INTEGRATION, Other;
+    TelemetryLostShare = "telemetry.lost_share", Unit::Share, INTEGRATION, Work;
     ReconciliationGap = "reconciliation.gap", Unit::Count("record"), RECONCILIATION, Reconciliation;
     ReconciliationGapShare = "reconciliation.gap_share", Unit::Share, RECONCILIATION, Reconciliation;
     ReconciliationOpenRuns = "reconciliation.open_runs", Unit::Count("run"), RECONCILIATION, Reconciliation;
     ReconciliationAmountDiffers = "reconciliation.amount_differs", Unit::Flag, RECONCILIATION, Reconciliation;
-    ReconciliationOverdue = "reconciliation.overdue", Unit::Duration, RECONCILIATION, Other;
+    ReconciliationOverdue = "reconciliation.overdue", Unit::Duration, RECONCILIATION, Reconciliation;
     LedgerUnconfirmed = "ledger.unconfirmed", Unit::Count("record"), RECONCILIATION, Other;
-    ContractDrift = "contract.drift", Unit::Count("difference"), CONTRACT, Other;
-    ContractViolations = "contract.violations", Unit::Count("violation"), CONTRACT, Other;
-    ContractPageCap = "contract.page_cap", Unit::Count("record"), CONTRACT, Other;
-    ContractRequestRejected = "contract.request_rejected", Unit::Share, CONTRACT, Other;
-    VendorSunsetIn = "vendor.sunset_in", Unit::Duration, VENDOR, Other;
+    ContractDrift = "contract.drift", Unit::Count("difference"), CONTRACT, Contract;
+    ContractViolations = "contract.violations", Unit::Count("violation"), CONTRACT, Contract;
+    ContractPageCap = "contract.page_cap", Unit::Count("record"), CONTRACT, Contract;
+    ContractRequestRejected = "contract.request_rejected", Unit::Share, CONTRACT, Contract;
+    VendorSunsetIn = "vendor.sunset_in", Unit::Duration, VENDOR, Vendor;
     SelfLag = "self.lag", Unit::Duration, NONE, Server;
     SelfMailStuck = "self.mail_stuck", Unit::Duration, NONE, Server;
     SelfDiskFree = "self.disk_free", Unit::Share, NONE, Server;
@@ -341,12 +341,26 @@ mod tests {
                 "probe.failures",
                 "queue.depth",
                 "queue.oldest_age",
+                "queue.growth",
+                "queue.stalled",
+                "queue.dead_letters",
+                "run.failed",
+                "run.overdue",
+                "run.partial",
+                "run.freshness",
                 "work.missed",
                 "telemetry.silence",
+                "telemetry.lost_share",
                 "reconciliation.gap",
                 "reconciliation.gap_share",
                 "reconciliation.open_runs",
                 "reconciliation.amount_differs",
+                "reconciliation.overdue",
+                "contract.drift",
+                "contract.violations",
+                "contract.page_cap",
+                "contract.request_rejected",
+                "vendor.sunset_in",
                 "self.lag",
                 "self.mail_stuck",
                 "self.disk_free",

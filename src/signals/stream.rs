@@ -3,6 +3,7 @@
 use xxhash_rust::xxh3::Xxh3;
 
 use super::telemetry::{Attributes, Origin, Point, PointValue, Temporality, Value};
+use super::vocabulary::Attr;
 
 /// Kind of data, temporality and monotonicity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,8 +56,15 @@ const fn of_time(temporality: Option<Temporality>) -> u8 {
 /// The hash of a resource. Kept across restarts and versions: the order of attributes does not matter, their types do.
 pub fn resource_hash(resource: &Attributes<'_>) -> u128 {
     let mut hasher = Xxh3::new();
-    attributes(&mut hasher, resource);
+    // A batch's number is no part of who sent it.
+    let who = |(name, _): &(&str, &Value<'_>)| *name != Attr::Sequence.name();
+    sorted(&mut hasher, resource.iter().filter(who).collect());
     hasher.digest128()
+}
+
+/// A hash of a text that is kept across restarts and versions.
+pub fn text_hash(text: &str) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(text.as_bytes())
 }
 
 /// The identity of a point's stream; `resource` is the hash of its resource.
@@ -81,7 +89,10 @@ pub fn derived(stream: u128, of: &str) -> u128 {
 }
 
 fn attributes(hasher: &mut Xxh3, list: &Attributes<'_>) {
-    let mut sorted: Vec<(&str, &Value<'_>)> = list.iter().collect();
+    sorted(hasher, list.iter().collect());
+}
+
+fn sorted(hasher: &mut Xxh3, mut sorted: Vec<(&str, &Value<'_>)>) {
     // Stable: of a name that is there twice, the order counts.
     sorted.sort_by_key(|(name, _)| *name);
     hasher.update(&(sorted.len() as u64).to_le_bytes());

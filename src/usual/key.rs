@@ -32,8 +32,10 @@ macro_rules! figures {
 figures! {
     /// Outbound operations, deliveries and runs of an integration, as events.
     Work = "work",
-    /// Minutes in which an integration's telemetry was received, as events.
+    /// Minutes in which an integration's telemetry was received, as events, and the longest gap by day.
     Telemetry = "telemetry",
+    /// Minutes between two runs of a job, the most by day; the name is the job's.
+    RunGap = "run_gap",
     /// Deliveries of a webhook event type, as events; the name is `provider/event_type`.
     Delivery = "delivery",
     /// 95th percentile of good attempts of an endpoint in milliseconds, by hour; the name is `direction peer endpoint`.
@@ -44,6 +46,8 @@ figures! {
     QueueReady = "queue_ready",
     /// Minutes with a backlog and no departure, the longest by day.
     QueueStall = "queue_stall",
+    /// Items of a queue that were given up and are still there.
+    GivenUp = "given_up",
     /// Successful outbound writes of an integration, by hour.
     Writes = "writes",
     /// Accepted deliveries of an integration, by hour.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Usual;
+use super::calendar::Calendar;
 use super::hourly;
 use super::key::{Figure, UsualKey};
 use super::track::hour_of;
@@ -10,10 +11,10 @@ use super::uses::uses;
 use crate::rollup::deliveries;
 use crate::rollup::latency::Latency;
 use crate::rollup::sources::Sources;
+use crate::rollup::state::row::of_run;
 use crate::rollup::window::{Minute, Part, RECEIVED};
 use crate::signals::call::{Class, finals, judge};
 use crate::signals::observation::{CallKey, Direction, IntegrationKey};
-use crate::signals::vocabulary::{Attr, Metric};
 
 /// Samples that carry a percentile of an hour.
 const SAMPLES: u64 = 60;
@@ -24,6 +25,37 @@ pub struct Scene<'s> {
     pub part: &'s Part,
     /// Whether what an integration does now is no measure of what is usual: an incident or maintenance.
     pub excluded: &'s dyn Fn(&IntegrationKey) -> bool,
+    /// The clock and the holidays of integrations by name; UTC and none where it has no entry.
+    pub calendars: &'s BTreeMap<String, Calendar>,
+    /// When we ourselves were down last.
+    pub down: Option<Down>,
+}
+
+/// A time in which we ourselves were down, and with it the time in which senders find us again: in no gap of theirs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Down {
+    from: Minute,
+    to: Minute,
+}
+
+/// Senders find us again within so many minutes.
+const FOUND_AGAIN: i64 = 10;
+
+impl Down {
+    /// Down from the first minute that was not judged up to the minute of the start.
+    pub fn new(from: Minute, to: Minute) -> Down {
+        Down { from, to: Minute(to.0 + FOUND_AGAIN) }
+    }
+
+    /// Whether it goes on at a minute.
+    pub fn is_on(self, minute: Minute) -> bool {
+        self.from <= minute && minute < self.to
+    }
+
+    /// How many of the minutes from `after` to `before` it takes.
+    pub fn within(self, after: Minute, before: Minute) -> i64 {
+        (self.to.min(before).0 - self.from.max(after).0).max(0)
+    }
 }
 
 /// What happened in a minute, by thing.
@@ -41,7 +73,7 @@ impl Usual {
         }
         let events = events(scene.part, minute);
         self.learn_events(scene, &events, minute);
-        self.learn_levels(scene, minute);
+        self.learn_queues(scene, minute);
         self.learn_uses(scene, minute);
         if minute.0.rem_euclid(60) == 59 {
             self.close_hour(scene, hour_of(minute));
@@ -55,36 +87,23 @@ impl Usual {
         }
         // A minute without an event says something too.
         let keys: Vec<UsualKey> = self.tracks.keys().filter(|key| is_event(key.figure)).cloned().collect();
+        let utc = Calendar::default();
         for key in keys {
             let count = events.counts.get(&key).copied().unwrap_or(0.0);
-            let (waits, excluded) =
-                (events.received.contains(&key.integration), (scene.excluded)(&key.integration));
-            if let Some(track) = self.tracks.get_mut(&key) {
-                track.events(minute, count, waits, excluded);
-            }
-        }
-    }
-
-    fn learn_levels(&mut self, scene: &Scene<'_>, minute: Minute) {
-        let mut levels: BTreeMap<UsualKey, f64> = BTreeMap::new();
-        for ((_, key), row) in scene.part.gauges.iter().filter(|((at, _), _)| *at == minute) {
-            let figure = if &*key.metric == Metric::QueueOldestAge.name() {
-                Figure::QueueAge
-            } else if &*key.metric == Metric::QueueDepth.name()
-                && key.attribute(Attr::QueueState.name()).is_none_or(|state| state == "ready")
-            {
-                Figure::QueueReady
-            } else {
-                continue;
-            };
-            let Some(queue) = key.attribute(Attr::QueueName.name()) else { continue };
-            let level = levels.entry(UsualKey::new(&key.integration, figure, queue)).or_insert(0.0);
-            *level = if key.additive { *level + row.last } else { level.max(row.last) };
-        }
-        for (key, value) in levels {
+            let calendar = scene.calendars.get(&*key.integration.name).unwrap_or(&utc);
+            let waits = events.received.contains(&key.integration) && !calendar.is_holiday(minute);
             let excluded = (scene.excluded)(&key.integration);
-            if let Some(track) = self.track(&key, minute) {
-                track.level(minute, value, excluded);
+            let Some(track) = self.tracks.get_mut(&key) else { continue };
+            match key.figure {
+                Figure::Telemetry | Figure::RunGap if count > 0.0 => {
+                    track.gap(
+                        minute,
+                        |from, to| scene.down.map_or(0, |down| down.within(from, to)),
+                        excluded,
+                    );
+                }
+                Figure::Telemetry | Figure::RunGap => {}
+                _ => track.events(minute, count, waits, excluded, calendar),
             }
         }
     }
@@ -108,12 +127,15 @@ impl Usual {
         for key in keys {
             let Some(track) = self.tracks.get_mut(&key) else { continue };
             match key.figure {
+                // Only their gaps count.
+                Figure::Telemetry | Figure::RunGap => {}
                 figure if is_event(figure) => track.close_sum(hour),
                 Figure::QueueReady | Figure::QueueAge => track.close_mean(hour),
                 _ => continue,
             }
             self.changed.insert(key);
         }
+        self.learn_requests(scene, hour);
         for (key, value) in hourly::of(scene.part, hour) {
             let excluded = hourly::leaves_out(key.figure) && (scene.excluded)(&key.integration);
             // Most endpoints never say so, and need no track for that.
@@ -135,7 +157,7 @@ impl Usual {
 
 /// Whether a figure counts events, so that their absence says something.
 pub fn is_event(figure: Figure) -> bool {
-    matches!(figure, Figure::Work | Figure::Telemetry | Figure::Delivery)
+    matches!(figure, Figure::Work | Figure::Telemetry | Figure::Delivery | Figure::RunGap)
 }
 
 fn events(part: &Part, minute: Minute) -> Events<'_> {
@@ -151,6 +173,10 @@ fn events(part: &Part, minute: Minute) -> Events<'_> {
     }
     for run in part.runs.iter().filter(|run| Minute::of(run.time) == minute) {
         *work.entry(&run.integration).or_insert(0.0) += 1.0;
+        add(&run.integration, Figure::RunGap, &run.name, 1.0);
+    }
+    for run in part.reconciliations.values().filter(|run| Minute::of(run.time) == minute) {
+        add(&run.integration, Figure::RunGap, &of_run(&run.name, &run.entity, ""), 1.0);
     }
     for ((_, key), _) in part.counters.iter().filter(|((at, _), _)| *at == minute) {
         if &*key.series.metric == RECEIVED {

@@ -4,9 +4,12 @@
 //! it. [`Usual::learn`] folds minutes in order, each once; the corridor calls it before it judges, and keeps what
 //! changed when an hour closes. What came after its minute was judged is not learned.
 
+pub mod calendar;
 pub mod hourly;
 pub mod key;
 pub mod learn;
+pub mod queue;
+pub mod request;
 pub mod ring;
 pub mod track;
 pub mod uses;

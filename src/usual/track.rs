@@ -1,5 +1,6 @@
 //! What is known of the past of one thing: hourly values of four weeks, daily peaks, and the wait that goes on now.
 
+use super::calendar::Calendar;
 use super::ring::{Ring, median};
 use crate::rollup::window::Minute;
 
@@ -42,8 +43,12 @@ pub struct Track {
     pub last_event: Option<Minute>,
     /// Events expected since the last one.
     pub expected: f64,
+    /// Minutes of that wait in which an event would have been seen.
+    pub waited: u32,
     /// The first minute at which events were expected by what is usual.
     pub expects_since: Option<Minute>,
+    /// The level that was there before what is new.
+    pub floor: Option<f64>,
 }
 
 impl Track {
@@ -57,25 +62,41 @@ impl Track {
             running: (hour_of(minute), 0.0, 0),
             last_event: None,
             expected: 0.0,
+            waited: 0,
             expects_since: None,
+            floor: None,
         }
     }
 
     /// A minute with so many events. Without any, `waits` says whether the minute counts as waiting: telemetry came,
-    /// so an event would have been seen. `excluded`: what is unusual now is no measure of what is usual.
-    pub fn events(&mut self, minute: Minute, count: f64, waits: bool, excluded: bool) {
+    /// so an event would have been seen, and nobody had a day off. `excluded`: what is unusual now is no measure of
+    /// what is usual.
+    pub fn events(&mut self, minute: Minute, count: f64, waits: bool, excluded: bool, calendar: &Calendar) {
         self.add(minute, count);
+        if self.expects_since.is_none() && self.baseline(minute, calendar).is_some() {
+            self.expects_since = Some(minute);
+        }
         if count > 0.0 {
             if self.expected > 0.0 && !excluded {
                 self.peak(minute, self.expected);
             }
             (self.last_event, self.expected, self.seen) = (Some(minute), 0.0, minute);
-        } else if waits && let Some(usual) = self.baseline(minute) {
-            self.expects_since.get_or_insert(minute);
+            self.waited = 0;
+        } else if waits && let Some(usual) = self.baseline(minute, calendar) {
             if self.last_event.is_some() {
                 self.expected += usual;
+                self.waited += 1;
             }
         }
+    }
+
+    /// A minute with an event of which the largest gap counts, in minutes; `outside` of it was nobody's fault.
+    pub fn gap(&mut self, minute: Minute, outside: impl Fn(Minute, Minute) -> i64, excluded: bool) {
+        if let Some(last) = self.last_event.filter(|last| *last < minute && !excluded) {
+            let gap = minute.0 - last.0 - outside(last, minute);
+            self.peak(minute, gap.max(0) as f64);
+        }
+        (self.last_event, self.seen) = (Some(minute), minute);
     }
 
     /// A minute with operations of which so many were good, so many bad, and so many of these refused. What is expected
@@ -100,10 +121,64 @@ impl Track {
 
     /// A minute with this level.
     pub fn level(&mut self, minute: Minute, value: f64, excluded: bool) {
-        self.add(minute, value);
         self.seen = minute;
         if !excluded {
+            self.add(minute, value);
             self.peak(minute, value);
+        }
+    }
+
+    /// A minute of something that piles up, `had` at its end, and from which something `left`; what was not said is
+    /// none. Minutes that go on without anything leaving are `expected`. Where nobody counts what leaves, it left
+    /// when there is less than before.
+    pub fn stall(
+        &mut self,
+        minute: Minute,
+        left: Option<f64>,
+        had: Option<f64>,
+        before: Option<f64>,
+        excluded: bool,
+    ) {
+        self.seen = minute;
+        if left.is_some_and(|left| left > 0.0) {
+            self.last_event = Some(minute);
+        }
+        let fell =
+            !self.counts_departures(minute) && had.zip(before).is_some_and(|(had, before)| had < before);
+        if self.last_event == Some(minute) || fell || had == Some(0.0) {
+            if self.expected > 0.0 && !excluded {
+                self.peak(minute, self.expected);
+            }
+            self.expected = 0.0;
+        } else if had.is_some() {
+            self.expected += 1.0;
+        }
+    }
+
+    /// Whether what leaves is counted, as of two weeks.
+    pub fn counts_departures(&self, minute: Minute) -> bool {
+        self.last_event.is_some_and(|at| minute.0 - at.0 < 14 * 24 * 60)
+    }
+
+    /// A minute in which `counted` were given up, and after which there are `depth`. How many are there beyond what was
+    /// there before is `expected`, until they are gone or none came for a day.
+    pub fn given_up(&mut self, minute: Minute, counted: f64, depth: Option<f64>) {
+        self.seen = minute;
+        let floor = depth.map(|depth| self.floor.map_or(depth, |floor| floor.min(depth)));
+        let beyond = depth.zip(floor).map(|(depth, floor)| depth - floor);
+        if counted > 0.0 || beyond.is_some_and(|beyond| beyond > self.expected) {
+            self.last_event = Some(minute);
+        }
+        let quiet = self.last_event.map_or(i64::MAX, |at| minute.0 - at.0);
+        self.expected = match beyond {
+            // A counter may be a minute ahead of the level.
+            Some(beyond) if beyond > 0.0 || quiet >= 2 => beyond.max(counted),
+            Some(_) => self.expected.max(counted),
+            None => self.expected + counted,
+        };
+        self.floor = floor.or(self.floor);
+        if quiet >= 24 * 60 {
+            (self.expected, self.floor) = (0.0, depth.or(self.floor));
         }
     }
 
@@ -147,16 +222,38 @@ impl Track {
         }
     }
 
-    /// Events a minute that are usual at this hour of the week; none before three of the last four weeks are known.
-    pub fn baseline(&self, minute: Minute) -> Option<f64> {
-        self.same_hour(minute).map(|hour| hour / 60.0)
+    /// Events a minute that are usual at this hour of the week, by the clock on the wall or by UTC, whichever are
+    /// fewer: a change of the clock moves some of the work and not all. None before three of the last four weeks are
+    /// known.
+    pub fn baseline(&self, minute: Minute, calendar: &Calendar) -> Option<f64> {
+        let by_utc = self.same_hour(minute)?;
+        if calendar.ahead(minute) == calendar.ahead(Minute(minute.0 - 4 * WEEK * 60)) {
+            return Some(by_utc / 60.0);
+        }
+        let by_wall = self.same_hours((1..=4).map(|weeks| hour_of(calendar.weeks_ago(minute, weeks))))?;
+        Some(by_wall.min(by_utc) / 60.0)
     }
 
     /// The median of this hour of the week in the last four weeks.
     pub fn same_hour(&self, minute: Minute) -> Option<f64> {
         let hour = hour_of(minute);
-        let known: Vec<f64> = (1..=4).filter_map(|weeks| self.hours.get(hour - weeks * WEEK)).collect();
-        if known.len() < WEEKS_KNOWN { None } else { median(known) }
+        self.same_hours((1..=4).map(|weeks| hour - weeks * WEEK))
+    }
+
+    fn same_hours(&self, hours: impl Iterator<Item = i64>) -> Option<f64> {
+        // Of every waiting thing each minute, so without an allocation.
+        let mut known = [f64::INFINITY; 4];
+        let mut count = 0;
+        for (place, value) in known.iter_mut().zip(hours.filter_map(|hour| self.hours.get(hour))) {
+            *place = value;
+            count += 1;
+        }
+        known.sort_by(f64::total_cmp);
+        match (count, known) {
+            (4, [_, lower, upper, _]) => Some((lower + upper) / 2.0),
+            (WEEKS_KNOWN, [_, middle, ..]) => Some(middle),
+            _ => None,
+        }
     }
 
     /// The median of the hours of the last `hours` before this one, where any is known.
@@ -193,10 +290,13 @@ impl Track {
         }
         out.extend_from_slice(&self.running.1.to_le_bytes());
         out.extend_from_slice(&self.running.2.to_le_bytes());
+        out.extend_from_slice(&self.waited.to_le_bytes());
         for minute in [self.last_event, self.expects_since] {
             out.extend_from_slice(&minute.map_or(i64::MIN, |minute| minute.0).to_le_bytes());
         }
-        out.extend_from_slice(&self.expected.to_le_bytes());
+        for value in [self.expected, self.floor.unwrap_or(f64::NAN)] {
+            out.extend_from_slice(&value.to_le_bytes());
+        }
         self.hours.encode(&mut out);
         self.days.encode(&mut out);
         out
@@ -213,17 +313,21 @@ impl Track {
         let (since, seen, hour) = (Minute(int(from)?), Minute(int(from)?), int(from)?);
         let sum = f64::from_bits(int(from)? as u64);
         let (minutes, rest) = from.split_first_chunk::<4>()?;
+        let (waited, rest) = rest.split_first_chunk::<4>()?;
         *from = rest;
+        let waited = u32::from_le_bytes(*waited);
         let minute = |value: i64| (value != i64::MIN).then_some(Minute(value));
         let (last_event, expects_since) = (minute(int(from)?), minute(int(from)?));
-        let expected = f64::from_bits(int(from)? as u64);
+        let mut float = || Some(f64::from_bits(int(from)? as u64));
+        let (expected, floor) = (float()?, float()?);
+        let floor = Some(floor).filter(|floor| !floor.is_nan());
         let (hours, days) = (Ring::decode(from)?, Ring::decode(from)?);
         let running = (hour, sum, u32::from_le_bytes(*minutes));
-        Some(Track { since, seen, hours, days, running, last_event, expected, expects_since })
+        Some(Track { since, seen, hours, days, running, last_event, expected, waited, expects_since, floor })
     }
 }
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 fn int(from: &mut &[u8]) -> Option<i64> {
     let (bytes, rest) = from.split_first_chunk::<8>()?;
@@ -240,7 +344,7 @@ mod tests {
         let mut track = Track::new(Minute(0));
         for minute in (0..weeks * 7 * 1440).map(Minute) {
             let count = if hour_of(minute) % 168 == 9 { 1.0 } else { 0.0 };
-            track.events(minute, count, true, false);
+            track.events(minute, count, true, false, &Calendar::default());
             if minute.0 % 60 == 59 {
                 track.close_sum(hour_of(minute));
             }
@@ -251,9 +355,9 @@ mod tests {
     #[test]
     fn an_hour_of_the_week_is_expected_after_three_weeks() {
         let at = |week: i64| Minute((week * 168 + 9) * 60 + 5);
-        assert_eq!(weekly(2).baseline(at(2)), None);
-        assert_eq!(weekly(3).baseline(at(3)), Some(1.0));
-        assert_eq!(weekly(4).baseline(Minute(at(4).0 + 60)), Some(0.0));
+        assert_eq!(weekly(2).baseline(at(2), &Calendar::default()), None);
+        assert_eq!(weekly(3).baseline(at(3), &Calendar::default()), Some(1.0));
+        assert_eq!(weekly(4).baseline(Minute(at(4).0 + 60), &Calendar::default()), Some(0.0));
     }
 
     #[test]
@@ -261,12 +365,12 @@ mod tests {
         let mut track = weekly(4);
         let start = Minute((4 * 168 + 9) * 60);
         for minute in (start.0..start.0 + 30).map(Minute) {
-            track.events(minute, 0.0, true, false);
+            track.events(minute, 0.0, true, false, &Calendar::default());
         }
         assert_eq!(track.expected, 30.0);
-        track.events(Minute(start.0 + 30), 0.0, false, false);
+        track.events(Minute(start.0 + 30), 0.0, false, false, &Calendar::default());
         assert_eq!(track.expected, 30.0, "nobody watched");
-        track.events(Minute(start.0 + 31), 1.0, true, false);
+        track.events(Minute(start.0 + 31), 1.0, true, false, &Calendar::default());
         assert_eq!((track.expected, track.last_event), (0.0, Some(Minute(start.0 + 31))));
         assert_eq!(track.days.get(day_of(start)), Some(30.0));
     }

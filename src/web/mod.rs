@@ -20,6 +20,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use crate::alert::incident::{Incident, Severity};
 use crate::alert::maintenance::Maintenance;
 use crate::clock::Clock;
+use crate::signals::classified::Classified;
 use crate::signals::provider::Providers;
 use crate::signals::signal::Signal;
 use crate::signals::telemetry::Nanos;
@@ -115,6 +116,8 @@ pub struct State {
     pub oidc: Option<Arc<sso::Sso>>,
     /// What is told when somebody looks at an incident.
     pub looked_at: LookedAt,
+    /// What ambiguous answers were said to be.
+    pub classified: Arc<Classified>,
     /// Who may come in.
     pub access: Arc<gate::access::Access>,
     /// What the operator says.

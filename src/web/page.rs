@@ -65,6 +65,11 @@ impl Me {
         known.then(|| Me { name: who.name.clone(), role: who.role, token, signed_in })
     }
 
+    /// Whether they may write off, accept and the like.
+    pub fn may_operate(&self) -> bool {
+        self.role >= Role::Operator
+    }
+
     /// Whether the pages of admins are theirs.
     pub fn is_admin(&self) -> bool {
         self.role >= Role::Admin

@@ -207,6 +207,22 @@ async fn our_own_mistake_pauses_the_relay_and_drops_nothing() {
 }
 
 #[tokio::test]
+async fn one_mail_that_the_relay_hangs_up_on_holds_up_no_other_for_long() {
+    let answer: Answer = Box::new(|mail, _| match mail.id.as_str() {
+        "m0" => refuses(Blame::Relay, "relay:25: the connection was closed."),
+        _ => Ok("ok".into()),
+    });
+    let scene = Scene::new(30, answer).await;
+    scene.write(&[mail("m0", "i0", "ana@example.com"), mail("m1", "i1", "bo@example.com")]).await;
+    scene.pass(60 * SECOND).await;
+    assert_eq!(scene.taken(), ["m1"]);
+    assert_eq!(scene.state("m0").await, MailState::Deferred);
+    scene.outbox.store.mails_due(scene.now.load(Ordering::SeqCst)).await.unwrap();
+    let waits = scene.outbox.store.mail("m0").await.unwrap().unwrap();
+    assert!(waits.next_try_at <= scene.now.load(Ordering::SeqCst), "a start tries it at once");
+}
+
+#[tokio::test]
 async fn a_busy_recipient_holds_up_nobody_else_and_is_given_up_after_two_days() {
     let answer: Answer = Box::new(|mail, _| match mail.recipient.as_str() {
         "ana@example.com" => refuses(Blame::Busy, "450 mailbox busy"),

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use crate::signals::call::Class;
 use crate::signals::endpoint;
-use crate::signals::fact::{Count, Delivery};
+use crate::signals::fact::{Count, Delivery, Fact};
 use crate::signals::headers::{Headers, Side};
 use crate::signals::lookup::Lookup;
+use crate::signals::mark::Mark;
 use crate::signals::observation::{Direction, Gauge, GaugeKey};
-use crate::signals::telemetry::{Nanos, Span};
+use crate::signals::telemetry::{Nanos, Origin, Span};
 use crate::signals::vocabulary::{Attr, Metric};
-use crate::signals::{rate_limit, refresh, webhook};
+use crate::signals::{announce, rate_limit, refresh, webhook};
 
 use super::{Observer, hash};
 
@@ -27,6 +28,15 @@ pub(super) struct Counted {
 }
 
 impl Observer {
+    /// Notes where what a resource says begins.
+    pub(super) fn mark(&mut self, origin: &Origin<'_, '_>, integration: usize) {
+        if self.marked != Some(origin.resource_index) {
+            self.marked = Some(origin.resource_index);
+            let (sender, integration) = (self.resource(origin) as u64, integration as u32);
+            self.seen.marks.push(Mark { sender, integration, ..Mark::end_of(&self.seen) });
+        }
+    }
+
     /// Derives what a counted span says beside its call.
     pub(super) fn derive(&mut self, span: &Span<'_>, look: &Lookup<'_, '_>, peer: &str, counted: Counted) {
         match counted.direction {
@@ -34,6 +44,7 @@ impl Observer {
             Direction::Outbound => {
                 self.limits(span, look, peer, counted);
                 self.refresh(span, look, peer, counted);
+                self.announcement(span, peer, counted);
             }
             Direction::Dependency => {}
         }
@@ -130,6 +141,18 @@ impl Observer {
         let integration = self.seen.integrations[counted.integration].key.clone();
         let at = (counted.end, counted.weight);
         self.seen.counts.push(Count::of(integration, refresh::DERIVED, "{refresh}", &attributes, at));
+    }
+
+    /// An end that the answer announces, once for the calls of a request that tell of it.
+    fn announcement(&mut self, span: &Span<'_>, peer: &str, counted: Counted) {
+        let Some(headers) = Headers::of(&span.attributes, Side::Response) else { return };
+        let endpoint = self.seen.series.get(counted.series as usize).map(|key| key.endpoint.clone());
+        let said = endpoint.and_then(|endpoint| announce::of_headers(&headers, peer, &endpoint));
+        let Some(said) = said.filter(|said| self.seen.facts.iter().all(|fact| fact.said != *said)) else {
+            return;
+        };
+        let integration = self.seen.integrations[counted.integration].key.clone();
+        self.seen.facts.push(Fact { integration, time: counted.end, said });
     }
 
     /// A text, shared with the others that are the same.

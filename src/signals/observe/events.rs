@@ -6,7 +6,7 @@ use crate::signals::observation::IntegrationKey;
 use crate::signals::telemetry::{Log, Nanos, Origin, Refusal};
 use crate::signals::vocabulary::{Attr, Event};
 use crate::signals::{
-    change, contract, credential, endpoint, heartbeat, ledger, reconciliation, refresh, webhook,
+    announce, change, contract, credential, endpoint, heartbeat, ledger, reconciliation, refresh, webhook,
 };
 
 use super::Observer;
@@ -20,7 +20,12 @@ impl Observer {
         let event = Event::from_wire(&log.event_name);
         let time = self.time(log.time);
         match event {
-            Some(Event::Change) => self.note_change(at, time, change::told(&look, log, time)),
+            Some(Event::Change) => {
+                let integration = self.seen.integrations[at].key.clone();
+                let announced = announce::told(&look, log, &peer);
+                self.seen.facts.extend(announced.map(|said| Fact { integration, time, said }));
+                self.note_change(at, time, change::told(&look, log, time));
+            }
             Some(event) => {
                 let key = self.seen.integrations[at].key.clone();
                 self.event(event, key, &look, log, time)?;

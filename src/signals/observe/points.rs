@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::signals::classified::Whose;
 use crate::signals::lookup::Lookup;
 use crate::signals::measure::{
     Aspect, Buckets, CounterKey, DurationKey, Histogram, Measured, MeasuredCalls, Reading, SeriesKey, Target,
@@ -9,14 +10,13 @@ use crate::signals::measure::{
 };
 use crate::signals::metric::{ATTRIBUTES, expect, is_duration, series, spans_of, unit_of};
 use crate::signals::observation::{CallKey, Direction, Gauge, GaugeKey, IntegrationKey, Source};
-use crate::signals::provider::Providers;
 use crate::signals::telemetry::{
     Nanos, Origin, Point, PointValue, Refusal, Span, SpanKind, Status, Temporality,
 };
 use crate::signals::vocabulary::{Attr, Metric};
 use crate::signals::{classify, credential, endpoint, heartbeat, queue, reconciliation, stream};
 
-use super::Observer;
+use super::{Observer, Rules};
 
 impl Observer {
     /// Takes a data point in: as what it is here where it is another's name for one of ours.
@@ -223,7 +223,7 @@ impl Observer {
         };
         let calls = match (metric, &target) {
             (Some(metric), Target::Durations(..)) => {
-                calls(metric, look, &series.integration, peer, &self.rules.providers)
+                calls(metric, look, &series.integration, peer, &self.rules)
             }
             _ => None,
         };
@@ -304,7 +304,7 @@ fn calls(
     look: &Lookup<'_, '_>,
     integration: &IntegrationKey,
     peer: &str,
-    providers: &Providers,
+    rules: &Rules,
 ) -> Option<MeasuredCalls> {
     let (direction, kind) = spans_of(metric)?;
     let answered = look.get(Attr::HttpStatus).is_some() || look.get(Attr::RpcStatus).is_some();
@@ -324,8 +324,9 @@ fn calls(
     };
     let write = matches!(look.str(Attr::HttpMethod), Some("POST" | "PUT" | "PATCH" | "DELETE"));
     let asks = direction == Direction::Outbound && classify::asks_provider(look);
-    let provider = if asks { providers.of(peer) } else { None };
-    Some(MeasuredCalls { key, class: classify::classify(&span, look, direction, provider), write })
+    let provider = if asks { rules.providers.of(peer) } else { None };
+    let class = classify::classify(&span, look, direction, provider);
+    Some(MeasuredCalls { class: rules.classified.class(class, || Some(Whose::of(&key))), key, write })
 }
 
 /// Buckets that hold something, by their index.

@@ -15,6 +15,11 @@ impl Store {
         self.inner.catalog.mail_refused(id, error, instead).await
     }
 
+    /// Makes all that waits for another try due: what was in the way may be gone.
+    pub async fn mails_due(&self, now: Nanos) -> Result<(), Error> {
+        self.inner.catalog.mails_due(now).await
+    }
+
     /// Its recipient got too many; a summary will tell of it.
     pub async fn mail_held(&self, id: &str, why: &str) -> Result<(), Error> {
         self.inner.catalog.mail_held(id, why).await

@@ -4,7 +4,9 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use super::{TRIES, outrun};
+use crate::access::audit::Entry;
 use crate::rollup::series::Merge;
+use crate::rollup::state::row::{State, StateKey};
 use crate::rollup::window::{Map, Minute, Part};
 use crate::signals::observation::IntegrationKey;
 use crate::store::recent::half_hour;
@@ -30,6 +32,16 @@ impl Store {
             }
         }
         Err(outrun())
+    }
+
+    /// What people decided of gaps and shapes.
+    pub async fn words(&self) -> Result<Vec<(StateKey, State)>, Error> {
+        self.inner.catalog.words().await
+    }
+
+    /// Keeps what somebody decided, with its entry in the audit log. It counts from the next minute on.
+    pub async fn decide(&self, key: &StateKey, word: &State, entry: &Entry) -> Result<(), Error> {
+        self.inner.catalog.decide(key, word, entry).await
     }
 
     /// Credential slots, integrations, latest outcomes and reconciliations, and the 500 latest runs of each job.

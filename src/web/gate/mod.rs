@@ -87,6 +87,9 @@ const ADMIN: Option<Role> = Some(Role::Admin);
 pub const ROUTES: &[Route] = &[
     route(Page, "/", VIEWER, || get(overview::show)),
     route(Page, "/integrations/{name}", VIEWER, || get(integration::show)),
+    route(Form, "/integrations/{name}/write-off", OPERATOR, || post(integration::decide::write_off)),
+    route(Form, "/integrations/{name}/accept", OPERATOR, || post(integration::decide::accept)),
+    route(Form, "/integrations/{name}/classify", OPERATOR, || post(integration::decide::classify)),
     route(Page, "/integrations/{name}/readiness", VIEWER, || get(readiness::show)),
     route(Page, "/incidents", VIEWER, || get(incidents::list)),
     route(Page, "/incidents/{code}", VIEWER, || get(incidents::show)),

@@ -1,5 +1,6 @@
 //! Credentials, queues, reconciliations and runs on the integration's page.
 
+use crate::rollup::gap::gap;
 use crate::signals::observation::ReconciliationRun;
 use crate::signals::telemetry::Nanos;
 use crate::web::chart::{self, Columns, Plot};
@@ -150,7 +151,28 @@ pub struct ReconciliationRow {
     pub figures: Vec<(&'static str, Figure)>,
     /// What is open, or what to bear in mind.
     pub note: String,
+    /// Runs whose windows are open, the oldest first.
+    pub open: Vec<OpenWindow>,
+    /// Keys of missing records, as far as they were told.
+    pub keys: Vec<String>,
+    /// For the form that writes a window off: environment, name, entity.
+    pub of: [String; 3],
 }
+
+/// A run whose window is open.
+pub struct OpenWindow {
+    /// Its id.
+    pub run: String,
+    /// When it ran.
+    pub ran: When,
+    /// The window it compared, where it has one.
+    pub window: Option<(When, When)>,
+    /// Records that do not agree, of how many.
+    pub records: String,
+}
+
+/// Keys that a page shows of one reconciliation.
+const KEYS: usize = 20;
 
 /// Reconciliations by name.
 pub fn reconciliations(one: &Health<'_>, sources: &Sources<'_>) -> Vec<ReconciliationRow> {
@@ -168,9 +190,24 @@ pub fn reconciliations(one: &Health<'_>, sources: &Sources<'_>) -> Vec<Reconcili
             window: run.window.map(|(from, to)| (at(from), at(to))),
             figures: figures(run),
             note: note(&found, now),
+            open: open_windows(&found, now),
+            keys: found.open.keys.iter().take(KEYS).cloned().collect(),
+            of: [&run.integration.environment, &run.name, &run.entity].map(ToString::to_string),
         }
     };
     reconciliation::reconciliations(sources.states, &one.key).into_iter().map(row).collect()
+}
+
+fn open_windows(found: &reconciliation::Reconciliation, now: Nanos) -> Vec<OpenWindow> {
+    let at = |seconds: i64| When::new(seconds.saturating_mul(1_000_000_000), now);
+    let run_of = |id: &std::sync::Arc<str>| found.runs.iter().find(|run| run.run_id == *id);
+    let window = |run: &ReconciliationRun| OpenWindow {
+        run: run.run_id.to_string(),
+        ran: When::new(run.time, now),
+        window: run.window.map(|(from, to)| (at(from), at(to))),
+        records: format!("{} of {}", format::count(gap(run) as f64), format::count(run.expected as f64)),
+    };
+    found.open.open.iter().filter_map(run_of).map(window).collect()
 }
 
 fn figures(run: &ReconciliationRun) -> Vec<(&'static str, Figure)> {
@@ -197,6 +234,11 @@ fn note(found: &reconciliation::Reconciliation, now: Nanos) -> String {
         let records = format::count(found.open.records as f64);
         let noun = if found.open.records == 1 { "record is" } else { "records are" };
         notes.push(format!("{records} {noun} open, the oldest for {}.", format::between(since, now)));
+    }
+    if found.open.open.len() > 1 {
+        let (windows, expected) = (found.open.open.len(), format::count(found.open.expected as f64));
+        let windows = format::count(windows as f64);
+        notes.push(format!("{windows} windows are open, with {expected} records expected in all of them."));
     }
     if found.open.amount_differs {
         notes.push("Amounts differ.".into());

@@ -6,6 +6,7 @@ use axum::extract::State as Extract;
 use axum::response::Response;
 use serde::Deserialize;
 
+use self::contract::ContractRow;
 use self::evidence::{CredentialRow, QueuePanel, ReconciliationRow, RunRow};
 use self::parts::{ConnectionRow, LimitRow, WebhookRow};
 use self::traffic::{EndpointTable, Legend};
@@ -33,6 +34,8 @@ use crate::store::query::errors::ErrorQuery;
 
 pub mod traffic;
 pub mod evidence;
+pub mod contract;
+pub mod decide;
 pub mod parts;
 
 /// Error groups that are read, of all environments.
@@ -82,11 +85,13 @@ pub struct Page {
     limits: Vec<LimitRow>,
     webhooks: Vec<WebhookRow>,
     reconciliations: Vec<ReconciliationRow>,
+    contracts: Vec<ContractRow>,
     runs: Vec<RunRow>,
     errors: Vec<ErrorRow>,
     errors_href: String,
     changes: Vec<ChangeRow>,
     readiness: String,
+    environment: String,
     signals: Vec<signal::Row>,
     quiet: Vec<String>,
     incidents: Vec<IncidentRow>,
@@ -226,6 +231,7 @@ pub fn build(
     let readiness = figure::integration_href(&one.key).replacen('?', "/readiness?", 1);
     Some(Page {
         readiness,
+        environment: one.key.environment.to_string(),
         signals,
         quiet,
         badge: Badge(one.state.name()),
@@ -254,6 +260,7 @@ pub fn build(
         limits: parts::limits(one, loaded, &settings.providers, now),
         webhooks: parts::webhooks(one, &loaded.deliveries, &loaded.values, now),
         reconciliations: evidence::reconciliations(one, sources),
+        contracts: contract::contracts(&one.key, sources),
         runs: evidence::runs(one, sources),
         errors: failures::rows(&groups, now),
         errors_href: format!(

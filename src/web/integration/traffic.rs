@@ -59,6 +59,8 @@ pub struct EndpointRow {
     pub attempts: String,
     /// p50, p95, p99.
     pub percentiles: [Figure; 3],
+    /// The endpoint as it is named where its ambiguous answers can be classified; empty where it has none.
+    pub ambiguous: String,
 }
 
 /// The endpoint of what is past the limit of endpoints, and what that means.
@@ -126,7 +128,14 @@ fn endpoint(key: &EndpointKey, row: &CallsRow, summary: &Summary) -> EndpointRow
         fails: fails(row, summary),
         attempts: format::ratio(summary.attempts_per_call()),
         percentiles: [0.5, 0.95, 0.99].map(|quantile| figure::quantile_of(summary, quantile)),
+        ambiguous: if is_ambiguous(row) { key.endpoint.to_string() } else { String::new() },
     }
+}
+
+/// Whether any answer could mean either.
+fn is_ambiguous(row: &CallsRow) -> bool {
+    let finals = finals(&row.tally.counts());
+    [Class::AmbiguousRead, Class::AmbiguousWrite].iter().any(|class| finals[*class as usize] > 0.0)
 }
 
 /// What fails, most first; where nothing does, what was excused.

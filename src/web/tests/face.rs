@@ -40,6 +40,7 @@ pub async fn server() -> Server {
     let counters =
         || vec![("accepted_spans".to_owned(), 7), ("refused_full".to_owned(), 2), ("lag_ms".to_owned(), 9)];
     let state = State {
+        classified: Arc::default(),
         store,
         clock: Arc::new(|| NOW),
         rules,

@@ -14,8 +14,8 @@ impl Badge {
     /// `square`, `triangle`, `disc`, `ring` or `dashes`.
     fn shape(self) -> &'static str {
         match self.0 {
-            "failing" | "critical" | "rejected" => "square",
-            "degraded" | "warning" | "deferred" => "triangle",
+            "failing" | "unobserved" | "critical" | "rejected" => "square",
+            "degraded" | "silent" | "warning" | "deferred" => "triangle",
             "ok" | "resolved" | "sent" => "disc",
             "written" => "ring",
             "info" => "ring",

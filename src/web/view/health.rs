@@ -15,7 +15,7 @@ use crate::rollup::window::{Part, SlotKey};
 use crate::signals::call::Class;
 use crate::signals::observation::{Direction, IntegrationKey, ReconciliationRun};
 use crate::signals::provider::Providers;
-use crate::signals::signal::Label;
+use crate::signals::signal::{Label, Signal};
 use crate::signals::telemetry::Nanos;
 
 /// How an integration is, worst first.
@@ -23,6 +23,10 @@ use crate::signals::telemetry::Nanos;
 pub enum State {
     /// A critical incident of its own is open.
     Failing,
+    /// No telemetry comes, or not all of it: how it is nobody can see.
+    Unobserved,
+    /// Telemetry comes and work does not, though it is expected.
+    Silent,
     /// A warning is open.
     Degraded,
     /// None of these, and it has been judged.
@@ -36,6 +40,8 @@ impl State {
     pub const fn name(self) -> &'static str {
         match self {
             State::Failing => "failing",
+            State::Unobserved => "unobserved",
+            State::Silent => "silent",
             State::Degraded => "degraded",
             State::Ok => "ok",
             State::New => "new",
@@ -44,9 +50,12 @@ impl State {
 
     /// Whether somebody has to act.
     pub const fn needs_somebody(self) -> bool {
-        matches!(self, State::Failing | State::Degraded)
+        !matches!(self, State::Ok | State::New)
     }
 }
+
+/// Seconds without telemetry, beyond what is usual, after which an integration is unobserved.
+const UNOBSERVED_AFTER: f64 = 600.0;
 
 /// What the operator says of an integration; it wins over what its telemetry says.
 pub type Overrides = BTreeMap<String, (String, String)>;
@@ -176,11 +185,13 @@ pub fn all<'s>(sources: &Sources<'s>) -> Vec<Health<'s>> {
         }
     }
     let incidents = by_name(sources.incidents.iter().filter(|incident| incident.resolved_at.is_none()));
+    let quiet = quiet(sources.values);
     let mut all: Vec<Health<'s>> = Vec::with_capacity(own.len());
     for (key, mut own) in own {
         let of_name = incidents.get(&*key.name).into_iter().flatten();
         own.incidents = of_name.filter(|incident| is_of(incident, key)).copied().collect();
-        all.push(one(sources, key, own));
+        let quiet = quiet.get(&(&*key.name, &*key.environment)).copied();
+        all.push(one(sources, key, own, quiet));
     }
     all.sort_by(|a, b| (a.state, order(a), &a.key).cmp(&(b.state, order(b), &b.key)));
     all
@@ -215,11 +226,11 @@ fn vendors(providers: &Providers, peers: &BTreeMap<&str, bool>, wanted: bool) ->
     names.join(", ")
 }
 
-fn one<'s>(sources: &Sources<'s>, key: &IntegrationKey, own: Own<'s>) -> Health<'s> {
+fn one<'s>(sources: &Sources<'s>, key: &IntegrationKey, own: Own<'s>, quiet: Option<State>) -> Health<'s> {
     let Own { outbound, inbound, gauges, slots, runs, mut incidents, judged, peers } = own;
     incidents.sort_by(|a, b| b.severity.cmp(&a.severity).then(a.since.cmp(&b.since)));
     let credentials = credential::ordered(slots.into_iter(), sources.now);
-    let reconciliations = reconciliation::latest(runs.into_iter());
+    let reconciliations = reconciliation::latest(sources.states, runs.into_iter());
     let queues = queue::queues(&gauges);
     let judged = judged
         || !queues.is_empty()
@@ -242,12 +253,7 @@ fn one<'s>(sources: &Sources<'s>, key: &IntegrationKey, own: Own<'s>) -> Health<
         tier: or(tier, registration.and_then(|seen| seen.tier.get())),
         version: said(registration.and_then(|seen| seen.version.get())),
         last_seen: registration.map(|seen| seen.last_seen),
-        state: match incidents.first().map(|incident| incident.severity) {
-            Some(Severity::Critical) => State::Failing,
-            Some(Severity::Warning) => State::Degraded,
-            _ if judged => State::Ok,
-            _ => State::New,
-        },
+        state: state(&incidents, quiet, judged),
         expiry: credential::next_expiry(&credentials),
         queues,
         reconciled: reconciliation::sums(&reconciliations),
@@ -256,6 +262,42 @@ fn one<'s>(sources: &Sources<'s>, key: &IntegrationKey, own: Own<'s>) -> Health<
         inbound,
         incidents,
     }
+}
+
+/// How it is: failing, unobserved, silent and degraded are told apart (semantics sections 5 and 11). What says that it is
+/// silent or unobserved does not make it failing.
+fn state(incidents: &[&Incident], quiet: Option<State>, judged: bool) -> State {
+    let told = |incident: &Incident| match Signal::from_name(&incident.signal) {
+        Some(Signal::WorkMissed) => Some(State::Silent),
+        Some(Signal::TelemetrySilence | Signal::TelemetryLostShare) => Some(State::Unobserved),
+        _ => None,
+    };
+    let worst = |incident: &&Incident| match (told(incident), incident.severity) {
+        (Some(state), _) => Some(state),
+        (None, Severity::Critical) => Some(State::Failing),
+        (None, Severity::Warning) => Some(State::Degraded),
+        (None, Severity::Info) => None,
+    };
+    let known = incidents.iter().filter_map(worst).chain(quiet).min();
+    known.unwrap_or(if judged { State::Ok } else { State::New })
+}
+
+/// Which integrations are silent or unobserved by their signals, whether or not a rule tells of it yet.
+fn quiet(values: &[Value]) -> BTreeMap<(&str, &str), State> {
+    let mut out: BTreeMap<(&str, &str), State> = BTreeMap::new();
+    for value in values {
+        let state = match value.signal {
+            Signal::TelemetrySilence if value.value > UNOBSERVED_AFTER && !value.is_usual() => {
+                State::Unobserved
+            }
+            Signal::WorkMissed if value.value > 0.0 => State::Silent,
+            _ => continue,
+        };
+        let whose = (value.label(Label::Integration), value.label(Label::Environment));
+        let known = out.entry(whose).or_insert(state);
+        *known = state.min(*known);
+    }
+    out
 }
 
 /// What the decision table makes of an integration's signals and failures.
@@ -278,4 +320,29 @@ fn trouble(sources: &Sources<'_>, key: &IntegrationKey, outbound: &Summary) -> O
         version_changed: None,
         now: sources.now,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(signal: Signal, value: f64) -> Value {
+        let key = IntegrationKey { environment: "production".into(), name: "shop".into() };
+        Value::of(signal, &key, value, 0)
+    }
+
+    fn seen(values: &[Value]) -> Option<State> {
+        quiet(values).get(&("shop", "production")).copied()
+    }
+
+    #[test]
+    fn down_silent_and_unobserved_are_told_apart() {
+        assert_eq!(seen(&[value(Signal::WorkMissed, 0.0), value(Signal::TelemetrySilence, 60.0)]), None);
+        assert_eq!(seen(&[value(Signal::WorkMissed, 31.0)]), Some(State::Silent));
+        let unseen = value(Signal::TelemetrySilence, 3_000.0);
+        assert_eq!(seen(&[value(Signal::WorkMissed, 31.0), unseen.clone()]), Some(State::Unobserved));
+        assert_eq!(seen(&[unseen.usually(Some(3_600.0))]), None, "it comes once an hour");
+        assert_eq!(state(&[], Some(State::Silent), true), State::Silent);
+        assert_eq!((state(&[], None, true), state(&[], None, false)), (State::Ok, State::New));
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::rollup::state::{OpenGap, gap, open_gap};
+use crate::rollup::gap::{Beside, OpenGap, gap, open_gap};
 use crate::rollup::window::Part;
 use crate::signals::observation::{IntegrationKey, ReconciliationRun};
 
@@ -15,24 +15,29 @@ pub struct Reconciliation {
     pub gap: u64,
     /// What is open over all runs.
     pub open: OpenGap,
-    /// How many runs are known.
-    pub runs: usize,
+    /// All runs that are known.
+    pub runs: Vec<ReconciliationRun>,
 }
 
 /// The reconciliations of an integration, by name and entity.
 pub fn reconciliations(states: &Part, integration: &IntegrationKey) -> Vec<Reconciliation> {
-    latest(states.reconciliations.values().filter(|run| run.integration == *integration))
+    latest(states, states.reconciliations.values().filter(|run| run.integration == *integration))
 }
 
 /// The same of the runs of one integration.
-pub fn latest<'p>(runs: impl Iterator<Item = &'p ReconciliationRun>) -> Vec<Reconciliation> {
+pub fn latest<'p>(states: &Part, runs: impl Iterator<Item = &'p ReconciliationRun>) -> Vec<Reconciliation> {
     let mut groups: BTreeMap<(&str, &str), Vec<ReconciliationRun>> = BTreeMap::new();
     for run in runs {
         groups.entry((&run.name, &run.entity)).or_default().push(run.clone());
     }
     let read = |runs: Vec<ReconciliationRun>| {
         let latest = runs.iter().max_by_key(|run| (run.time, run.run_id.clone()))?.clone();
-        Some(Reconciliation { gap: gap(&latest), open: open_gap(&runs), runs: runs.len(), latest })
+        Some(Reconciliation {
+            gap: gap(&latest),
+            open: open_gap(&runs, &Beside::of(&states.states, &runs)),
+            runs,
+            latest,
+        })
     };
     groups.into_values().filter_map(read).collect()
 }

@@ -4,7 +4,7 @@ use super::super::format::{Prose, When};
 use crate::alert::figure;
 use crate::health::value::Value;
 use crate::signals::observation::IntegrationKey;
-use crate::signals::signal::{Label, Signal, Unit};
+use crate::signals::signal::{Label, Unit};
 use crate::signals::telemetry::Nanos;
 
 /// One signal of one thing.
@@ -32,7 +32,7 @@ pub fn rows(values: &[Value], key: &IntegrationKey, now: Nanos) -> (Vec<Row>, Ve
     });
     let (mut rows, mut quiet): (Vec<Row>, Vec<String>) = (Vec::new(), Vec::new());
     for value in own {
-        if value.value == 0.0 && is_quiet(value.signal) {
+        if is_quiet(value) {
             let title = value.signal.title();
             if !quiet.contains(&title) {
                 quiet.push(title);
@@ -45,9 +45,13 @@ pub fn rows(values: &[Value], key: &IntegrationKey, now: Nanos) -> (Vec<Row>, Ve
     (rows, quiet)
 }
 
-/// Whether 0 says that nothing is wrong.
-fn is_quiet(signal: Signal) -> bool {
-    !signal.low_is_bad() && !matches!(signal.unit(), Unit::PerMinute)
+/// Whether a value says only that nothing is wrong: none of what is bad, or all of what is good.
+fn is_quiet(value: &Value) -> bool {
+    match (value.signal.low_is_bad(), value.signal.unit()) {
+        (_, Unit::PerMinute) => false,
+        (true, unit) => unit == Unit::Share && value.value >= 1.0,
+        (false, _) => value.value == 0.0,
+    }
 }
 
 fn row(value: &Value, now: Nanos) -> Row {

@@ -31,6 +31,14 @@ impl Catalog {
         ended(transaction, done).await
     }
 
+    /// Makes all that waits for another try due: what was in the way may be gone.
+    pub async fn mails_due(&self, now: Nanos) -> Result<(), Error> {
+        let sql = "UPDATE mails SET next_try_at = ?1 WHERE state = 'deferred' AND next_try_at > ?1";
+        let query = sqlx::query(sql).bind(now);
+        query.execute(&self.writer).await.map_err(fault("make mails due"))?;
+        Ok(())
+    }
+
     /// Its recipient got too many; a summary will tell of it.
     pub async fn mail_held(&self, id: &str, why: &str) -> Result<(), Error> {
         let sql = "UPDATE mails SET state = 'held', error = ?2 \

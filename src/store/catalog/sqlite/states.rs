@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use sqlx::SqliteConnection;
 
-use super::{Catalog, damaged, fault, from_json, json, watermark};
+use super::{Catalog, audit, damaged, fault, from_json, json, watermark};
+use crate::access::audit::Entry;
 use crate::rollup::series::Merge;
 use crate::rollup::state::row::{State, StateKey, StateKind};
 use crate::rollup::state::{Registration, Slot};
@@ -78,6 +79,42 @@ impl Catalog {
 }
 
 impl Catalog {
+    /// What people decided: of gaps that they wrote off, of shapes that they accepted.
+    pub async fn words(&self) -> Result<Vec<(StateKey, State)>, Error> {
+        let kinds = [StateKind::WrittenOff.name(), StateKind::Accepted.name()];
+        let rows: Vec<(String, String, String, String, String)> = sqlx::query_as(
+            "SELECT environment, integration, kind, name, state FROM states WHERE kind IN (?1, ?2)",
+        )
+        .bind(kinds[0])
+        .bind(kinds[1])
+        .fetch_all(&self.readers)
+        .await
+        .map_err(fault("read what people decided"))?;
+        let read =
+            |(environment, integration, kind, name, state): (String, String, String, String, String)| {
+                let kind = StateKind::from_name(&kind)?;
+                let key = StateKey { integration: whose(environment, integration), kind, name: name.into() };
+                Some(from_json(&state).map(|state| (key, state)))
+            };
+        rows.into_iter().filter_map(read).collect()
+    }
+
+    /// Keeps what somebody decided, with its entry in the audit log: both, or neither.
+    pub async fn decide(&self, key: &StateKey, word: &State, entry: &Entry) -> Result<(), Error> {
+        let mut write = self.write().await?;
+        let done = async {
+            write_states(&mut write, &[(key.clone(), word.clone())].into_iter().collect()).await?;
+            audit::append(&mut write, entry).await
+        };
+        match done.await {
+            Ok(()) => write.commit().await.map_err(fault("keep what was decided")),
+            Err(error) => {
+                let _ = write.rollback().await;
+                Err(error)
+            }
+        }
+    }
+
     /// Merges states into their rows, apart from any flush.
     pub async fn merge_states(&self, states: &Map<StateKey, State>) -> Result<(), Error> {
         let mut write = self.write().await?;
