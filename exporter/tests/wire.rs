@@ -134,6 +134,8 @@ fn a_call_is_a_client_span_with_the_times_it_was_given() {
     ] {
         assert_eq!(resource.get(key).map(String::as_str), Some(value), "{key}");
     }
+    assert!(resource.contains_key("integration.sequence"), "batches are counted: {resource:?}");
+    assert!(resource.contains_key("service.instance.id"), "by process: {resource:?}");
     let [span] = spans.as_slice() else { panic!("{} spans", spans.len()) };
     assert_eq!(span.kind, SpanKind::Client as i32);
     assert_eq!(span.start_time_unix_nano, 1_700_000_000_250_000_000);

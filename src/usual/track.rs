@@ -82,11 +82,12 @@ impl Track {
             }
             (self.last_event, self.expected, self.seen) = (Some(minute), 0.0, minute);
             self.waited = 0;
-        } else if waits && let Some(usual) = self.baseline(minute, calendar) {
-            if self.last_event.is_some() {
-                self.expected += usual;
-                self.waited += 1;
-            }
+        } else if waits
+            && self.last_event.is_some()
+            && let Some(usual) = self.baseline(minute, calendar)
+        {
+            self.expected += usual;
+            self.waited += 1;
         }
     }
 
