@@ -102,7 +102,9 @@ fn put(files: &dyn Files, folder: &Path, path: &Path, mail: &[u8]) -> io::Result
 fn file_name(mail: &NewMail) -> String {
     let time = chrono::DateTime::from_timestamp_nanos(mail.created_at).format("%Y%m%dT%H%M%SZ");
     let word = |text: &str| -> String { text.chars().filter(char::is_ascii_alphanumeric).collect() };
-    let code = mail.subject.rsplit('·').next().map(word).unwrap_or_default();
+    let code: String = mail.subject.rsplit('·').next().map(word).unwrap_or_default();
+    // The subject of what is of no incident ends in no code.
+    let code: String = code.chars().take(12).collect();
     let unique: String = word(&mail.id).chars().rev().take(6).collect();
     format!("{time}-{code}-{}-{unique}.eml", kind_word(mail))
 }

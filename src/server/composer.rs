@@ -87,7 +87,8 @@ impl Composer {
             environment: label("environment"),
             endpoint: label("endpoint"),
             failed: Some(true),
-            from: incident.since.max(now - FAILING_CALL),
+            // What breached at its first tick had failed in the window before it.
+            from: (incident.since - 2 * BAR * MINUTE).max(now - FAILING_CALL),
             to: now,
             limit: LOOKED_AT,
             ..SpanQuery::default()
@@ -197,7 +198,8 @@ fn report(key: &IntegrationKey, recent: &Part, since: Nanos) -> Option<(Nanos, S
 
 /// How many of the calls succeeded in the two hours before an incident began, as a sentence's end.
 fn before_it(incident: &Incident, key: &IntegrationKey, recent: &Part) -> String {
-    let began = Minute::of(incident.since).0;
+    // The window of its first tick has the failures in it already.
+    let began = Minute::of(incident.since).0 - BAR;
     let mut sum = Judged::default();
     judged(incident, key, recent, began - BARS * BAR, began).values().for_each(|one| sum.add(one));
     match sum.success_rate() {
