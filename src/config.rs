@@ -11,6 +11,7 @@ pub mod encryption;
 pub mod endpoint;
 pub mod heartbeat;
 pub mod integration;
+pub mod mail;
 pub mod metric;
 pub mod notice;
 pub mod oidc;
@@ -43,9 +44,13 @@ pub struct Config {
     /// Who outside is told that Seamwatch does its work.
     pub heartbeat: Option<heartbeat::Heartbeat>,
     /// Who is told.
-    pub mail: Mail,
+    pub mail: mail::Mail,
     /// The relay. Without it mails are written as .eml files into the data folder.
     pub smtp: Option<Smtp>,
+    /// `[[channel]]`: ways to be told besides e-mail.
+    pub channel: Vec<mail::Channel>,
+    /// `[[digest]]`: who is told how everything stands, and when.
+    pub digest: Vec<mail::Digest>,
     /// What is taken out of telemetry besides what always is.
     pub redaction: redaction::Redaction,
     /// How long things are kept.
@@ -53,7 +58,7 @@ pub struct Config {
     /// Which environments are shown and never notify.
     pub environments: integration::Environments,
     /// `[owners.NAME]`: who is told of an integration that names this owner.
-    pub owners: BTreeMap<String, Owner>,
+    pub owners: BTreeMap<String, mail::Owner>,
     /// `[[integration]]`: what the operator says of integrations.
     pub integration: Vec<integration::Integration>,
     /// `[[notice]]`: what vendors announced to end.
@@ -161,22 +166,6 @@ impl Default for Ingest {
     }
 }
 
-/// `[mail]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Mail {
-    /// Sender.
-    pub from: String,
-    /// Who is told of what no owner is named for.
-    pub to: Vec<String>,
-}
-
-impl Default for Mail {
-    fn default() -> Self {
-        Self { from: "seamwatch@localhost".into(), to: vec!["on-call@localhost".into()] }
-    }
-}
-
 /// `[smtp]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -210,14 +199,6 @@ pub enum Tls {
     Implicit,
     /// None: only to a loopback address.
     None,
-}
-
-/// `[owners.NAME]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Owner {
-    /// Addresses.
-    pub to: Vec<String>,
 }
 
 impl Config {
@@ -280,6 +261,10 @@ impl Config {
             smtp.username = variable("SEAMWATCH_SMTP_USERNAME").or(smtp.username.take());
             smtp.password = variable("SEAMWATCH_SMTP_PASSWORD");
         }
+        for channel in &mut self.channel {
+            channel.url = variable(&channel.variable("URL")).or(channel.url.take());
+            channel.secret = variable(&channel.variable("SECRET"));
+        }
         self.validate().map_err(|(_, problem)| format!("environment: {problem}"))
     }
 
@@ -294,13 +279,7 @@ impl Config {
         self.metric.iter().try_for_each(|metric| metric.mapping().map(|_| ()))?;
         self.check_integrations()?;
         self.notice.iter().try_for_each(notice::Notice::check)?;
-        let owned = self.owners.values().flat_map(|owner| &owner.to);
-        for address in self.mail.to.iter().chain(owned).chain([&self.mail.from]) {
-            if address.parse::<lettre::Address>().is_err() {
-                let problem = format!("\"{address}\" is not an e-mail address.");
-                return Err((format!("\"{address}\""), problem));
-            }
-        }
+        self.check_told()?;
         if let Some(smtp) = &self.smtp
             && smtp.tls == Tls::None
             && !["localhost", "127.0.0.1", "::1"].contains(&smtp.host.as_str())

@@ -32,6 +32,7 @@ fn main() -> ExitCode {
             Command::Decrypt(args) => cli::decrypt::run(args),
             Command::Users(args) => cli::users::run(args).await,
             Command::Keys(args) => cli::keys::run(args).await,
+            Command::SendTest(args) => cli::send_test::run(args).await,
             Command::Audit(args) => cli::audit::run(args).await,
         }
     });

@@ -16,6 +16,8 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::decode::redact::Redactor;
 use crate::inbox::Inbox;
+use crate::notify::outbox::Outbox;
+use crate::notify::pause::Pauses;
 use crate::pipeline::{self, Corridor, Event};
 use crate::receive::intake::{self, Intake, Taken};
 use crate::receive::keys::Keys;
@@ -23,7 +25,7 @@ use crate::receive::limits::Budget;
 use crate::rules::Origin;
 use crate::store::Store;
 use crate::world::World;
-use crate::{config, inbox, notify, receive, web};
+use crate::{config, inbox, receive, web};
 use certificates::Certificates;
 use receive::listen::Port;
 use rules::Rules;
@@ -33,6 +35,7 @@ mod certificates;
 mod composer;
 mod counters;
 mod descriptors;
+mod digest;
 pub mod encryption;
 mod evidence;
 mod keys;
@@ -116,6 +119,7 @@ pub fn check(config: &Config) -> anyhow::Result<()> {
     settings::outgoing(config)?;
     probes::client(config)?;
     settings::oidc(config, "", &crate::clock::system())?;
+    settings::channels(config)?;
     settings::mailer(config).map(drop)
 }
 
@@ -163,6 +167,8 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
     let inbox_settings = settings::inbox(&config, &keyring);
     gauges.set_aside.store(inbox::aside::count(&inbox_settings.folder, &*world.files), Ordering::Relaxed);
 
+    let signer = people::signer(&store.people(), &keyring).await?;
+    let channels = settings::channels(&config)?;
     let (own_values, probe_values) = (own::Said::default(), own::Said::default());
     let mut corridor = Corridor::open(pipeline::Parts {
         store: store.clone(),
@@ -171,7 +177,15 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         context: judging::context(&config, &vendors),
         own: own_values.clone(),
         probes: probe_values.clone(),
-        compose: composer::Composer::new(&config, &base_url, &store, &rules, &vendors, &clock),
+        compose: composer::Composer::new(
+            &config,
+            &base_url,
+            (&store, &clock),
+            &rules,
+            &vendors,
+            &signer,
+            &channels,
+        ),
         rules: rules.in_force(),
         claim_window: settings::claim_window(&config),
         most_claims: config.ingest.claims,
@@ -214,14 +228,17 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
     let forward = tokio::spawn(passing::forward(delivered, batches));
     let mut rooms = vec![tokio::spawn(passing::pass(store.clone(), inbox.clone(), live_seen.clone()))];
     let (mailer, mail_info) = settings::mailer(&config)?;
-    rooms.push(tokio::spawn(notify::outbox::run(
-        store.clone(),
+    let pauses = Pauses::default();
+    let outbox = Outbox {
+        store: store.clone(),
         mailer,
-        config.mail.from.clone(),
-        world.clone(),
-        wake_mailer,
-        stop_mail.clone(),
-    )));
+        channels: channels.clone(),
+        pauses: pauses.clone(),
+        settings: settings::outbox(&config, &signer),
+        world: world.clone(),
+    };
+    let wake_digest = wake_mailer.clone();
+    rooms.push(tokio::spawn(outbox.run(wake_mailer, stop_mail.clone())));
     let days = config.retention.evidence_days;
     let (evidence, room) = evidence::open(&store, &rules, &clock, &gauges, days, &stop);
     rooms.push(room);
@@ -253,6 +270,7 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         gauges.clone(),
         certificates.clone(),
         keys.clone(),
+        pauses,
         &store,
         clock.clone(),
     );
@@ -291,9 +309,11 @@ pub async fn start_at(doors: Doors, config: Config, origin: Origin, world: World
         stop: stop.clone(),
         mail: mail_info,
         oidc: settings::oidc(&config, &base_url, &clock)?.map(web::sso::Sso::new),
+        looked_at: settings::looked_at(&channels),
         access: Arc::new(access),
         settings: Arc::new(settings::web(&config, &addresses, vendors, &keyring)),
     };
+    rooms.push(tokio::spawn(digest::run(config.digest.clone(), state.clone(), wake_digest, stop.clone())));
     let over_tls = certificates.web.is_some();
     let port = |listener, tls: &Option<_>| Port { listener, tls: tls.clone() };
     let doors = vec![

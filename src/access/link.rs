@@ -87,12 +87,12 @@ impl Signer {
         self.is_signed("form", of, token)
     }
 
-    fn sign(&self, what: &str, said: &str) -> String {
+    pub(super) fn sign(&self, what: &str, said: &str) -> String {
         // What it is for goes under the signature too: a form's token is no link.
         URL_SAFE_NO_PAD.encode(hmac::sign(&self.0, format!("{what}\0{said}").as_bytes()))
     }
 
-    fn is_signed(&self, what: &str, said: &str, signed: &str) -> bool {
+    pub(super) fn is_signed(&self, what: &str, said: &str, signed: &str) -> bool {
         let signed = URL_SAFE_NO_PAD.decode(signed);
         signed.is_ok_and(|tag| hmac::verify(&self.0, format!("{what}\0{said}").as_bytes(), &tag).is_ok())
     }

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod door;
 pub mod key;
 pub mod link;
+pub mod mail_link;
 pub mod password;
 pub mod person;
 pub mod oidc;

@@ -112,6 +112,46 @@ impl Maintenance {
     }
 }
 
+impl Maintenance {
+    /// The next openings after an instant; the one that is open is among them.
+    pub fn openings(&self, after: Nanos, most: usize) -> Vec<Window> {
+        let mut found: Vec<Window> = self.open_at(after).into_iter().collect();
+        let mut from = after;
+        while found.len() < most {
+            let Some(window) = self.next(from) else { break };
+            from = window.from;
+            found.push(window);
+        }
+        found
+    }
+
+    /// `Sunday 29 March 2026, 03:00 Europe/Berlin (01:00 UTC), for 1 h 30 min and 15 min after it`.
+    pub fn said(&self, window: &Window) -> String {
+        let utc = DateTime::from_timestamp_nanos(window.from);
+        let local = utc.with_timezone(&self.zone);
+        let day = if local.date_naive() == utc.date_naive() { "%H:%M UTC" } else { "%-d %B, %H:%M UTC" };
+        let grace = match self.grace {
+            0 => String::new(),
+            grace => format!(" and {} after it", long(grace)),
+        };
+        format!(
+            "{} {} ({}), for {}{grace}",
+            local.format("%A %-d %B %Y, %H:%M"),
+            self.zone,
+            utc.format(day),
+            long(self.minutes)
+        )
+    }
+}
+
+fn long(minutes: u32) -> String {
+    match (minutes / 60, minutes % 60) {
+        (0, minutes) => format!("{minutes} min"),
+        (hours, 0) => format!("{hours} h"),
+        (hours, minutes) => format!("{hours} h {minutes} min"),
+    }
+}
+
 fn read(document: &mut Document<'_>, root: &Section<'_>, file: &str) -> Option<Maintenance> {
     document.keys(root, &["schema", "reason", "cron", "zone", "duration", "grace", "where"], &[]);
     document.integer(root, "schema", 1, 1);
@@ -248,6 +288,20 @@ mod tests {
             assert_eq!(days.len(), count, "{zone}: twice in a day");
             assert!((3651..=3653).contains(&count), "{zone}: {count} windows in ten years");
         }
+    }
+
+    #[test]
+    fn openings_are_said_in_local_time_and_utc() {
+        let nightly = every("30 0 * * *", "Europe/Berlin", 90);
+        let said: Vec<String> =
+            nightly.openings(at("2026-03-28T22:00:00Z"), 2).iter().map(|one| nightly.said(one)).collect();
+        let expected = [
+            "Sunday 29 March 2026, 00:30 Europe/Berlin (28 March, 23:30 UTC), for 1 h 30 min and 15 min after it",
+            "Monday 30 March 2026, 00:30 Europe/Berlin (29 March, 22:30 UTC), for 1 h 30 min and 15 min after it",
+        ];
+        assert_eq!(said, expected);
+        let open = nightly.openings(at("2026-03-28T23:45:00Z"), 2);
+        assert_eq!(open[0].from, at("2026-03-28T23:30:00Z"), "the one that is open comes first");
     }
 
     #[test]

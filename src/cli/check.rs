@@ -45,6 +45,13 @@ pub fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
                 return Ok(ExitCode::SUCCESS);
             }
             println!("Configuration, {rules} rules, {runbooks} runbooks and {vendors} vendors are in order.");
+            let now = crate::clock::system()();
+            for one in &loaded.rules.maintenance {
+                println!("Maintenance {}: {}", one.name, one.reason);
+                for window in one.openings(now, 3) {
+                    println!("  {}", one.said(&window));
+                }
+            }
             Ok(ExitCode::SUCCESS)
         }
         _ => {

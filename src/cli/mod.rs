@@ -8,6 +8,7 @@ pub mod desk;
 pub mod explain;
 pub mod keys;
 pub mod redact_test;
+pub mod send_test;
 pub mod serve;
 pub mod test;
 pub mod users;
@@ -45,6 +46,8 @@ pub enum Command {
     RedactTest(redact_test::RedactTestArgs),
     /// Write what an encrypted file of the data folder holds, by the keys of the configuration.
     Decrypt(decrypt::DecryptArgs),
+    /// Send a mail by the configured way, and say what is wrong with it.
+    SendTest(send_test::SendTestArgs),
     /// Who may come in: make, list and change users.
     Users(users::UsersArgs),
     /// Make, list and revoke the keys that telemetry is sent with; a server may be running.

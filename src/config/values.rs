@@ -105,10 +105,11 @@ impl Config {
     }
 }
 
-/// Our tests set some; Kubernetes sets others for a service that is named seamwatch.
+/// Our tests set some, and channels have names of their own; Kubernetes sets others for a service that is named seamwatch.
 fn is_of_others(name: &str) -> bool {
     let rest = name.trim_start_matches("SEAMWATCH_");
     rest.starts_with("TEST_")
+        || rest.starts_with("CHANNEL_")
         || rest == "PORT"
         || rest.starts_with("PORT_")
         || rest.contains("SERVICE_HOST")

@@ -21,9 +21,12 @@ const LEAST: f64 = 3.0;
 const TOGETHER: usize = 3;
 const ALL: usize = 2;
 
+/// Who uses a peer: what they saw in the window, and since when they count as users.
+type Users<'s> = BTreeMap<&'s IntegrationKey, (Tally, Tally)>;
+
 /// One value a peer that two integrations or more use in production.
 pub fn values(sight: &Sight<'_>, lines: &Lines<'_>, out: &mut Vec<Value>) {
-    let mut peers: BTreeMap<(&str, &str), BTreeMap<&IntegrationKey, (Tally, Tally)>> = BTreeMap::new();
+    let mut peers: BTreeMap<(&str, &str), Users<'_>> = BTreeMap::new();
     let (window, uses) = (Minute(sight.tick.0 - WINDOW), Minute(sight.tick.0 - USES));
     for line in &lines.all {
         let key = line.key;

@@ -130,6 +130,12 @@ pub struct Trial {
     pub excluded: bool,
 }
 
+impl Default for Trial {
+    fn default() -> Trial {
+        Trial::new()
+    }
+}
+
 impl Trial {
     /// A world without a past.
     pub fn new() -> Trial {

@@ -1,92 +1,40 @@
-//! Sends one mail: by SMTP, as a file, or into memory. Chosen once, at start.
+//! Sends one mail: by SMTP or as a file. Chosen once, at start.
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::Arc;
 
+use lettre::Message;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Certificate, Tls as LettreTls, TlsParameters};
-use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 
 use super::header::safe;
-use crate::store::mail::NewMail;
+use super::smtp::{Blame, Relay, SendError, Smtp};
+use crate::store::mail::{Kind, NewMail};
 use crate::world::files::Files;
 
-/// A whole send, connection included, may take this long: lettre's own timeout covers only the connect.
-const SEND_WITHIN: Duration = Duration::from_secs(90);
+/// Lines of a mail that is sent again as plain text alone, since what it said was refused.
+const SHORT: usize = 12;
 
-/// Why a mail was not taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SendError {
-    /// Trying again cannot help: this recipient is refused.
-    pub permanent: bool,
-    /// A sentence: what failed and what the other side said.
-    pub message: String,
-}
-
-/// How a connection to the relay is secured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tls {
-    /// STARTTLS, required.
-    Starttls,
-    /// TLS from the first byte.
-    Implicit,
-    /// None.
-    None,
-}
-
-/// The relay.
-#[derive(Clone, Debug)]
-pub struct Relay {
-    /// Host name.
-    pub host: String,
-    /// Port.
-    pub port: u16,
-    /// How the connection is secured.
-    pub tls: Tls,
-    /// PEM of a certificate authority to trust besides the system's.
-    pub ca_pem: Option<Vec<u8>>,
-    /// User name and password.
-    pub login: Option<(String, String)>,
-}
+/// What a test answers to a mail.
+#[cfg(test)]
+pub type Scripted = Box<dyn Fn(&NewMail) -> Result<String, SendError> + Send + Sync>;
 
 /// Where mails go.
 pub enum Mailer {
     /// To a relay.
-    Smtp(Box<AsyncSmtpTransport<Tokio1Executor>>, String),
+    Smtp(Box<Smtp>),
     /// Into a folder, as .eml files.
     File(PathBuf),
-    /// Into memory: for tests.
-    Memory(Mutex<Vec<NewMail>>),
+    /// As a test says.
+    #[cfg(test)]
+    Test(Scripted),
 }
 
 impl Mailer {
     /// A mailer to a relay. Fails when the certificate authority cannot be read.
     pub fn smtp(relay: &Relay) -> Result<Mailer, String> {
-        let tls = || -> Result<TlsParameters, String> {
-            let mut parameters = TlsParameters::builder(relay.host.clone());
-            if let Some(pem) = &relay.ca_pem {
-                let authority = Certificate::from_pem(pem)
-                    .map_err(|error| format!("smtp.ca_file holds no certificate in PEM: {error}."))?;
-                parameters = parameters.add_root_certificate(authority);
-            }
-            parameters.build_rustls().map_err(|error| format!("TLS cannot be set up: {error}."))
-        };
-        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&relay.host)
-            .port(relay.port)
-            .timeout(Some(Duration::from_secs(10)))
-            .tls(match relay.tls {
-                Tls::Starttls => LettreTls::Required(tls()?),
-                Tls::Implicit => LettreTls::Wrapper(tls()?),
-                Tls::None => LettreTls::None,
-            });
-        if let Some((user, password)) = &relay.login {
-            builder = builder.credentials(Credentials::new(user.clone(), password.clone()));
-        }
-        Ok(Mailer::Smtp(Box::new(builder.build()), format!("{}:{}", relay.host, relay.port)))
+        Smtp::new(relay).map(|smtp| Mailer::Smtp(Box::new(smtp)))
     }
 
     /// Sends one mail and says where it went. A mail that is a file is durable then.
@@ -96,27 +44,30 @@ impl Mailer {
         from: &str,
         files: &Arc<dyn Files>,
     ) -> Result<String, SendError> {
-        let message = message(mail, from)?;
+        let message = message(mail, from, false)?;
         match self {
-            Mailer::Smtp(transport, relay) => {
-                let sent = tokio::time::timeout(SEND_WITHIN, transport.send(message)).await;
-                match sent {
-                    Ok(Ok(answer)) => Ok(format!(
-                        "{relay} answered {} {}",
-                        answer.code(),
-                        answer.message().collect::<Vec<_>>().join(" ")
-                    )),
-                    Ok(Err(error)) => Err(explained(&error, relay)),
-                    Err(_) => Err(SendError {
-                        permanent: false,
-                        message: format!("{relay} did not answer within {} s.", SEND_WITHIN.as_secs()),
-                    }),
+            Mailer::Smtp(smtp) => {
+                let envelope = message.envelope();
+                let (Some(from_address), Some(to)) = (envelope.from(), envelope.to().first()) else {
+                    return Err(SendError {
+                        blame: Blame::Recipient,
+                        message: "The mail has no sender or no recipient.".into(),
+                    });
+                };
+                match smtp.send(from_address, to, &message.formatted()).await {
+                    // A filter that does not like how it is written may like it plain.
+                    Err(error) if error.blame == Blame::Content => {
+                        let short = self::message(mail, from, true)?;
+                        let sent = smtp.send(from_address, to, &short.formatted()).await;
+                        sent.map(|answer| format!("{answer}, as plain text: {}", error.message))
+                    }
+                    sent => sent,
                 }
             }
             Mailer::File(folder) => {
                 let path = folder.join(file_name(mail));
                 let failed = |error: std::io::Error| SendError {
-                    permanent: false,
+                    blame: Blame::Relay,
                     message: format!("{} cannot be written: {error}.", path.display()),
                 };
                 let (files, folder, into) = (files.clone(), folder.clone(), path.clone());
@@ -126,12 +77,8 @@ impl Mailer {
                 written.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(failed)?;
                 Ok(path.display().to_string())
             }
-            Mailer::Memory(sent) => {
-                if let Ok(mut sent) = sent.lock() {
-                    sent.push(mail.clone());
-                }
-                Ok("memory".into())
-            }
+            #[cfg(test)]
+            Mailer::Test(sent) => sent(mail),
         }
     }
 }
@@ -155,51 +102,62 @@ fn put(files: &dyn Files, folder: &Path, path: &Path, mail: &[u8]) -> io::Result
 fn file_name(mail: &NewMail) -> String {
     let time = chrono::DateTime::from_timestamp_nanos(mail.created_at).format("%Y%m%dT%H%M%SZ");
     let word = |text: &str| -> String { text.chars().filter(char::is_ascii_alphanumeric).collect() };
-    let code = mail.subject.rsplit('·').next().map(word).unwrap_or_default();
+    let code: String = mail.subject.rsplit('·').next().map(word).unwrap_or_default();
+    // The subject of what is of no incident ends in no code.
+    let code: String = code.chars().take(12).collect();
     let unique: String = word(&mail.id).chars().rev().take(6).collect();
-    format!("{time}-{code}-{}-{unique}.eml", word(&format!("{:?}", mail.change)).to_lowercase())
+    format!("{time}-{code}-{}-{unique}.eml", kind_word(mail))
 }
 
-/// The mail as it goes over the wire.
-fn message(mail: &NewMail, from: &str) -> Result<Message, SendError> {
+/// `fired`, `digest`.
+fn kind_word(mail: &NewMail) -> String {
+    let word = match mail.kind {
+        Kind::Alert(change) => format!("{change:?}"),
+        Kind::Own(own) => format!("{own:?}"),
+    };
+    word.to_lowercase()
+}
+
+/// The mail as it goes over the wire; `short` is plain text alone, and little of it.
+fn message(mail: &NewMail, from: &str, short: bool) -> Result<Message, SendError> {
     let refused =
-        |what: &str, error: String| SendError { permanent: true, message: format!("{what}: {error}.") };
-    let to = mail
-        .recipient
-        .parse()
-        .map_err(|error| refused(&format!("\"{}\" is not an address", mail.recipient), format!("{error}")))?;
-    let from = from
-        .parse()
-        .map_err(|error| refused(&format!("\"{from}\" is not an address"), format!("{error}")))?;
-    let raw =
-        |name: &'static str, value: &str| HeaderValue::new(HeaderName::new_from_ascii_str(name), safe(value));
+        |blame: Blame, what: &str, error: String| SendError { blame, message: format!("{what}: {error}.") };
+    let to = mail.recipient.parse().map_err(|error| {
+        refused(Blame::Recipient, &format!("\"{}\" is not an address", mail.recipient), format!("{error}"))
+    })?;
+    let from = from.parse().map_err(|error| {
+        refused(Blame::Ours, &format!("\"{from}\" is not an address"), format!("{error}"))
+    })?;
+    let raw = |name: HeaderName, value: &str| HeaderValue::new(name, safe(value));
+    let fixed = |name: &'static str, value: &str| raw(HeaderName::new_from_ascii_str(name), value);
     let mut builder = Message::builder()
         .from(Mailbox::new(Some(safe(&mail.from_name)), from))
         .to(Mailbox::new(None, to))
         .subject(safe(&mail.subject))
         .message_id(Some(mail.message_id.clone()))
-        .raw_header(raw("Auto-Submitted", "auto-generated"))
-        .raw_header(raw("X-Auto-Response-Suppress", "All"))
-        .raw_header(raw("List-Id", "<alerts.seamwatch>"));
+        .raw_header(fixed("Auto-Submitted", "auto-generated"))
+        .raw_header(fixed("X-Auto-Response-Suppress", "All"));
+    if !mail.headers.iter().any(|(name, _)| name == "List-Id") {
+        builder = builder.raw_header(fixed("List-Id", "<alerts.seamwatch>"));
+    }
+    for (name, value) in &mail.headers {
+        // A name that is none is left out: it is ours, and the mail matters more.
+        if let Ok(name) = HeaderName::new_from_ascii(name.clone()) {
+            builder = builder.raw_header(raw(name, value));
+        }
+    }
     if let Some(first) = &mail.in_reply_to {
         builder = builder.in_reply_to(first.clone()).references(first.clone());
     }
-    let body = MultiPart::alternative()
-        .singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(mail.text.clone()))
-        .singlepart(SinglePart::builder().header(ContentType::TEXT_HTML).body(mail.html.clone()));
-    builder.multipart(body).map_err(|error| refused("The mail cannot be built", error.to_string()))
-}
-
-fn explained(error: &lettre::transport::smtp::Error, relay: &str) -> SendError {
-    let code = error.status().map(|code| code.to_string()).unwrap_or_default();
-    // 530, 534, 535 and 538 are refusals of our login, 554 of our connection or sender: ours to mend, then sent.
-    let ours = ["530", "534", "535", "538", "554"].contains(&code.as_str());
-    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
-    let advice = if ours { " Check smtp.username, smtp.password_file and mail.from." } else { "" };
-    SendError {
-        permanent: error.is_permanent() && !ours,
-        message: format!("{relay}: {error}{cause}.{advice}"),
-    }
+    let plain = |text: String| SinglePart::builder().header(ContentType::TEXT_PLAIN).body(text);
+    let built = if short {
+        let text = mail.text.lines().take(SHORT).collect::<Vec<_>>().join("\n");
+        builder.singlepart(plain(text))
+    } else {
+        let html = SinglePart::builder().header(ContentType::TEXT_HTML).body(mail.html.clone());
+        builder.multipart(MultiPart::alternative().singlepart(plain(mail.text.clone())).singlepart(html))
+    };
+    built.map_err(|error| refused(Blame::Content, "The mail cannot be built", error.to_string()))
 }
 
 #[cfg(test)]
@@ -208,6 +166,7 @@ mod tests {
 
     use super::*;
     use crate::alert::incident::Change;
+    use crate::notify::smtp::Tls;
 
     fn disk() -> Arc<dyn Files> {
         Arc::new(crate::world::files::Disk)
@@ -217,7 +176,9 @@ mod tests {
         NewMail {
             id: "0190a".into(),
             incident_id: "i".into(),
-            change: Change::Fired,
+            kind: Kind::Alert(Change::Fired),
+            channel: String::new(),
+            headers: vec![("X-Seamwatch-Rule".into(), "x\r\nBcc: eve@example.com".into())],
             recipient: "ana@example.com".into(),
             from_name: "shop failing".into(),
             subject: subject.into(),
@@ -251,6 +212,9 @@ mod tests {
         let relay = Relay { host: "127.0.0.1".into(), port: 1, tls: Tls::None, ca_pem: None, login: None };
         let error =
             Mailer::smtp(&relay).unwrap().send(&mail("x"), "seamwatch@localhost", &disk()).await.unwrap_err();
-        assert!(!error.permanent && error.message.starts_with("127.0.0.1:1: "), "{error:?}");
+        assert!(
+            error.blame == Blame::Relay && error.message.starts_with("127.0.0.1:1 cannot be reached"),
+            "{error:?}"
+        );
     }
 }

@@ -1,18 +1,30 @@
-//! What a mail says: one sentence of what is wrong, what changed, the evidence, the first steps, three links. How a
-//! mail begins depends on what happened: it fired, it got worse, it is over, or its rule is gone.
+//! What a mail says: one sentence of what is wrong, what changed, the evidence, the first steps, links. How a mail begins
+//! depends on what happened: it fired, it got worse, it is over, or its rule is gone.
 
 use askama::Template;
 use chrono::{FixedOffset, Offset, Utc};
 
 use super::header::{safe, shortened};
-use super::prose::{Speaker, block, first_steps, lasted, wrapped};
-use crate::alert::incident::{Change, Incident, Severity, Transition};
-use crate::alert::sentence;
+use super::prose::{Speaker, block, first_steps, wrapped};
+use crate::alert::incident::{Incident, Transition};
 use crate::signals::telemetry::Nanos;
-use crate::store::mail::NewMail;
+use crate::store::mail::{Kind, NewMail};
+use look::{Look, is_over, look};
 
-/// Longest subject, in characters: what a phone shows.
-const SUBJECT: usize = 70;
+pub mod look;
+pub mod rows;
+pub mod subject;
+
+/// So many others of a group are listed; the rest is counted.
+const LISTED: usize = 10;
+/// So many failing calls are shown.
+const SAMPLES: usize = 3;
+/// So many others who are told are named.
+const OTHERS: usize = 6;
+/// Longest sentence, name of an endpoint, and what a call said: a mail stays small whatever it is told.
+const SENTENCE: usize = 600;
+const NAME: usize = 100;
+const DETAIL: usize = 240;
 /// Columns of the text part.
 const COLUMNS: usize = 72;
 
@@ -37,8 +49,14 @@ pub struct Context {
     pub before: String,
     /// Endpoints that fail: (name, failed, calls), worst first.
     pub endpoints: Vec<(String, u64, u64)>,
-    /// A failing call: what was called and how it ended, and what was said.
-    pub failing_call: Option<(String, String)>,
+    /// What changed before it began, newest first: versions, credentials, contracts.
+    pub changes: Vec<(Nanos, String)>,
+    /// Failing calls, each of another kind.
+    pub samples: Vec<Sample>,
+    /// Who else is told, addresses.
+    pub others: Vec<String>,
+    /// When the next reminder comes, a sentence; empty where none does.
+    pub next: String,
     /// What the integration said of its last failed run, and when.
     pub report: Option<(Nanos, String)>,
     /// Where the vendor tells of outages: `GitHub, https://…`; empty when not known.
@@ -61,7 +79,10 @@ impl Default for Context {
             trend_of: String::new(),
             before: String::new(),
             endpoints: Vec::new(),
-            failing_call: None,
+            changes: Vec::new(),
+            samples: Vec::new(),
+            others: Vec::new(),
+            next: String::new(),
             report: None,
             vendor_status: String::new(),
             zone: Utc.fix(),
@@ -70,13 +91,26 @@ impl Default for Context {
     }
 }
 
+/// A failing call.
+#[derive(Clone, Debug, Default)]
+pub struct Sample {
+    /// What was called, how it ended, after how long.
+    pub line: String,
+    /// What was said, redacted.
+    pub detail: String,
+    /// Where its trace is shown.
+    pub link: String,
+}
+
 /// One recipient and the first mail of the incident that went to them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Recipient {
     /// Address.
     pub address: String,
     /// Message-ID of the incident's first mail to this address.
     pub thread: Option<String>,
+    /// Where they acknowledge it, and where they silence it; none where there is nothing to do.
+    pub act: Option<(String, String)>,
 }
 
 #[derive(Template)]
@@ -126,12 +160,7 @@ struct Body {
     subject: String,
     integration: String,
     route: String,
-    /// `failing`, for the sender's name.
-    state: &'static str,
-    /// `bad`, `warn`, `ok`, `info` or `soft`: the class that a dark scheme recolours.
-    tone: &'static str,
-    color: &'static str,
-    mark: &'static str,
+    look: Look,
     /// `Failing since 19:42 UTC, critical`.
     status: String,
     headline: String,
@@ -143,14 +172,21 @@ struct Body {
     endpoints: Vec<(String, u64, u64)>,
     steps: Vec<String>,
     more_steps: String,
-    failing_call: Option<(String, String)>,
-    open_link: String,
-    incident_link: String,
-    runbook_link: String,
+    /// Others that this mail tells of: (place, value).
+    also: Vec<(String, String)>,
+    more_also: String,
+    samples: Vec<Sample>,
+    /// (what, where it leads), the first the strongest.
+    links: Vec<(&'static str, String)>,
     footer: String,
 }
 
 impl Body {
+    /// What lists of mails show beside the subject.
+    fn preheader(&self) -> String {
+        shortened(&self.headline, 140)
+    }
+
     fn wrap(&self, text: &str) -> String {
         wrapped(text, COLUMNS, "")
     }
@@ -166,8 +202,12 @@ impl Body {
 
 /// Mails for one transition, one for each recipient.
 pub fn compose(transition: &Transition, context: &Context, recipients: &[Recipient]) -> Vec<NewMail> {
+    recipients.iter().map(|recipient| one(transition, context, recipient)).collect()
+}
+
+fn one(transition: &Transition, context: &Context, recipient: &Recipient) -> NewMail {
     let incident = &transition.incident;
-    let body = body(transition, context);
+    let body = body(transition, context, recipient);
     let render = if is_over(transition) {
         [
             ResolvedSubject { b: &body }.render(),
@@ -184,131 +224,60 @@ pub fn compose(transition: &Transition, context: &Context, recipients: &[Recipie
     // Rendering into a string cannot fail; an empty part would still be a mail that says where to look.
     let [subject, text, html] = render.map(Result::unwrap_or_default);
     let subject = safe(&subject);
-    let one = |recipient: &Recipient| NewMail {
+    NewMail {
         id: uuid::Uuid::now_v7().to_string(),
         incident_id: incident.id.clone(),
-        change: transition.change,
+        kind: Kind::Alert(transition.change),
+        channel: String::new(),
         recipient: recipient.address.clone(),
-        from_name: safe(&format!("{} {}", body.integration, body.state)),
-        subject: if recipient.thread.is_some() { format!("Re: {subject}") } else { subject.clone() },
+        from_name: safe(&format!("{} {}", body.integration, body.look.state)),
+        subject: if recipient.thread.is_some() { format!("Re: {subject}") } else { subject },
         message_id: message_id(transition, &recipient.address),
         in_reply_to: recipient.thread.clone(),
-        text: text.clone(),
-        html: html.clone(),
+        headers: headers(transition, &body.integration),
+        text,
+        html,
         created_at: context.now,
+    }
+}
+
+/// What readers and programs filter by.
+fn headers(transition: &Transition, integration: &str) -> Vec<(String, String)> {
+    let incident = &transition.incident;
+    let word = |text: &str| -> String {
+        text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect()
     };
-    recipients.iter().map(one).collect()
+    let state = if is_over(transition) { "resolved" } else { "firing" };
+    [
+        ("List-Id", format!("<{}.alerts.seamwatch>", word(integration))),
+        ("X-Seamwatch-Rule", incident.rule.to_string()),
+        ("X-Seamwatch-Severity", incident.severity.name().to_owned()),
+        ("X-Seamwatch-State", state.to_owned()),
+        ("X-Seamwatch-Incident", incident.code.clone()),
+    ]
+    .map(|(name, value)| (name.to_owned(), safe(&value)))
+    .into()
 }
 
 /// Fixed before the first try: the same transition to the same recipient always has the same id.
-fn message_id(transition: &Transition, recipient: &str) -> String {
+pub fn message_id(transition: &Transition, recipient: &str) -> String {
     let to = xxhash_rust::xxh3::xxh3_64(recipient.as_bytes());
     let change = format!("{:?}", transition.change).to_lowercase();
     format!("<{}.{}.{change}.{to:016x}@seamwatch>", transition.incident.id, transition.at.0)
 }
 
-fn is_over(transition: &Transition) -> bool {
-    matches!(transition.change, Change::Resolved | Change::RuleRemoved)
-        || (transition.change == Change::Settled && transition.incident.resolved_at.is_some())
-}
-
-/// (state, class, colour on white, mark): a mail is read in black and white too.
-fn look(transition: &Transition) -> (&'static str, &'static str, &'static str, &'static str) {
-    match (is_over(transition), transition.change, transition.incident.severity) {
-        (true, Change::RuleRemoved, _) => ("rule removed", "soft", "#5d6166", "◌"),
-        (true, ..) => ("resolved", "ok", "#23784a", "●"),
-        (_, Change::Flapping, _) => ("unsteady", "warn", "#915600", "▲"),
-        (_, _, Severity::Critical) => ("failing", "bad", "#c4321f", "■"),
-        (_, _, Severity::Warning) => ("degraded", "warn", "#915600", "▲"),
-        (_, _, Severity::Info) => ("notice", "info", "#3459bd", "○"),
-    }
-}
-
-/// `Failing since 19:42 UTC, critical`; `Resolved at 19:55 UTC after 13 min`.
-fn status(transition: &Transition, state: &str, end: Nanos, speaker: &Speaker) -> String {
-    let incident = &transition.incident;
-    let (since, ended) = (speaker.say(incident.since), speaker.say(end));
-    let took = lasted(end - incident.since);
-    let severity = incident.severity.name();
-    let state =
-        state.chars().next().map_or_else(String::new, |first| first.to_uppercase().collect::<String>())
-            + state.get(1..).unwrap_or_default();
-    match transition.change {
-        Change::Escalated => format!("Escalated to {severity}, open since {since}"),
-        Change::Reopened => format!("{state} again since {since}, {severity}"),
-        Change::RuleRemoved => format!("Rule removed at {ended}, {took} after it began"),
-        _ if is_over(transition) => format!("Resolved at {ended} after {took}"),
-        _ => format!("{state} since {since}, {severity}"),
-    }
-}
-
-/// What stands under the headline.
-fn rows(transition: &Transition, context: &Context, speaker: &Speaker, end: Nanos) -> Vec<(String, String)> {
-    let incident = &transition.incident;
-    let mut rows: Vec<(String, String)> = Vec::new();
-    let mut push = |what: &str, text: String| {
-        if !text.is_empty() {
-            rows.push((what.to_owned(), text));
-        }
-    };
-    let since = speaker.say(incident.since);
-    let changed = match transition.change {
-        Change::Flapping => {
-            "It begins and ends so often that no more mails are written until it has held still \
-                             for 30 min."
-                .into()
-        }
-        Change::Settled => "It has held still for 30 min; mails are written again.".into(),
-        Change::Escalated | Change::Reopened => incident.changed.clone(),
-        Change::Fired if !context.before.is_empty() => format!("Before {since}: {}.", context.before),
-        _ => String::new(),
-    };
-    push("What changed", changed);
-    if is_over(transition) {
-        let was = if transition.change == Change::RuleRemoved { "Last known" } else { "Was" };
-        push(was, speaker.sentence(&incident.sentence));
-        push("Worst", format!("{}; the rule fires {}", incident.worst, incident.threshold));
-        push("Lasted", format!("{}, from {since} to {}", lasted(end - incident.since), speaker.say(end)));
-    } else {
-        push("Now", format!("{}; the rule fires {}", incident.value, incident.threshold));
-        if incident.worst != incident.value {
-            push("Worst so far", incident.worst.clone());
-        }
-        push("Open for", lasted(end - incident.since));
-        for (what, figure) in &incident.evidence {
-            push(what, speaker.sentence(figure));
-        }
-    }
-    if let Some((at, message)) = &context.report {
-        push("It reported", format!("\"{message}\" at {}", speaker.say(*at)));
-    }
-    push("Vendor status", context.vendor_status.clone());
-    push("Owner", context.owner.clone());
-    rows
-}
-
-fn body(transition: &Transition, context: &Context) -> Body {
+fn body(transition: &Transition, context: &Context, recipient: &Recipient) -> Body {
     let incident = &transition.incident;
     let label = |name: &str| incident.labels.get(name).cloned().unwrap_or_default();
     let integration = label("integration");
+    let shown = if integration.is_empty() { label("peer") } else { integration.clone() };
     let speaker = Speaker { zone: context.zone, now: context.now };
-    let (state, tone, color, mark) = look(transition);
+    let look = look(transition);
     let end = incident.resolved_at.unwrap_or(context.now);
     let over = is_over(transition);
     let (steps, left) = first_steps(&context.runbook);
-    let query = |pairs: &[(&str, String)]| {
-        let pairs: Vec<String> =
-            pairs.iter().map(|(key, value)| format!("{key}={}", encoded(value))).collect();
-        pairs.join("&")
-    };
-    let from = (incident.since - 1_800_000_000_000) / 1_000_000_000;
-    let range = query(&[
-        ("environment", label("environment")),
-        ("from", from.to_string()),
-        ("to", (end / 1_000_000_000 + 60).to_string()),
-    ]);
-    let base = &context.base_url;
     let said = if over && !incident.ending.is_empty() { &incident.ending } else { &incident.sentence };
+    let headline = format!("{} {}", look::lead(transition, end, &speaker), speaker.sentence(said));
     let bar = |bar: &Option<(f64, bool)>| match bar {
         None => Bar { height: 2, color: "#b9bcc0" },
         Some((share, bad)) => Bar {
@@ -316,63 +285,102 @@ fn body(transition: &Transition, context: &Context) -> Body {
             color: if *bad { "#d2432f" } else { "#8fbfa2" },
         },
     };
-    let environment = label("environment");
-    let environment =
-        if environment.is_empty() { String::new() } else { format!(", environment {environment}") };
+    let steps = steps.iter().map(|step| step.replace("=NAME", &format!("={}", encoded(&integration))));
+    let also = &incident.also;
+    let endpoint = |(name, failed, calls): &(String, u64, u64)| (shortened(name, NAME), *failed, *calls);
+    let bounded = |one: &Sample| Sample {
+        line: shortened(&one.line, NAME + 60),
+        detail: shortened(&one.detail, DETAIL),
+        link: one.link.clone(),
+    };
     Body {
-        subject: subject(incident),
+        subject: subject::of(incident),
         route: safe(&context.route),
-        state,
-        tone,
-        color,
-        mark,
-        status: status(transition, state, end, &speaker),
-        headline: speaker.sentence(said),
-        rows: rows(transition, context, &speaker, end),
+        status: look::status(transition, &look.state, end, &speaker),
+        headline: shortened(headline.trim(), SENTENCE),
+        rows: rows::of(transition, context, &speaker, end),
         trend_text: context.trend.iter().map(|bar| block(bar.map(|(share, _)| share))).collect(),
         trend_bars: context.trend.iter().map(bar).collect(),
-        trend_of: context.trend_of.clone(),
-        endpoints: context.endpoints.iter().take(5).cloned().collect(),
-        steps: steps
-            .iter()
-            .map(|step| step.replace("=NAME", &format!("={}", encoded(&integration))))
-            .collect(),
+        trend_of: trend_of(context),
+        endpoints: context.endpoints.iter().take(5).map(endpoint).collect(),
+        steps: steps.collect(),
         more_steps: match left {
             0 => String::new(),
             1 => "One more step is in the runbook.".into(),
             left => format!("{left} more steps are in the runbook."),
         },
-        failing_call: context.failing_call.clone(),
-        open_link: format!("{base}/integrations/{}?{range}", encoded(&integration)),
-        incident_link: format!("{base}/incidents/{}", incident.code),
-        runbook_link: format!("{base}/runbooks/{}", incident.runbook.trim_end_matches(".md")),
-        footer: format!(
-            "Rule {}{environment}, incident {}. {}",
-            incident.rule, incident.code, context.reason
-        ),
-        integration: safe(&integration),
+        also: also
+            .iter()
+            .take(LISTED)
+            .map(|(place, value)| (shortened(&safe(place), NAME), shortened(&safe(value), 40)))
+            .collect(),
+        more_also: match also.len().saturating_sub(LISTED) {
+            0 => String::new(),
+            more => format!("And {more} more; the incident's page lists them."),
+        },
+        samples: if over { Vec::new() } else { context.samples.iter().take(SAMPLES).map(bounded).collect() },
+        links: links(incident, context, recipient, end),
+        footer: footer(incident, context),
+        integration: safe(&shown),
+        look,
     }
 }
 
-/// The same for the whole life of an incident, so that a thread stays one: integration, what, where, code; no value,
-/// at most 70 characters.
-fn subject(incident: &Incident) -> String {
-    let label = |name: &str| incident.labels.get(name).map(String::as_str).filter(|text| !text.is_empty());
-    let integration = shortened(label("integration").unwrap_or("integration"), 28);
-    let room = SUBJECT.saturating_sub(integration.chars().count() + incident.code.len() + 5);
-    let place = ["endpoint", "credential", "queue", "reconciliation", "connection", "peer"]
-        .into_iter()
-        .find_map(label)
-        .unwrap_or_default();
-    let cause = sentence::cause(&incident.first_cause);
-    // The status codes are in the sentence.
-    let cause = cause.split(" (").next().unwrap_or_default();
-    let what = match (cause, place) {
-        ("", _) => incident.title.clone(),
-        (cause, "") => cause.to_owned(),
-        (cause, place) => format!("{cause}, {place}"),
+/// What the trend shows, with its lowest and highest: no colour has to be seen.
+fn trend_of(context: &Context) -> String {
+    let shares: Vec<f64> = context.trend.iter().flatten().map(|(share, _)| *share).collect();
+    let (low, high) =
+        shares.iter().fold((1.0f64, 0.0f64), |(low, high), one| (low.min(*one), high.max(*one)));
+    let percent = crate::alert::figure::percent;
+    format!("{}, from {} to {}.", context.trend_of.trim_end_matches('.'), percent(low), percent(high))
+}
+
+fn links(
+    incident: &Incident,
+    context: &Context,
+    recipient: &Recipient,
+    end: Nanos,
+) -> Vec<(&'static str, String)> {
+    let label = |name: &str| incident.labels.get(name).map_or("", String::as_str);
+    let base = &context.base_url;
+    let incident_link = format!("{base}/incidents/{}", incident.code);
+    let mut links = match label("integration") {
+        "" => vec![("Open", incident_link)],
+        integration => {
+            let (from, to) = ((incident.since - 1_800_000_000_000) / 1_000_000_000, end / 1_000_000_000 + 60);
+            let environment = encoded(label("environment"));
+            let range = format!("environment={environment}&from={from}&to={to}");
+            let open = format!("{base}/integrations/{}?{range}", encoded(integration));
+            vec![("Open", open), ("Incident", incident_link)]
+        }
     };
-    format!("{integration}: {} · {}", shortened(&what, room), incident.code)
+    if let Some((acknowledge, silence)) = &recipient.act {
+        links.push(("Acknowledge", acknowledge.clone()));
+        links.push(("Silence", silence.clone()));
+    }
+    links.push(("Runbook", format!("{base}/runbooks/{}", incident.runbook.trim_end_matches(".md"))));
+    links
+}
+
+/// `Rule success-rate-low, incident K7Q2. You get this because … Also told: …`
+fn footer(incident: &Incident, context: &Context) -> String {
+    let environment = match incident.labels.get("environment").map_or("", String::as_str) {
+        "" => String::new(),
+        environment => format!(", environment {environment}"),
+    };
+    let others = match context.others.as_slice() {
+        [] => String::new(),
+        others if others.len() > OTHERS => {
+            let named: Vec<&str> = others.iter().take(OTHERS).map(String::as_str).collect();
+            format!(" Also told: {} and {} more.", named.join(", "), others.len() - OTHERS)
+        }
+        others => format!(" Also told: {}.", others.join(", ")),
+    };
+    let next = if context.next.is_empty() { String::new() } else { format!(" {}", context.next) };
+    format!(
+        "Rule {}{environment}, incident {}. {}{others}{next}",
+        incident.rule, incident.code, context.reason
+    )
 }
 
 fn encoded(text: &str) -> String {

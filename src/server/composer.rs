@@ -6,36 +6,45 @@ use std::sync::Arc;
 use chrono::Offset;
 
 use super::rules::Rules;
+use crate::access::link::Signer;
+use crate::access::mail_link::{Act, LASTS, MailLink, PATH};
 use crate::alert::figure;
-use crate::alert::incident::{Incident, Transition};
+use crate::alert::incident::{Change, Incident, Transition};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::notify::message::{Context, Recipient, compose};
+use crate::notify::channel::Channels;
+use crate::notify::message::{Context, Recipient, Sample, compose};
+use crate::notify::prose::Speaker;
 use crate::pipeline::Compose;
 use crate::rollup::window::{MINUTE, Minute, Part};
 use crate::signals::call::{Attempts, Judged, judge};
 use crate::signals::observation::{CallKey, IntegrationKey, JobRun};
 use crate::signals::provider::Providers;
 use crate::signals::telemetry::Nanos;
-use crate::store::mail::NewMail;
+use crate::store::mail::{Mail, NewMail};
 use crate::store::{SpanQuery, Store};
+use told::{List, Told};
+
+pub mod lately;
+pub mod told;
 
 /// Bars of a trend, and minutes a bar.
 const BARS: i64 = 24;
 const BAR: i64 = 5;
-/// How far back a failing call is looked for, and how much of what it said is told.
+/// How far back failing calls are looked for.
 const FAILING_CALL: Nanos = 30 * MINUTE;
-const PAYLOAD: usize = 300;
+/// Failing calls looked at for those that are told.
+const LOOKED_AT: usize = 60;
 
 /// Composes mails from the configuration, the rules in force and the last two hours.
 pub struct Composer {
     base_url: String,
-    to: Vec<String>,
-    owners: BTreeMap<String, Vec<String>>,
-    owner_of: BTreeMap<String, String>,
+    told: Told,
     store: Store,
     rules: Arc<Rules>,
     providers: Arc<Providers>,
+    signer: Signer,
+    channels: Arc<Channels>,
     clock: Clock,
 }
 
@@ -44,52 +53,23 @@ impl Composer {
     pub fn new(
         config: &Config,
         base_url: &str,
-        store: &Store,
+        world: (&Store, &Clock),
         rules: &Arc<Rules>,
         providers: &Arc<Providers>,
-        clock: &Clock,
+        signer: &Signer,
+        channels: &Arc<Channels>,
     ) -> Composer {
-        let owned =
-            |rule: &crate::config::integration::Integration| Some((rule.name.clone(), rule.owner.clone()?));
+        let (store, clock) = world;
         Composer {
             base_url: base_url.to_owned(),
-            to: config.mail.to.clone(),
-            owners: config.owners.iter().map(|(name, owner)| (name.clone(), owner.to.clone())).collect(),
-            owner_of: config.integration.iter().filter_map(owned).collect(),
+            told: Told::new(config),
             store: store.clone(),
             rules: rules.clone(),
             providers: providers.clone(),
+            signer: signer.clone(),
+            channels: channels.clone(),
             clock: clock.clone(),
         }
-    }
-
-    /// Who owns an integration: the configuration's word, else telemetry's.
-    fn owner(&self, key: &IntegrationKey, recent: &Part) -> Option<String> {
-        let said = || recent.integrations.get(key)?.owner.get().cloned();
-        self.owner_of.get(&*key.name).cloned().or_else(said)
-    }
-
-    /// The owner's addresses by the configuration, where telemetry's owner is but a label that is looked up; and why
-    /// these.
-    fn recipients(
-        &self,
-        incident: &Incident,
-        key: &IntegrationKey,
-        owner: Option<&str>,
-    ) -> (Vec<String>, String) {
-        if !incident.to.is_empty() {
-            let why = "You get this because an override of the rule names you.";
-            return (incident.to.clone(), why.to_owned());
-        }
-        let name = &key.name;
-        if let Some((owner, addresses)) = owner.and_then(|owner| Some((owner, self.owners.get(owner)?))) {
-            return (addresses.clone(), format!("You get this because {owner} owns {name}."));
-        }
-        let why = match owner {
-            Some(owner) => format!("no address is configured for its owner, {owner}"),
-            None => format!("nobody is named as the owner of {name}"),
-        };
-        (self.to.clone(), format!("You get this as the default recipient: {why}."))
     }
 
     /// Where the peer's vendor tells of outages: `GitHub, https://…`; empty where no file says.
@@ -99,35 +79,50 @@ impl Composer {
         page.map_or_else(String::new, |(name, url)| format!("{name}, {url}"))
     }
 
-    /// The latest failed call that the incident is about. A mail without it is better than no mail.
-    async fn failing_call(&self, incident: &Incident, now: Nanos) -> Option<(String, String)> {
+    /// Failing calls that the incident is about, each of another kind. A mail without them is better than no mail.
+    async fn samples(&self, incident: &Incident, now: Nanos) -> Vec<Sample> {
         let label = |name: &str| incident.labels.get(name).filter(|value| !value.is_empty()).cloned();
         let query = SpanQuery {
             integration: label("integration"),
             environment: label("environment"),
             endpoint: label("endpoint"),
             failed: Some(true),
-            from: incident.since.max(now - FAILING_CALL),
+            // What breached at its first tick had failed in the window before it.
+            from: (incident.since - 2 * BAR * MINUTE).max(now - FAILING_CALL),
             to: now,
-            limit: 1,
+            limit: LOOKED_AT,
             ..SpanQuery::default()
         };
-        let span = self.store.spans(query).await.unwrap_or_default().into_iter().next()?;
-        let said = |name: &str| span.attributes.get(name).map(String::as_str).filter(|text| !text.is_empty());
-        let status = ["http.response.status_code", "http.status_code", "rpc.grpc.status_code", "error.type"]
-            .into_iter()
-            .find_map(said)
-            .unwrap_or(span.status);
-        let line = format!(
-            "{} {status} after {}, trace {}",
-            span.endpoint.as_deref().unwrap_or(&span.name),
-            figure::duration(span.duration_ms / 1e3),
-            span.trace_id
-        );
-        let detail =
-            said("integration.payload").or(said("exception.message")).unwrap_or(&span.status_message);
-        let detail = if detail == status { "" } else { detail };
-        Some((line, detail.chars().take(PAYLOAD).collect()))
+        lately::samples(&self.store.spans(query).await.unwrap_or_default(), &self.base_url)
+    }
+
+    /// What changed before an incident began: credentials from what is in memory, versions and events from the catalog.
+    async fn changes(&self, key: &IntegrationKey, recent: &Part, since: Nanos) -> Vec<(Nanos, String)> {
+        let environment = (!key.environment.is_empty()).then_some(&*key.environment);
+        let of = self.store.changes(&key.name, environment, lately::period(since), 10).await;
+        lately::changes(key, recent, &of.unwrap_or_default(), since)
+    }
+
+    /// Where somebody acknowledges an incident, and where they silence it.
+    fn act(&self, incident: &Incident, recipient: &str, now: Nanos) -> (String, String) {
+        let link = |act| {
+            let (incident, recipient) = (incident.id.clone(), recipient.to_owned());
+            let link = MailLink { act, incident, recipient, expires_at: now.saturating_add(LASTS) };
+            format!("{}{PATH}{}", self.base_url, self.signer.mail_link(&link))
+        };
+        (link(Act::Acknowledge), link(Act::Silence))
+    }
+
+    /// When the next reminder comes, a sentence; empty where none does.
+    fn next(&self, transition: &Transition, speaker: &Speaker) -> String {
+        let rules = self.rules.in_force();
+        let repeat = rules.rule(&transition.incident.rule).map_or(0, |rule| rule.repeat);
+        let open = transition.incident.resolved_at.is_none() && transition.change != Change::Flapping;
+        if repeat == 0 || !open {
+            return String::new();
+        }
+        let at = transition.at.start() + i64::from(repeat) * MINUTE;
+        format!("The next reminder comes at {} unless somebody acknowledges it.", speaker.say(at))
     }
 }
 
@@ -137,14 +132,18 @@ impl Compose for Composer {
         let label = |name: &str| incident.labels.get(name).map_or("", String::as_str);
         let key =
             IntegrationKey { environment: label("environment").into(), name: label("integration").into() };
-        let owner = self.owner(&key, recent);
-        let (addresses, reason) = self.recipients(incident, &key, owner.as_deref());
-        let mut recipients = Vec::new();
-        for address in addresses {
-            // Without the first mail's id a thread breaks in two, which is better than no mail.
-            let thread = self.store.first_message_id(&incident.id, &address).await.unwrap_or(None);
-            recipients.push(Recipient { address, thread });
-        }
+        let owner = self.told.owner(&key, recent);
+        // Without what was told before a thread breaks in two, which is better than no mail.
+        let before: Vec<Mail> = self.store.mails_of(&incident.id).await.unwrap_or_default();
+        let List { addresses, reason } = self.told.list(transition, &key, owner.as_deref(), &before);
+        let now = (self.clock)();
+        let is_open = incident.resolved_at.is_none();
+        let recipient = |address: &String| Recipient {
+            thread: told::thread(&before, address),
+            act: is_open.then(|| self.act(incident, address, now)),
+            address: address.clone(),
+        };
+        let recipients: Vec<Recipient> = addresses.iter().map(recipient).collect();
         let registration = recent.integrations.get(&key);
         let said = |text: Option<&String>| text.cloned().unwrap_or_default();
         let source = said(registration.and_then(|found| found.source.get()));
@@ -153,10 +152,9 @@ impl Compose for Composer {
         let of_calls = ["call.", "attempt."].iter().any(|family| incident.signal.starts_with(family))
             && !incident.signal.starts_with("call.latency");
         let of_rates = incident.signal.ends_with("success_rate");
-        let now = (self.clock)();
-        let is_open = incident.resolved_at.is_none();
         let tick = transition.at;
-        let context = Context {
+        let zone = chrono::DateTime::from_timestamp_nanos(now).with_timezone(&chrono::Local).offset().fix();
+        let mut context = Context {
             base_url: self.base_url.clone(),
             runbook: self.rules.runbook(&incident.runbook).unwrap_or_default(),
             route: figure::route(&source, &destination),
@@ -164,15 +162,25 @@ impl Compose for Composer {
             reason,
             trend: if of_calls { trend(incident, &key, recent, tick) } else { Vec::new() },
             trend_of: format!("Success rate of the last two hours, {BAR} minutes a bar."),
-            before: if of_rates { before(incident, &key, recent) } else { String::new() },
+            before: if of_rates { before_it(incident, &key, recent) } else { String::new() },
             endpoints: if of_calls { failing(incident, &key, recent, tick) } else { Vec::new() },
-            failing_call: if is_open && of_rates { self.failing_call(incident, now).await } else { None },
+            changes: if is_open { self.changes(&key, recent, incident.since).await } else { Vec::new() },
+            samples: if is_open && of_calls { self.samples(incident, now).await } else { Vec::new() },
             report: if is_open { report(&key, recent, incident.since) } else { None },
             vendor_status: if is_open { self.vendor_status(label("peer")) } else { String::new() },
-            zone: chrono::DateTime::from_timestamp_nanos(now).with_timezone(&chrono::Local).offset().fix(),
+            next: self.next(transition, &Speaker { zone, now }),
+            others: Vec::new(),
+            zone,
             now,
         };
-        compose(transition, &context, &recipients)
+        let mut mails = Vec::new();
+        for recipient in recipients {
+            context.others = addresses.iter().filter(|other| **other != recipient.address).cloned().collect();
+            mails.extend(compose(transition, &context, &[recipient]));
+        }
+        let told: Vec<String> = told::channels(&before);
+        mails.extend(self.channels.compose(transition, &context, &told));
+        mails
     }
 }
 
@@ -189,8 +197,9 @@ fn report(key: &IntegrationKey, recent: &Part, since: Nanos) -> Option<(Nanos, S
 }
 
 /// How many of the calls succeeded in the two hours before an incident began, as a sentence's end.
-fn before(incident: &Incident, key: &IntegrationKey, recent: &Part) -> String {
-    let began = Minute::of(incident.since).0;
+fn before_it(incident: &Incident, key: &IntegrationKey, recent: &Part) -> String {
+    // The window of its first tick has the failures in it already.
+    let began = Minute::of(incident.since).0 - BAR;
     let mut sum = Judged::default();
     judged(incident, key, recent, began - BARS * BAR, began).values().for_each(|one| sum.add(one));
     match sum.success_rate() {

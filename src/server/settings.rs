@@ -6,12 +6,17 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 
+use crate::access::link::Signer;
 use crate::access::oidc::Mapping;
+use crate::alert::incident::Severity;
 use crate::clock::Clock;
 use crate::config::heartbeat::Heartbeat;
+use crate::config::mail::ChannelKind;
 use crate::config::{Config, Tls};
 use crate::inbox;
-use crate::notify::mailer::{self, Mailer, Relay};
+use crate::notify::channel::{Channel, Channels, Form};
+use crate::notify::mailer::Mailer;
+use crate::notify::smtp::{self, Relay};
 use crate::oidc::provider::{self, Provider};
 use crate::outgoing::client::{self, Client};
 use crate::outgoing::guard::{self, Policy};
@@ -21,7 +26,7 @@ use crate::rules::Loaded;
 use crate::signals::provider::Providers;
 use crate::signals::telemetry::Nanos;
 use crate::world::seal::Keyring;
-use crate::{providers, receive, web};
+use crate::{config, notify, providers, receive, web};
 
 /// Where people reach the dashboard, without a slash at its end.
 pub fn base_url(config: &Config, web: SocketAddr) -> String {
@@ -204,9 +209,9 @@ pub fn mailer(config: &Config) -> anyhow::Result<(Arc<Mailer>, web::MailInfo)> {
         _ => {}
     }
     let (tls, port) = match smtp.tls {
-        Tls::Starttls => (mailer::Tls::Starttls, 587),
-        Tls::Implicit => (mailer::Tls::Implicit, 465),
-        Tls::None => (mailer::Tls::None, 25),
+        Tls::Starttls => (smtp::Tls::Starttls, 587),
+        Tls::Implicit => (smtp::Tls::Implicit, 465),
+        Tls::None => (smtp::Tls::None, 25),
     };
     let relay = Relay {
         host: smtp.host.clone(),
@@ -217,6 +222,74 @@ pub fn mailer(config: &Config) -> anyhow::Result<(Arc<Mailer>, web::MailInfo)> {
     };
     let mailer = Mailer::smtp(&relay).map_err(anyhow::Error::msg)?;
     Ok((Arc::new(mailer), web::MailInfo { transport: "smtp".into(), folder: None, from }))
+}
+
+/// What mails go out by, how many, and who stands in.
+pub fn outbox(config: &Config, signer: &Signer) -> notify::outbox::Settings {
+    let signer = signer.clone();
+    let mut stand_ins = config.mail.to.clone();
+    stand_ins.extend(config.mail.escalate_to.clone());
+    notify::outbox::Settings {
+        from: config.mail.from.clone(),
+        hourly: config.mail.hourly,
+        stand_ins,
+        readdress: Arc::new(move |body, to| signer.readdressed(body, to)),
+    }
+}
+
+/// Ways to be told besides e-mail.
+pub fn channels(config: &Config) -> anyhow::Result<Arc<Channels>> {
+    let read = |channel: &config::mail::Channel, key: &str, file: &Path| {
+        let text = std::fs::read_to_string(file).with_context(|| {
+            format!("channel {}: {key} = {} cannot be read", channel.name, file.display())
+        })?;
+        Ok::<String, anyhow::Error>(text.trim().to_owned())
+    };
+    let one = |channel: &config::mail::Channel| {
+        let by_default = (channel.kind == ChannelKind::PagerDuty)
+            .then(|| "https://events.pagerduty.com/v2/enqueue".to_owned());
+        let url = match (&channel.url, &channel.url_file) {
+            (Some(url), _) => Some(url.clone()),
+            (None, Some(file)) => Some(read(channel, "url_file", file)?),
+            (None, None) => by_default,
+        };
+        let secret = match (&channel.secret, &channel.secret_file) {
+            (Some(secret), _) => secret.clone(),
+            (None, Some(file)) => read(channel, "secret_file", file)?,
+            (None, None) => String::new(),
+        };
+        if secret.is_empty() && channel.kind != ChannelKind::Slack {
+            bail!(
+                "channel {} has no secret; name a secret_file, or set {}.",
+                channel.name,
+                channel.variable("SECRET")
+            );
+        }
+        Ok(Channel {
+            name: channel.name.clone(),
+            form: match channel.kind {
+                ChannelKind::Webhook => Form::Webhook,
+                ChannelKind::Slack => Form::Slack,
+                ChannelKind::PagerDuty => Form::PagerDuty,
+            },
+            url: url.unwrap_or_default(),
+            secret,
+            least: match &*channel.min_severity {
+                "critical" => Severity::Critical,
+                "info" => Severity::Info,
+                _ => Severity::Warning,
+            },
+            integrations: channel.integrations.clone(),
+        })
+    };
+    let all = config.channel.iter().map(one).collect::<anyhow::Result<Vec<Channel>>>()?;
+    Ok(Arc::new(Channels { client: outgoing(config)?, all }))
+}
+
+/// What tells channels that somebody looks at an incident.
+pub fn looked_at(channels: &Arc<Channels>) -> web::LookedAt {
+    let channels = channels.clone();
+    Arc::new(move |incident, by, told, now| channels.acknowledged(incident, by, told, now))
 }
 
 /// What the pages need of the configuration.
@@ -269,6 +342,7 @@ pub fn rules_view(loaded: &Loaded, now: Nanos) -> web::RulesView {
     web::RulesView {
         rules: loaded.rules.rules.iter().map(rule).collect(),
         runbooks: loaded.rules.runbooks.iter().map(runbook).collect(),
+        maintenance: loaded.rules.maintenance.clone(),
         problems: Vec::new(),
         loaded_at: now,
     }
@@ -277,7 +351,6 @@ pub fn rules_view(loaded: &Loaded, now: Nanos) -> web::RulesView {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alert::incident::Severity;
     use crate::rules::Origin;
 
     #[test]

@@ -1,4 +1,5 @@
-//! What does not work now, in sentences for the dashboard; gone once it does: the disk, certificates, and keys.
+//! What does not work now, in sentences for the dashboard; gone once it does: the disk, certificates, keys,
+//! and mail.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,6 +13,7 @@ use super::encryption;
 use super::keys::told;
 use crate::clock::Clock;
 use crate::inbox::{Failing, Inbox, Refused};
+use crate::notify::pause::Pauses;
 use crate::pipeline::gauges::Gauges;
 use crate::receive::intake::Taken;
 use crate::receive::keys::Keys;
@@ -25,6 +27,7 @@ pub fn of(
     gauges: Arc<Gauges>,
     certificates: Certificates,
     keys: Arc<Keys>,
+    pauses: Pauses,
     store: &Store,
     clock: Clock,
 ) -> Troubles {
@@ -36,6 +39,8 @@ pub fn of(
         let mut troubles = sentences(inbox.stats().failing, store, gauges.stalled.load(Ordering::Relaxed));
         troubles.extend(certificates.troubles(clock()));
         troubles.extend(told::troubles(&keys, clock()));
+        let of_mail = pauses.troubles(clock()).into_iter();
+        troubles.extend(of_mail.map(|(since, sentence)| Trouble { since, refuses: false, sentence }));
         troubles.extend(closed.iter().cloned());
         troubles
     })

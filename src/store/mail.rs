@@ -5,16 +5,43 @@ use serde::{Deserialize, Serialize};
 use crate::alert::incident::Change;
 use crate::signals::telemetry::Nanos;
 
+/// What a message tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Kind {
+    /// A change of an incident.
+    Alert(Change),
+    /// Something that is of no one incident.
+    Own(Own),
+}
+
+/// What is told of no one incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Own {
+    /// What was held back from a recipient who got too many.
+    Summary,
+    /// How everything stands, once a day or a week.
+    Digest,
+    /// That somebody looks at an incident.
+    Acknowledged,
+    /// That mail arrives.
+    Test,
+}
+
 /// A mail as composed, written in the transaction of the transition it tells of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NewMail {
     /// UUIDv7.
     pub id: String,
-    /// The incident it tells of; with the recipient, its thread.
+    /// The incident it tells of; with the recipient, its thread. Empty where it tells of no one incident.
     pub incident_id: String,
     /// What happened.
-    pub change: Change,
-    /// Address it goes to.
+    pub kind: Kind,
+    /// The channel it goes by; empty for e-mail.
+    #[serde(default)]
+    pub channel: String,
+    /// Address it goes to; of another channel its name.
     pub recipient: String,
     /// Display name of the sender.
     pub from_name: String,
@@ -24,7 +51,10 @@ pub struct NewMail {
     pub message_id: String,
     /// Message-ID of the thread's first mail.
     pub in_reply_to: Option<String>,
-    /// Plain text body.
+    /// Headers that readers filter by: (name, value).
+    #[serde(default)]
+    pub headers: Vec<(String, String)>,
+    /// Plain text body; for another channel, what is sent.
     pub text: String,
     /// HTML body.
     pub html: String,
@@ -65,4 +95,6 @@ pub enum MailState {
     Deferred,
     /// Refused for good.
     Rejected,
+    /// Held back: its recipient got too many within the hour. A summary tells of it.
+    Held,
 }

@@ -114,7 +114,8 @@ contract! {
     alerts { a_tick_is_kept_whole_and_can_be_repeated, incidents_are_found }
     outbox {
         mails_wait_for_the_earlier_of_their_thread, leases_end, deferred_mails_come_back,
-        a_sent_mail_stays_sent, mails_are_listed,
+        a_sent_mail_stays_sent, mails_are_listed, a_refused_mail_and_who_stands_in_are_one_step,
+        what_is_held_back_is_told_once, a_paused_channel_holds_up_no_other,
     }
 }
 
@@ -150,5 +151,5 @@ fn futures_can_be_spawned(store: Store) {
     can_be(store.record_tick(&Tick { at: from, ..Tick::default() }));
     can_be(store.access());
     can_be(store.revoke_key(1, None, &crate::access::audit::Actor::server(), 0));
-    can_be(store.claim_mails(0, std::time::Duration::ZERO, 1));
+    can_be(store.claim_mails(0, std::time::Duration::ZERO, 1, &[]));
 }

@@ -3,21 +3,27 @@
 use askama::Template;
 use axum::Extension;
 use axum::extract::State as Extract;
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::asked::{Asked, Named};
 use super::format::{self, Prose, When};
+use super::gate::posted::{self, Posted};
 use super::gate::who::Who;
 use super::page::{self, Error, Frame};
+use super::silences::Nothing;
 use super::view::badge::Badge;
 use super::view::incident::{self, IncidentRow};
 use super::view::pin::{self, PinRow};
 use super::view::{figure, outbox, vendor};
 use super::{RulesView, State, load, runbook};
+use crate::access::audit::Actor;
+use crate::access::role::Role;
 use crate::alert::incident::Incident;
+use crate::alert::overlay::{Ack, LONGEST_ACK, Withheld};
 use crate::signals::observation::IntegrationKey;
 use crate::signals::telemetry::Nanos;
+use crate::store;
 use crate::store::mail::Mail;
 use crate::store::pins::{Kind, Pin};
 
@@ -57,11 +63,32 @@ pub struct Page {
     vendor_status: String,
     subject: Vec<(String, String)>,
     evidence: Vec<(String, Prose)>,
+    withheld: String,
+    ack: Option<AckRow>,
+    /// What forms carry; none for who may not act, or where it is over.
+    token: Option<String>,
     first_steps: Option<String>,
     mails: Vec<outbox::MailRow>,
     pins: Vec<PinRow>,
     logs: Vec<PinRow>,
     rule_text: String,
+}
+
+/// Who looks at one.
+pub struct AckRow {
+    by: String,
+    note: String,
+    at: When,
+    until: When,
+}
+
+/// What is said when somebody looks at one.
+#[derive(Debug, Deserialize)]
+pub struct Looks {
+    #[serde(default)]
+    note: String,
+    #[serde(default, deserialize_with = "posted::number")]
+    hours: i64,
 }
 
 /// Lists them.
@@ -113,11 +140,7 @@ pub async fn show(
     Extension(who): Extension<Who>,
     Named(code): Named,
 ) -> Result<Response, Error> {
-    let found = match state.store.incident(&code).await? {
-        Some(found) => Some(found),
-        None => state.store.incident(&code.to_uppercase()).await?,
-    };
-    let found = found.ok_or_else(|| Error::NotFound(format!("No incident has the code {code}.")))?;
+    let found = find(&state, &code).await?;
     let mails = state.store.mails_of(&found.id).await?;
     let open = state.store.incidents(true, load::INCIDENTS).await?;
     let title = format!("{} {}", found.code, found.title);
@@ -128,7 +151,82 @@ pub async fn show(
     page.pin(&state.store.pins(&found.id, PINS).await?, now);
     let peer = found.labels.get("peer").map_or("", String::as_str);
     page.vendor_status = vendor::status_of(&state.settings.providers, peer);
+    let (_, acks) = state.store.overlays(now).await?;
+    page.ack = acks.get(&found.id).map(|ack| AckRow {
+        by: ack.by.clone(),
+        note: ack.note.clone(),
+        at: When::new(ack.at, now),
+        until: When::new(ack.until, now),
+    });
+    let may = who.role >= Role::Operator && found.resolved_at.is_none();
+    page.token = may.then(|| state.access.signer.form_token(&who.form_key()));
     Ok(page::render(&page))
+}
+
+async fn find(state: &State, code: &str) -> Result<Incident, Error> {
+    let found = match state.store.incident(code).await? {
+        Some(found) => Some(found),
+        None => state.store.incident(&code.to_uppercase()).await?,
+    };
+    found.ok_or_else(|| Error::NotFound(format!("No incident has the code {code}.")))
+}
+
+/// Somebody says that they look at one.
+pub async fn acknowledge(
+    Extract(state): Extract<State>,
+    Extension(who): Extension<Who>,
+    Named(code): Named,
+    Posted(said): Posted<Looks>,
+) -> Result<Response, Error> {
+    let found = find(&state, &code).await?;
+    look_at(&state, &found, (&who.name, &who.actor()), &said.note, said.hours).await?;
+    Ok(Redirect::to(&format!("/incidents/{}", found.code)).into_response())
+}
+
+/// Somebody looks at one no more.
+pub async fn release(
+    Extract(state): Extract<State>,
+    Extension(who): Extension<Who>,
+    Named(code): Named,
+    Posted(_): Posted<Nothing>,
+) -> Result<Response, Error> {
+    let found = find(&state, &code).await?;
+    let now = (state.clock)();
+    let ack = Ack { by: who.name.clone(), note: String::new(), at: now, until: now };
+    state.store.acknowledge(&found.id, &ack, &who.actor()).await?;
+    Ok(Redirect::to(&format!("/incidents/{}", found.code)).into_response())
+}
+
+/// Keeps that somebody looks at an incident for some hours, a day at most; what was done, as a sentence. Said again by
+/// the same person it changes nothing.
+pub async fn look_at(
+    state: &State,
+    incident: &Incident,
+    (by, actor): (&str, &Actor),
+    note: &str,
+    hours: i64,
+) -> Result<String, store::Error> {
+    let now = (state.clock)();
+    let note: String = note.split_whitespace().collect::<Vec<_>>().join(" ");
+    if incident.resolved_at.is_some() {
+        return Err(store::Error::Unfit("It is over; nobody needs to look at it any more.".into()));
+    }
+    if note.chars().count() > 400 {
+        return Err(store::Error::Unfit("A note has at most 400 characters.".into()));
+    }
+    let until = now + (hours.clamp(1, 24) * 3_600_000_000_000).min(LONGEST_ACK);
+    let (_, acks) = state.store.overlays(now).await?;
+    let same = |ack: &&Ack| ack.by == by && ack.note == note && until - ack.until < 3_600_000_000_000;
+    if acks.get(&incident.id).filter(same).is_some() {
+        return Ok("You acknowledged it already.".into());
+    }
+    let ack = Ack { by: by.to_owned(), note, at: now, until };
+    state.store.acknowledge(&incident.id, &ack, actor).await?;
+    let told = state.store.mails_of(&incident.id).await?;
+    let channels: Vec<String> = told.into_iter().map(|mail| mail.mail.channel).collect();
+    state.store.write_mails(&(state.looked_at)(incident, by, &channels, now)).await?;
+    Ok("You acknowledged it: no reminder comes, and nobody else is told, until then or until it gets worse."
+        .into())
 }
 
 impl Page {
@@ -161,6 +259,9 @@ pub fn shown(frame: Frame, incident: &Incident, mails: &[Mail], rules: &RulesVie
         integration_href,
         vendor_status: String::new(),
         subject: incident::subject(&incident.labels),
+        withheld: incident.withheld.as_ref().map(Withheld::sentence).unwrap_or_default(),
+        ack: None,
+        token: None,
         evidence: incident.evidence.iter().map(typeset_pair).collect(),
         first_steps: rules.runbooks.get(&one.runbook).and_then(|text| runbook::first_steps(text)),
         mails: mails.iter().map(|mail| outbox::row(mail, now)).collect(),

@@ -41,6 +41,7 @@ pub struct Page {
     text: String,
     html_href: String,
     height: usize,
+    has_html: bool,
 }
 
 /// Lists them.
@@ -92,6 +93,7 @@ pub fn shown(frame: Frame, mail: &Mail, info: &MailInfo, now: Nanos) -> Page {
         headers: headers.into_iter().filter(|(_, value)| !value.is_empty()).collect(),
         incident: new.incident_id.clone(),
         height: height(&new.text),
+        has_html: !new.html.is_empty(),
         text: new.text.clone(),
         html_href: format!("/mail/{}/html", super::view::figure::encoded(&new.id)),
         frame,

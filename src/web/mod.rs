@@ -17,13 +17,15 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use crate::alert::incident::Severity;
+use crate::alert::incident::{Incident, Severity};
+use crate::alert::maintenance::Maintenance;
 use crate::clock::Clock;
 use crate::signals::classified::Classified;
 use crate::signals::provider::Providers;
 use crate::signals::signal::Signal;
 use crate::signals::telemetry::Nanos;
 use crate::store::Store;
+use crate::store::mail::NewMail;
 
 pub mod overview;
 pub mod integration;
@@ -31,6 +33,8 @@ pub mod incidents;
 pub mod errors;
 pub mod readiness;
 pub mod runbook;
+pub mod silences;
+pub mod link;
 pub mod mail;
 pub mod system;
 pub mod login;
@@ -85,6 +89,10 @@ pub struct Trouble {
 /// The troubles of this moment.
 pub type Troubles = Arc<dyn Fn() -> Vec<Trouble> + Send + Sync>;
 
+/// Messages that tell channels besides e-mail that somebody looks at an incident: (incident, who, channels that were told
+/// of it, now).
+pub type LookedAt = Arc<dyn Fn(&Incident, &str, &[String], Nanos) -> Vec<NewMail> + Send + Sync>;
+
 /// What the pages are made from.
 #[derive(Clone)]
 pub struct State {
@@ -106,6 +114,8 @@ pub struct State {
     pub mail: MailInfo,
     /// Where people may sign in beside here.
     pub oidc: Option<Arc<sso::Sso>>,
+    /// What is told when somebody looks at an incident.
+    pub looked_at: LookedAt,
     /// What ambiguous answers were said to be.
     pub classified: Arc<Classified>,
     /// Who may come in.
@@ -121,6 +131,8 @@ pub struct RulesView {
     pub rules: Vec<RuleView>,
     /// Runbook key (`success-rate-low`) → Markdown.
     pub runbooks: BTreeMap<String, String>,
+    /// Maintenance windows.
+    pub maintenance: Vec<Maintenance>,
     /// What is wrong with the files as they are now, each `alerts/x.toml:14:11 …`.
     pub problems: Vec<String>,
     /// When the rules in force were read.

@@ -1,8 +1,9 @@
-"""A mail server that takes mail only over STARTTLS, with a certificate of an authority that it makes for itself.
+"""A mail server that takes mail only over TLS, with a certificate of an authority that it makes for itself.
 
-    smtp.py FOLDER
+    smtp.py FOLDER [implicit] [login] [refuse=ADDRESS]
 
-Writes FOLDER/ca.pem, prints {"port": …} when it listens, then one JSON line for each mail, whose bytes it keeps as
+TLS by STARTTLS, or from the first byte with "implicit". With "login" it asks for the name ana and the password secret;
+it has no mailbox for ADDRESS. Writes FOLDER/ca.pem, prints {"port": …} when it listens, then one JSON line for each mail, whose bytes it keeps as
 FOLDER/<n>.eml. Ends when its standard input ends.
 """
 
@@ -14,13 +15,14 @@ import pathlib
 import ssl
 import sys
 
-from aiosmtpd.smtp import SMTP
+from aiosmtpd.smtp import SMTP, AuthResult
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-folder = pathlib.Path(sys.argv[1])
+folder, options = pathlib.Path(sys.argv[1]), sys.argv[2:]
+refused = [option.removeprefix("refuse=") for option in options if option.startswith("refuse=")]
 folder.mkdir(parents=True, exist_ok=True)
 
 
@@ -92,23 +94,39 @@ class Mailbox:
     def __init__(self):
         self.count = 0
 
+    async def handle_RCPT(self, server, session, envelope, address, rcpt_options):
+        if address in refused:
+            return "550 5.1.1 no such mailbox"
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 kept for"
+
     async def handle_DATA(self, server, session, envelope):
         self.count += 1
         (folder / f"{self.count}.eml").write_bytes(envelope.content)
         say(
             mail=self.count,
-            tls=session.ssl is not None,
+            tls=server.transport.get_extra_info("ssl_object") is not None,
             sender=envelope.mail_from,
             recipients=envelope.rcpt_tos,
         )
         return "250 2.0.0 kept"
 
 
+def authenticate(server, session, envelope, mechanism, data):
+    return AuthResult(success=data.login == b"ana" and data.password == b"secret", handled=False)
+
+
 async def main():
     tls, mailbox = context(), Mailbox()
     loop = asyncio.get_running_loop()
+    asks = {"authenticator": authenticate, "auth_required": True, "auth_require_tls": False} if "login" in options else {}
+    implicit = "implicit" in options
+    starttls = {} if implicit else {"tls_context": tls, "require_starttls": True}
     listening = await loop.create_server(
-        lambda: SMTP(mailbox, hostname="localhost", tls_context=tls, require_starttls=True, loop=loop), "127.0.0.1", 0
+        lambda: SMTP(mailbox, hostname="localhost", loop=loop, **starttls, **asks),
+        "127.0.0.1",
+        0,
+        ssl=tls if implicit else None,
     )
     say(port=listening.sockets[0].getsockname()[1])
     await loop.run_in_executor(None, sys.stdin.read)

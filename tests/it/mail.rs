@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, channel};
 use mail_parser::{Message, MessageParser};
 use serde_json::Value;
 
-use crate::support::server::Server;
+use crate::support::server::{Server, seamwatch};
 use crate::support::{A_TICK, SOON, clients, story, wait_until};
 
 const FROM: &str = "seamwatch@example.com";
@@ -17,6 +17,7 @@ const TO: &str = "on-call@example.com";
 
 /// A mail server that takes nothing without TLS.
 struct Relay {
+    implicit: bool,
     child: Child,
     // It ends when this closes.
     _stdin: ChildStdin,
@@ -27,8 +28,13 @@ struct Relay {
 
 impl Relay {
     fn start(folder: &Path) -> Relay {
+        Relay::with(folder, &[])
+    }
+
+    fn with(folder: &Path, options: &[&str]) -> Relay {
         let mut child = clients::python("smtp.py")
             .arg(folder)
+            .args(options)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -45,17 +51,40 @@ impl Relay {
         });
         let ready: Value = lines.recv_timeout(SOON).expect("the mail server says its port");
         let port = ready["port"].as_u64().expect("a port");
-        Relay { child, _stdin, lines, folder: folder.to_owned(), port }
+        let implicit = options.contains(&"implicit");
+        Relay { implicit, child, _stdin, lines, folder: folder.to_owned(), port }
     }
 
     /// All of the configuration that speaks of mail.
     fn configuration(&self) -> String {
+        format!("[mail]\nfrom = \"{FROM}\"\nto = [\"{TO}\"]\n\n{}", self.section())
+    }
+
+    /// The section of the relay.
+    fn section(&self) -> String {
         let ca = self.folder.join("ca.pem");
+        let tls = if self.implicit { "implicit" } else { "starttls" };
         format!(
-            "[mail]\nfrom = \"{FROM}\"\nto = [\"{TO}\"]\n\n[smtp]\nhost = \"localhost\"\nport = {}\ntls = \"starttls\"\nca_file = \"{}\"\n",
+            "[smtp]\nhost = \"localhost\"\nport = {}\ntls = \"{tls}\"\nca_file = \"{}\"\n",
             self.port,
             ca.display()
         )
+    }
+
+    /// The configuration with a login, whose password is in a file.
+    fn with_login(&self, mail: &str, password: &str) -> String {
+        let file = self.folder.join("password");
+        std::fs::write(&file, password).expect("the password can be written");
+        format!("{mail}{}username = \"ana\"\npassword_file = \"{}\"\n", self.section(), file.display())
+    }
+
+    /// To whom the next mail came, and the mail.
+    fn next_to(&self) -> (String, Vec<u8>) {
+        let line = self.lines.recv_timeout(A_TICK).expect("a mail comes");
+        assert_eq!(line["tls"], true, "{line}");
+        let to = line["recipients"][0].as_str().expect("a recipient").to_owned();
+        let bytes = std::fs::read(self.folder.join(format!("{}.eml", line["mail"])));
+        (to, bytes.expect("the mail server kept it"))
     }
 
     /// The next mail, as bytes; it came by TLS and for one reader.
@@ -193,4 +222,91 @@ fn a_relay_whose_certificate_nobody_vouches_for_gets_nothing_and_the_mail_waits(
     let _server = home.start();
     let bytes = relay.next();
     assert!(parse(&bytes).subject().is_some_and(|subject| subject.contains(story::ENDPOINT)));
+}
+
+const THREE: &str = "[mail]\nfrom = \"seamwatch@example.com\"\nto = [\"ana@example.com\", \"gone@example.com\", \"bo@example.com\"]\n\
+    escalate_to = [\"lead@example.com\"]\n\n";
+
+#[test]
+fn over_implicit_tls_and_a_login_one_of_three_is_refused_and_another_gets_it_with_the_reason() {
+    let home = story::quick_home();
+    let relay = Relay::with(&home.path().join("relay"), &["implicit", "login", "refuse=gone@example.com"]);
+    home.configure(&relay.with_login(THREE, "secret"));
+    let server = home.start();
+    story::fail(&server);
+    let mails: Vec<(String, Vec<u8>)> = (0..3).map(|_| relay.next_to()).collect();
+    let to: Vec<&str> = mails.iter().map(|(to, _)| to.as_str()).collect();
+    assert_eq!(to, ["ana@example.com", "bo@example.com", "lead@example.com"]);
+    let instead = parse(&mails[2].1);
+    for part in parts(&instead) {
+        assert!(part.contains("the mail to gone@example.com was refused"), "{part}");
+        assert!(part.contains("550") && part.contains("60 %"), "{part}");
+    }
+    for wanted in
+        ["X-Seamwatch-Rule", "X-Seamwatch-Severity", "X-Seamwatch-State", "X-Seamwatch-Incident", "List-Id"]
+    {
+        assert!(instead.header_raw(wanted).is_some_and(|value| !value.trim().is_empty()), "no {wanted}");
+    }
+    let page = server.get("/mail").text();
+    assert!(page.contains("rejected") && page.contains("refuses the recipient"), "{page}");
+}
+
+#[test]
+fn a_password_that_is_wrong_pauses_the_relay_on_every_page_and_loses_nothing() {
+    let home = story::quick_home();
+    let relay = Relay::with(&home.path().join("relay"), &["login"]);
+    let mail = format!("[mail]\nfrom = \"{FROM}\"\nto = [\"{TO}\"]\n\n");
+    home.configure(&relay.with_login(&mail, "wrong"));
+    let server = home.start();
+    story::fail(&server);
+    let page = wait_until("every page says so", A_TICK, || {
+        let page = plain(&server.get("/runbooks").text());
+        page.contains("No mail leaves").then_some(page)
+    });
+    assert!(page.contains("refuses the login") && page.contains("smtp.password_file"), "{page}");
+    drop(server);
+    home.configure(&relay.with_login(&mail, "secret"));
+    let _server = home.start();
+    assert!(parse(&relay.next()).subject().is_some_and(|subject| subject.contains(story::ENDPOINT)));
+}
+
+#[test]
+fn send_test_proves_the_way_or_says_what_is_wrong_with_it() {
+    let home = story::quick_home();
+    let relay = Relay::with(&home.path().join("relay"), &["login", "refuse=gone@example.com"]);
+    let run = |configuration: &str, to: &str| {
+        home.configure(configuration);
+        let mut command = seamwatch();
+        command.args(["send-test", "--to", to, "--config"]).arg(home.config());
+        let output = command.output().expect("it runs");
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        (output.status.success(), said)
+    };
+    let good = relay.with_login("", "secret");
+    let (done, said) = run(&good, "ana@example.com");
+    assert!(done && said.starts_with("ana@example.com: taken. localhost:"), "{said}");
+    let (to, bytes) = relay.next_to();
+    assert_eq!((to.as_str(), parse(&bytes).subject()), ("ana@example.com", Some("Seamwatch can reach you")));
+    for (configuration, to, words) in [
+        (good.clone(), "gone@example.com", "refuses the recipient"),
+        (
+            good.replace(&format!("port = {}", relay.port), "port = 1"),
+            "ana@example.com",
+            "Nothing listens there",
+        ),
+        (good.replace("\"localhost\"", "\"relay.invalid\""), "ana@example.com", "has no address"),
+        (good.replace("\"starttls\"", "\"implicit\""), "ana@example.com", "cannot be reached"),
+        (
+            good.lines().filter(|line| !line.starts_with("ca_file")).collect::<Vec<_>>().join("\n"),
+            "ana@example.com",
+            "smtp.ca_file",
+        ),
+    ] {
+        let (done, said) = run(&configuration, to);
+        assert!(!done && said.contains(words), "{words} in {said}");
+    }
+    let (done, said) = run(&relay.with_login("", "wrong"), "ana@example.com");
+    assert!(!done && said.contains("refuses the login") && said.contains("smtp.username"), "{said}");
+    let (done, said) = run("", "ana@example.com");
+    assert!(done && said.contains("No SMTP server is configured"), "{said}");
 }

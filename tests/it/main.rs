@@ -10,6 +10,7 @@ mod conformance;
 mod corpus;
 mod cves;
 mod differential;
+mod digest;
 mod disk;
 mod encryption;
 mod errors;

@@ -37,6 +37,7 @@ fn every_page_opens_in_a_browser_without_a_fault() {
         ("runbook", format!("/runbooks/{}", story::RUNBOOK)),
         ("mails", "/mail".to_owned()),
         ("mail", format!("/mail/{mail}")),
+        ("silences", format!("/silences?incident={code}")),
         ("system", "/system".to_owned()),
     ];
     let mut browser = clients::node("pages.mjs");

@@ -41,7 +41,7 @@ const WALLS: Walls = Walls(&[
     ),
     ("outgoing", &[]),
     ("oidc", &["access", "outgoing", "clock", "signals"]),
-    ("notify", &["signals", "rollup", "health", "alert", "store", "world"]),
+    ("notify", &["signals", "rollup", "health", "alert", "store", "outgoing", "world"]),
     ("web", &["access", "oidc", "signals", "rollup", "health", "alert", "store", "clock", "world"]),
     ("pipeline", &["inbox", "decode", "signals", "rollup", "usual", "health", "alert", "store", "world"]),
     ("rules", &["alert"]),

@@ -214,14 +214,20 @@ fn what_never_worked_says_nothing_and_a_peer_stands_for_calls_that_name_no_crede
     let mut trial = Trial::new();
     let key = outbound("crm", "api.crm.example", "GET /contacts");
     for _ in 0..20 {
-        trial.minute(&[whose("crm")], |now, said| drop(said.calls(now, &key, Class::Auth, 3)));
+        trial.minute(&[whose("crm")], |now, said| {
+            let _ = said.calls(now, &key, Class::Auth, 3);
+        });
     }
     assert_eq!(trial.of(SHARE, Label::Credential), []);
     for _ in 0..20 {
-        trial.minute(&[whose("crm")], |now, said| drop(said.calls(now, &key, Class::Ok, 3)));
+        trial.minute(&[whose("crm")], |now, said| {
+            let _ = said.calls(now, &key, Class::Ok, 3);
+        });
     }
     for _ in 0..5 {
-        trial.minute(&[whose("crm")], |now, said| drop(said.calls(now, &key, Class::Auth, 3)));
+        trial.minute(&[whose("crm")], |now, said| {
+            let _ = said.calls(now, &key, Class::Auth, 3);
+        });
     }
     assert_eq!(trial.of(SHARE, Label::Credential), [("peer:api.crm.example".to_owned(), 1.0)]);
 }

@@ -32,8 +32,15 @@ impl Store {
 
     /// Leases mails that are due, the oldest first: queued, deferred until now, or leased by someone who did not
     /// come back. Never one whose thread (incident, recipient) has an earlier one that is unsent.
-    pub async fn claim_mails(&self, now: Nanos, lease: Duration, limit: u32) -> Result<Vec<Mail>, Error> {
-        self.inner.catalog.claim_mails(now, lease, limit).await
+    /// Nor one of a channel that is `paused`; the name of e-mail's is empty.
+    pub async fn claim_mails(
+        &self,
+        now: Nanos,
+        lease: Duration,
+        limit: u32,
+        paused: &[String],
+    ) -> Result<Vec<Mail>, Error> {
+        self.inner.catalog.claim_mails(now, lease, limit, paused).await
     }
 
     /// When the oldest mail that is not sent and could be by now was written; none where none waits.
@@ -49,11 +56,6 @@ impl Store {
     /// It failed for now and is due again at `until`.
     pub async fn mail_deferred(&self, id: &str, until: Nanos, error: &str) -> Result<(), Error> {
         self.inner.catalog.mail_deferred(id, until, error).await
-    }
-
-    /// It was refused for good; later mails of its thread go on.
-    pub async fn mail_rejected(&self, id: &str, error: &str) -> Result<(), Error> {
-        self.inner.catalog.mail_rejected(id, error).await
     }
 
     /// Mails, the latest first.

@@ -8,6 +8,7 @@ use super::Error;
 pub mod overlays;
 pub mod signals;
 pub mod alerts;
+pub mod outbox;
 pub mod audit;
 pub mod newest;
 pub mod rollups;

@@ -17,6 +17,7 @@ pub mod incidents;
 pub mod errors;
 pub mod changes;
 pub mod signals;
+pub mod silences;
 pub mod system;
 pub mod document;
 

@@ -32,7 +32,7 @@ pub async fn check(
     }
     let who = match who::asks(&state, headers, request.extensions()).await {
         Ok(who) => who,
-        Err(error) if route.kind == Kind::Api => return Problem::from(error).into_response(),
+        Err(error) if route.kind.is_api() => return Problem::from(error).into_response(),
         Err(error) => return page::Error::from(error).into_response(),
     };
     let by_token = matches!(who, Some(Who { means: Means::Token(_), .. }));
@@ -64,7 +64,7 @@ fn unknown(route: Route, request: &Request) -> Response {
         }
         // What was typed is lost, and the page that it was typed into asks for a login too.
         Kind::Form => Redirect::to("/login").into_response(),
-        Kind::Api | Kind::Machine => {
+        Kind::Api | Kind::ApiMake | Kind::ApiEnd | Kind::Machine => {
             let what = "Show an API token as `Authorization: Bearer sw_api_…`; people make them on their account page.";
             let mut response = Problem::of(StatusCode::UNAUTHORIZED, what).into_response();
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -89,7 +89,9 @@ fn too_little(who: &Who, least: Role) -> String {
 
 fn refused(route: Route, what: &str) -> Response {
     match route.kind {
-        Kind::Api | Kind::Machine => Problem::of(StatusCode::FORBIDDEN, what).into_response(),
+        Kind::Api | Kind::ApiMake | Kind::ApiEnd | Kind::Machine => {
+            Problem::of(StatusCode::FORBIDDEN, what).into_response()
+        }
         Kind::Page | Kind::Form => page::sorry(StatusCode::FORBIDDEN, "Not allowed", what.to_owned()),
     }
 }

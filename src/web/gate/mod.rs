@@ -4,14 +4,14 @@
 use axum::Router;
 use axum::http::Method;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 
 use super::{
-    State, account, api, assets, audit, errors, incidents, integration, keys, live, login, mail, overview,
-    password, people, probes, readiness, runbook, setup, sso, system,
+    State, account, api, assets, audit, errors, incidents, integration, keys, link, live, login, mail,
+    overview, password, people, probes, readiness, runbook, setup, silences, sso, system,
 };
 use crate::access::role::Role;
-use Kind::{Api, Form, Machine, Page};
+use Kind::{Api, ApiEnd, ApiMake, Form, Machine, Page};
 
 pub mod access;
 pub mod check;
@@ -30,8 +30,19 @@ pub enum Kind {
     Form,
     /// A program that asks for data: told by a problem.
     Api,
+    /// A program that makes something; the same.
+    ApiMake,
+    /// A program that ends something; the same.
+    ApiEnd,
     /// A program that runs or watches this one, or a page for its parts.
     Machine,
+}
+
+impl Kind {
+    /// Whether a program asks the API.
+    pub const fn is_api(self) -> bool {
+        matches!(self, Api | ApiMake | ApiEnd)
+    }
 }
 
 /// A route.
@@ -49,8 +60,12 @@ pub struct Route {
 
 impl Route {
     /// How it is asked for.
-    pub fn method(&self) -> Method {
-        if self.kind == Form { Method::POST } else { Method::GET }
+    pub const fn method(&self) -> Method {
+        match self.kind {
+            Form | ApiMake => Method::POST,
+            ApiEnd => Method::DELETE,
+            Page | Api | Machine => Method::GET,
+        }
     }
 }
 
@@ -80,6 +95,11 @@ pub const ROUTES: &[Route] = &[
     route(Page, "/incidents/{code}", VIEWER, || get(incidents::show)),
     route(Page, "/errors", VIEWER, || get(errors::list)),
     route(Page, "/errors/{fingerprint}", VIEWER, || get(errors::show)),
+    route(Form, "/incidents/{code}/acknowledge", OPERATOR, || post(incidents::acknowledge)),
+    route(Form, "/incidents/{code}/release", OPERATOR, || post(incidents::release)),
+    route(Page, "/silences", VIEWER, || get(silences::list)),
+    route(Form, "/silences", OPERATOR, || post(silences::make)),
+    route(Form, "/silences/{id}/end", OPERATOR, || post(silences::end)),
     route(Page, "/runbooks", VIEWER, || get(runbook::list)),
     route(Page, "/runbooks/{name}", VIEWER, || get(runbook::show)),
     route(Page, "/mail", VIEWER, || get(mail::list)),
@@ -108,6 +128,8 @@ pub const ROUTES: &[Route] = &[
     route(Form, "/setup", EVERYONE, || post(setup::make)),
     route(Page, "/a/{token}", EVERYONE, || get(password::show)),
     route(Form, "/a/{token}", EVERYONE, || post(password::choose)),
+    route(Page, "/a/mail/{token}", EVERYONE, || get(link::show)),
+    route(Form, "/a/mail/{token}", EVERYONE, || post(link::act)),
     route(Api, "/api/v1/integrations", VIEWER, || get(api::integrations::list)),
     route(Api, "/api/v1/integrations/{name}/endpoints", VIEWER, || get(api::integrations::endpoints)),
     route(Api, "/api/v1/integrations/{name}/metrics", VIEWER, || get(api::metrics::list)),
@@ -124,6 +146,9 @@ pub const ROUTES: &[Route] = &[
     route(Api, "/api/v1/incidents", VIEWER, || get(api::incidents::list)),
     route(Api, "/api/v1/incidents/{id}/evidence", VIEWER, || get(api::errors::evidence)),
     route(Api, "/api/v1/signals", VIEWER, || get(api::signals::list)),
+    route(Api, "/api/v1/silences", VIEWER, || get(api::silences::list)),
+    route(ApiMake, "/api/v1/silences", OPERATOR, || post(api::silences::make)),
+    route(ApiEnd, "/api/v1/silences/{id}", OPERATOR, || delete(api::silences::end)),
     route(Api, "/api/v1/system", VIEWER, || get(api::system::show)),
     route(Api, "/api/v1/openapi.json", VIEWER, || get(api::document::show)),
     route(Machine, "/live", VIEWER, || get(live::stream)),
@@ -144,12 +169,13 @@ pub fn router(state: &State) -> Router<State> {
 
 /// How a path is asked for, as `Allow` says it.
 pub fn allowed(path: &str) -> &'static str {
-    let of_path = || ROUTES.iter().filter(|route| next::is_of(route.path, path));
-    let posts = of_path().any(|route| route.kind == Form);
-    match (posts, of_path().any(|route| route.kind != Form)) {
-        (true, false) => "POST",
-        (true, true) => "GET, HEAD, POST",
-        (false, _) => "GET, HEAD",
+    let asked =
+        |method: Method| ROUTES.iter().any(|route| next::is_of(route.path, path) && route.method() == method);
+    match (asked(Method::GET), asked(Method::POST), asked(Method::DELETE)) {
+        (_, _, true) => "DELETE",
+        (false, true, _) => "POST",
+        (true, true, _) => "GET, HEAD, POST",
+        (_, false, _) => "GET, HEAD",
     }
 }
 
@@ -162,6 +188,7 @@ pub fn markdown() -> String {
             Page => "person",
             Form => "person, by a form",
             Api => "program",
+            ApiMake | ApiEnd => "program, to change something",
             Machine => "machine",
         };
         text + &format!("| `{} {}` | {kind} | {least} |\n", route.method(), route.path)

@@ -5,8 +5,8 @@ use axum::Form;
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 
 use super::who::{Means, Who};
 use crate::web::State;
@@ -55,6 +55,17 @@ impl<T: DeserializeOwned> FromRequest<State> for Stranger<T> {
 
     async fn from_request(request: Request, state: &State) -> Result<Stranger<T>, Response> {
         read(request, state).await.map(Stranger)
+    }
+}
+
+/// A whole number as a form sends it: text, which beside other fields is not read as a number. Nothing is 0.
+///
+/// # Errors
+/// What else is there.
+pub fn number<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
+    match String::deserialize(from)?.trim() {
+        "" => Ok(0),
+        text => text.parse().map_err(serde::de::Error::custom),
     }
 }
 

@@ -54,6 +54,7 @@ pub async fn server() -> Server {
             from: "seamwatch@example.com".into(),
         },
         oidc: None,
+        looked_at: Arc::new(|_, _, _, _| Vec::new()),
         access: Arc::new(Access {
             passwords: Passwords::default(),
             throttle: Mutex::default(),

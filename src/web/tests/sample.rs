@@ -12,7 +12,7 @@ use crate::signals::observation::{
     ReconciliationRun, Source,
 };
 use crate::signals::telemetry::Nanos;
-use crate::store::mail::{Mail, MailState, NewMail};
+use crate::store::mail::{Kind, Mail, MailState, NewMail};
 
 /// Monday, 24 November 2025, 10:00:30 UTC.
 pub const NOW: Nanos = 1_763_978_430_000_000_000;
@@ -168,7 +168,9 @@ pub fn mail(id: &str, state: MailState) -> Mail {
         mail: NewMail {
             id: id.into(),
             incident_id: format!("{:0>32}", "K7Q2"),
-            change: Change::Fired,
+            kind: Kind::Alert(Change::Fired),
+            channel: String::new(),
+            headers: Vec::new(),
             recipient: "oncall@example.com".into(),
             from_name: "Seamwatch".into(),
             subject: "[critical] hubspot-crm: success rate 68.9 %".into(),

@@ -3,7 +3,7 @@
 use super::badge::Badge;
 use crate::alert::incident::Change;
 use crate::signals::telemetry::Nanos;
-use crate::store::mail::{Mail, MailState};
+use crate::store::mail::{Kind, Mail, MailState, Own};
 use crate::web::format::When;
 
 /// One mail, worded.
@@ -40,7 +40,7 @@ pub fn row(mail: &Mail, now: Nanos) -> MailRow {
         badge: Badge(state(mail)),
         subject: mail.mail.subject.clone(),
         recipient: mail.mail.recipient.clone(),
-        change: change(mail.mail.change),
+        change: kind(mail.mail.kind),
         created: When::new(mail.mail.created_at, now),
         sent: mail.sent_at.map(|at| When::new(at, now)),
         written: is_file(mail),
@@ -55,7 +55,7 @@ fn is_file(mail: &Mail) -> bool {
     mail.state == MailState::Sent && mail.detail.ends_with(".eml")
 }
 
-/// `queued`, `sending`, `sent`, `written`, `deferred` or `rejected`.
+/// `queued`, `sending`, `sent`, `written`, `deferred`, `rejected` or `held back`.
 fn state(mail: &Mail) -> &'static str {
     match mail.state {
         MailState::Sent if is_file(mail) => "written",
@@ -64,11 +64,19 @@ fn state(mail: &Mail) -> &'static str {
         MailState::Sent => "sent",
         MailState::Deferred => "deferred",
         MailState::Rejected => "rejected",
+        MailState::Held => "held back",
     }
 }
 
 /// What the mail tells.
-const fn change(change: Change) -> &'static str {
+const fn kind(kind: Kind) -> &'static str {
+    let change = match kind {
+        Kind::Own(Own::Summary) => return "summary",
+        Kind::Own(Own::Digest) => return "digest",
+        Kind::Own(Own::Acknowledged) => return "acknowledged",
+        Kind::Own(Own::Test) => return "test",
+        Kind::Alert(change) => change,
+    };
     match change {
         Change::Fired => "fired",
         Change::Reopened => "reopened",

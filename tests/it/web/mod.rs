@@ -6,6 +6,7 @@ mod errors;
 mod incidents;
 mod integration;
 mod keys;
+mod link;
 mod login;
 mod mail;
 mod overview;
@@ -14,6 +15,7 @@ mod people;
 mod readiness;
 mod runbook;
 mod setup;
+mod silences;
 mod system;
 
 use crate::support::server::Server;

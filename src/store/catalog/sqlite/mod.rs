@@ -25,6 +25,7 @@ pub mod audit;
 pub mod claims;
 pub mod commit;
 pub mod errors;
+pub mod held;
 pub mod keys;
 pub mod ledger;
 pub mod measures;
@@ -173,6 +174,7 @@ fn migrations() -> Migrator {
         (3, "access", include_str!("../../../../migrations/sqlite/0003_access.sql")),
         (5, "people", include_str!("../../../../migrations/sqlite/0005_people.sql")),
         (11, "overlays", include_str!("../../../../migrations/sqlite/0011_overlays.sql")),
+        (12, "outbox", include_str!("../../../../migrations/sqlite/0012_outbox.sql")),
         (9, "signals", include_str!("../../../../migrations/sqlite/0009_signals.sql")),
         (4, "packs", include_str!("../../../../migrations/sqlite/0004_packs.sql")),
         (10, "ledger", include_str!("../../../../migrations/sqlite/0010_ledger.sql")),

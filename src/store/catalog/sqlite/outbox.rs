@@ -8,10 +8,10 @@ use std::time::Duration;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, Row, SqliteConnection};
 
-use super::{Catalog, fault, from_name, json, name};
+use super::{Catalog, fault, from_json, from_name, json, name};
 use crate::signals::telemetry::Nanos;
 use crate::store::Error;
-use crate::store::mail::{Mail, NewMail};
+use crate::store::mail::{Kind, Mail, NewMail, Own};
 
 impl Catalog {
     /// When the oldest mail that waits was written.
@@ -26,14 +26,22 @@ impl Catalog {
         Ok(oldest)
     }
 
-    /// Leases mails that are due, the oldest first: none whose thread has an earlier one that is unsent.
-    pub async fn claim_mails(&self, now: Nanos, lease: Duration, limit: u32) -> Result<Vec<Mail>, Error> {
+    /// Leases mails that are due, the oldest first: none whose thread has an earlier one that is unsent, and none of a
+    /// channel that is `paused`.
+    pub async fn claim_mails(
+        &self,
+        now: Nanos,
+        lease: Duration,
+        limit: u32,
+        paused: &[String],
+    ) -> Result<Vec<Mail>, Error> {
         let until = now.saturating_add(Nanos::try_from(lease.as_nanos()).unwrap_or(Nanos::MAX));
         let rows = sqlx::query(
             "UPDATE mails SET state = 'leased', attempts = attempts + 1, next_try_at = ?2 WHERE id IN ( \
                  SELECT id FROM mails AS due \
-                 WHERE state IN ('queued', 'leased', 'deferred') AND next_try_at <= ?1 AND NOT EXISTS ( \
-                     SELECT 1 FROM mails AS earlier WHERE earlier.incident_id = due.incident_id \
+                 WHERE state IN ('queued', 'leased', 'deferred') AND next_try_at <= ?1 \
+                 AND channel NOT IN (SELECT value FROM json_each(?4)) AND NOT EXISTS ( \
+                     SELECT 1 FROM mails AS earlier WHERE earlier.incident_id = due.incident_id AND due.incident_id <> '' \
                      AND earlier.recipient = due.recipient AND earlier.position < due.position \
                      AND earlier.state IN ('queued', 'leased', 'deferred')) \
                  ORDER BY position LIMIT ?3) \
@@ -42,6 +50,7 @@ impl Catalog {
         .bind(now)
         .bind(until)
         .bind(limit)
+        .bind(json(&paused)?)
         .fetch_all(&self.writer)
         .await
         .map_err(fault("claim mails"))?;
@@ -66,13 +75,6 @@ impl Catalog {
         let sql = "UPDATE mails SET state = 'deferred', next_try_at = ?2, error = ?3 \
              WHERE id = ?1 AND state IN ('queued', 'leased', 'deferred')";
         self.mark(sqlx::query(sql).bind(id).bind(until).bind(error)).await
-    }
-
-    /// It was refused for good. One that was sent meanwhile stays sent.
-    pub async fn mail_rejected(&self, id: &str, error: &str) -> Result<(), Error> {
-        let sql = "UPDATE mails SET state = 'rejected', error = ?2 \
-             WHERE id = ?1 AND state IN ('queued', 'leased', 'deferred')";
-        self.mark(sqlx::query(sql).bind(id).bind(error)).await
     }
 
     /// Mails, the latest first.
@@ -124,16 +126,18 @@ pub async fn write(write: &mut SqliteConnection, mails: &[NewMail]) -> Result<()
     if mails.is_empty() {
         return Ok(());
     }
-    let rows = mails.iter().map(|mail| Ok((mail, name(&mail.change)?)));
+    let rows = mails.iter().map(|mail| Ok((mail, name(&mail.kind)?, json(&mail.headers)?)));
     let rows: Vec<_> = rows.collect::<Result<_, Error>>()?;
     sqlx::query(
         "INSERT INTO mails (id, position, incident_id, change, recipient, from_name, subject, message_id, \
-             in_reply_to, body_text, body_html, created_at, state, attempts, next_try_at, error, sent_at, detail) \
+             in_reply_to, body_text, body_html, created_at, state, attempts, next_try_at, error, sent_at, detail, \
+             headers, channel) \
          SELECT value ->> '$[0].id', (SELECT coalesce(max(position), 0) + 1 FROM mails) + key, \
              value ->> '$[0].incident_id', value ->> 1, value ->> '$[0].recipient', value ->> '$[0].from_name', \
              value ->> '$[0].subject', value ->> '$[0].message_id', value ->> '$[0].in_reply_to', \
              value ->> '$[0].text', value ->> '$[0].html', value ->> '$[0].created_at', \
-             'queued', 0, value ->> '$[0].created_at', '', NULL, '' FROM json_each(?1) WHERE true \
+             'queued', 0, value ->> '$[0].created_at', '', NULL, '', value ->> 2, value ->> '$[0].channel' \
+         FROM json_each(?1) WHERE true \
          ON CONFLICT (id) DO NOTHING",
     )
     .bind(json(&rows)?)
@@ -144,16 +148,18 @@ pub async fn write(write: &mut SqliteConnection, mails: &[NewMail]) -> Result<()
 }
 
 /// A row of mails with its names not read yet.
-struct Found {
+pub(super) struct Found {
     mail: Mail,
-    change: String,
+    kind: String,
     state: String,
+    headers: String,
 }
 
 impl Found {
-    fn mail(self) -> Result<Mail, Error> {
-        let Found { mut mail, change, state } = self;
-        mail.mail.change = from_name(change)?;
+    pub(super) fn mail(self) -> Result<Mail, Error> {
+        let Found { mut mail, kind, state, headers } = self;
+        mail.mail.kind = from_name(kind)?;
+        mail.mail.headers = from_json(&headers)?;
         mail.state = from_name(state)?;
         Ok(mail)
     }
@@ -164,7 +170,9 @@ impl<'r> FromRow<'r, SqliteRow> for Found {
         let new = NewMail {
             id: row.try_get("id")?,
             incident_id: row.try_get("incident_id")?,
-            change: crate::alert::incident::Change::Fired,
+            kind: Kind::Own(Own::Summary),
+            channel: row.try_get("channel")?,
+            headers: Vec::new(),
             recipient: row.try_get("recipient")?,
             from_name: row.try_get("from_name")?,
             subject: row.try_get("subject")?,
@@ -183,6 +191,7 @@ impl<'r> FromRow<'r, SqliteRow> for Found {
             sent_at: row.try_get("sent_at")?,
             detail: row.try_get("detail")?,
         };
-        Ok(Found { mail, change: row.try_get("change")?, state: row.try_get("state")? })
+        let text = |name: &str| row.try_get::<String, _>(name);
+        Ok(Found { mail, kind: text("change")?, state: text("state")?, headers: text("headers")? })
     }
 }
