@@ -150,12 +150,18 @@ impl Client {
         self
     }
 
-    /// Whether an address may be called, before anything is.
+    /// Whether an address may be called, as far as can be told before its name is resolved.
     ///
     /// # Errors
     /// Why not.
     pub fn check(&self, url: &str) -> Result<(), Error> {
-        self.policy.target(url).map(|_| ())
+        let target = self.policy.target(url)?;
+        let literal = match &target.host {
+            Host::Ipv4(address) => Some(IpAddr::V4(*address)),
+            Host::Ipv6(address) => Some(IpAddr::V6(*address)),
+            Host::Domain(_) => None,
+        };
+        literal.map_or(Ok(()), |address| self.policy.permitted(&target.host, vec![address]).map(|_| ()))
     }
 
     /// GET.

@@ -82,15 +82,15 @@ impl Own {
     /// Runs until `stop`.
     pub async fn run(self, stop: CancellationToken) {
         let (mut refused, mut folded) = (Course::new(MINUTE), Course::new(HOUR));
-        let mut beat_at = Nanos::MIN;
+        let mut beat_at: Option<Nanos> = None;
         loop {
             let now = (self.clock)();
             let (values, well) = self.look(now, &mut refused, &mut folded).await;
             *self.said.lock().unwrap_or_else(PoisonError::into_inner) = values;
             if let Some((heartbeat, client)) = &self.heartbeat
-                && now - beat_at >= i64::from(heartbeat.every_seconds) * 1_000_000_000
+                && beat_at.is_none_or(|at| now - at >= i64::from(heartbeat.every_seconds) * 1_000_000_000)
             {
-                beat_at = now;
+                beat_at = Some(now);
                 beat(client, heartbeat, &well).await;
             }
             tokio::select! {

@@ -15,6 +15,7 @@ mod disk;
 mod encryption;
 mod errors;
 mod face;
+mod heartbeat;
 mod hostile;
 mod journey;
 mod keys;
