@@ -19,7 +19,7 @@ pub struct SendTestArgs {
     /// Which files to read.
     #[command(flatten)]
     pub files: FilesArgs,
-    /// Address; more than one may be given [default: those of [mail] to].
+    /// Address; more than one may be given [default: those that the configuration names].
     #[arg(long, value_name = "ADDRESS")]
     pub to: Vec<String>,
 }
